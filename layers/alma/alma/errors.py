@@ -1,0 +1,82 @@
+"""One exception per outcome a caller can meet.
+
+Each class fixes the slug (`code`) and the HTTP status; the instance carries the one sentence that tells
+the caller what to do (`detail`). Nothing here knows about HTTP, MCP or queues: the doors translate.
+"""
+
+from typing import ClassVar
+
+
+class AlmaError(Exception):
+    """Something the caller can be told about.
+
+    Parameters
+    ----------
+    detail : str
+        One sentence that says what is wrong and what to do. Never a secret, never a field value.
+    code : str, optional
+        A more precise slug than the class's own.
+    """
+
+    code: ClassVar[str] = "internal_error"
+    status: ClassVar[int] = 500
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, detail: str, *, code: str | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.slug = code or self.code
+
+
+class BadRequestError(AlmaError):
+    """The request cannot be understood; sending it again will not help."""
+
+    code = "bad_request"
+    status = 400
+
+
+class UnauthorizedError(AlmaError):
+    """No valid key came with the request."""
+
+    code = "unauthorized"
+    status = 401
+
+
+class ForbiddenError(AlmaError):
+    """The key is valid and its role does not allow this."""
+
+    code = "forbidden"
+    status = 403
+
+
+class NotFoundError(AlmaError):
+    """Absent, or another organisation's: the caller cannot tell which."""
+
+    code = "not_found"
+    status = 404
+
+
+class ConflictError(AlmaError):
+    """The request is fine and the thing is not in a state to serve it."""
+
+    code = "conflict"
+    status = 409
+
+
+class UnreadableFileError(AlmaError):
+    """The file's content cannot be read, now or later: recorded on the document, never retried.
+
+    The slugs in use: `unsupported_type`, `empty_file`, `file_too_large`, `too_many_pages`,
+    `image_too_large`, `password_protected`, `damaged_file`, `no_pages`, `too_complex`.
+    """
+
+    code = "damaged_file"
+    status = 422
+
+
+class UnavailableError(AlmaError):
+    """A service alma depends on did not answer; trying again later helps."""
+
+    code = "unavailable"
+    status = 503
+    retryable = True

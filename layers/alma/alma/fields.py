@@ -1,0 +1,135 @@
+"""A field of a document: its readings, the best one, and what people said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from alma.evidence import Region, enclosing
+
+
+class Status(StrEnum):
+    """Where a field stands in review; the five words of the API."""
+
+    UNREVIEWED = "unreviewed"
+    ACCEPTED = "accepted"
+    EDITED = "edited"
+    REJECTED = "rejected"
+    ESCALATED = "escalated"
+
+    @property
+    def verified(self) -> bool:
+        """A person stands behind the value."""
+        return self in (Status.ACCEPTED, Status.EDITED)
+
+    @property
+    def decided(self) -> bool:
+        """A person has decided; no extraction may change it."""
+        return self.verified or self is Status.REJECTED
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one track makes of one field.
+
+    Attributes
+    ----------
+    track : str
+        `text`, `vision` or the id of a model.
+    value : str
+        Normalised: ISO date, plain decimal, single spaces.
+    content : str
+        The same as it stands on the page.
+    confidence : float or None
+        Calibrated probability that `value` is right; None where nothing is known.
+    regions : tuple of Region
+        The lines it was cut from, in reading order; at least one for anything alma itself reads.
+    """
+
+    track: str
+    value: str
+    content: str
+    confidence: float | None
+    regions: tuple[Region, ...]
+
+
+def evidence_of(regions: tuple[Region, ...]) -> dict[str, object] | None:
+    """Return the API's evidence: `{page, bbox}`, plus `regions` when there is more than one.
+
+    `page` is the first page the value stands on and `bbox` holds all its lines on that page.
+    """
+    if not regions:
+        return None
+    page = regions[0].page
+    evidence = Region(page, enclosing(r.box for r in regions if r.page == page)).to_dict()
+    if len(regions) > 1:
+        evidence["regions"] = [r.to_dict() for r in regions]
+    return evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of one document.
+
+    Attributes
+    ----------
+    key : str
+        The schema's name of the field.
+    occurrence : int
+        0 for the first; repeated fields count on.
+    readings : tuple of Reading
+        One per track, the best first.
+    status : Status
+        Review status.
+    reviewed : Reading or None
+        The value a person accepted or entered, with its evidence; None before review.
+    reasons : tuple of str
+        Why the field is escalated, as slugs (`low_confidence`, `tracks_disagree`, …).
+    version : int
+        Grows by one with every change.
+    """
+
+    key: str
+    occurrence: int
+    readings: tuple[Reading, ...]
+    status: Status = Status.UNREVIEWED
+    reviewed: Reading | None = None
+    reasons: tuple[str, ...] = ()
+    version: int = 1
+
+    @property
+    def best(self) -> Reading:
+        """The reviewed value where there is one, else the reading with the highest confidence."""
+        if self.reviewed is not None and self.status.verified:
+            return self.reviewed
+        return best_reading(self.readings)
+
+    @property
+    def source(self) -> str:
+        """What an export names as the origin: the review status if verified, else the track."""
+        return self.status.value if self.status.verified else self.best.track
+
+
+def best_reading(readings: Iterable[Reading]) -> Reading:
+    """Return the reading with the highest confidence; unknown confidence ranks last, ties keep order."""
+    return max(readings, key=lambda r: -1.0 if r.confidence is None else r.confidence)
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """What reading a document gave.
+
+    Attributes
+    ----------
+    doc_type : str or None
+        Key of the schema that fits best; None when none does.
+    doc_type_confidence : float or None
+        Probability that it is right; None where nothing is known.
+    fields : list of Field
+        In the schema's order, then by place in the document.
+    """
+
+    doc_type: str | None
+    doc_type_confidence: float | None = None
+    fields: list[Field] = field(default_factory=list)

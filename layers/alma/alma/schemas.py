@@ -1,0 +1,63 @@
+"""Document types as data: which fields a type has and what stands beside them on a page."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from functools import lru_cache
+from importlib import resources
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class FieldType(StrEnum):
+    """How a value is parsed and normalised."""
+
+    TEXT = "text"
+    NAME = "name"
+    ADDRESS = "address"
+    DATE = "date"
+    AMOUNT = "amount"
+    NUMBER = "number"
+    IDENTIFIER = "identifier"
+
+
+class FieldSchema(BaseModel):
+    """One field of a document type."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    key: str = Field(pattern=r"^[a-z][a-z0-9_]{0,63}$", description="Name of the field in every answer.")
+    description: str = Field(default="", description="What the field is, for people and agents.")
+    aliases: tuple[str, ...] = Field(default=(), description="Labels that stand beside the value on a page.")
+    type: FieldType = Field(default=FieldType.TEXT, description="How the value is parsed and normalised.")
+    required: bool = Field(default=False, description="A document of this type always has it.")
+    repeated: bool = Field(default=False, description="It can occur more than once.")
+
+
+class DocumentSchema(BaseModel):
+    """One document type."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    doc_type: str = Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")
+    description: str = ""
+    keywords: tuple[str, ...] = Field(
+        default=(), description="Phrases that tell a page of this type from others."
+    )
+    fields: tuple[FieldSchema, ...]
+
+    def field(self, key: str) -> FieldSchema | None:
+        """Return the field named `key`, or None."""
+        return next((f for f in self.fields if f.key == key), None)
+
+
+@lru_cache(maxsize=1)
+def shipped_schemas() -> dict[str, DocumentSchema]:
+    """Return the document types that come with alma, by name."""
+    found = {}
+    for entry in sorted(resources.files("alma.data.schemas").iterdir(), key=lambda e: e.name):
+        if entry.name.endswith(".json"):
+            schema = DocumentSchema.model_validate(json.loads(entry.read_text(encoding="utf-8")))
+            found[schema.doc_type] = schema
+    return found

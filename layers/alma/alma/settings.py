@@ -1,0 +1,98 @@
+"""The only reader of the environment.
+
+The names stand here and in template.yaml; tests/contract compares the two.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from pathlib import Path
+
+PREFIX = "ALMA_"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the environment decides. Every attribute NAME is read from ALMA_NAME.
+
+    Attributes
+    ----------
+    table : str
+        DynamoDB table.
+    inbox_bucket, archive_bucket : str
+        Where files arrive; where pages, words and exports are kept.
+    page_queue : str
+        URL of the queue with one message per page to read.
+    models_dir : str
+        Folder with the ONNX files.
+    max_file_bytes, max_pages, max_pixels : int
+        What a single file may hold: bytes, pages, pixels of one image.
+    page_seconds : int
+        Longest time one page may take to open and render.
+    parser_memory_mb : int
+        Memory the isolated parser may use.
+    page_image_side : int
+        Longer side, in pixels, of a rendered page image.
+    max_receives : int
+        Deliveries of one page message after which the page is given up, with the reason recorded.
+    upload_seconds, download_seconds : int
+        How long presigned URLs hold.
+    key_cache_seconds : int
+        How long the authorizer may trust a key it has seen; the bound of a revocation's delay.
+    max_inline_bytes : int
+        Answers above this are handed out as a redirect to a presigned URL.
+    """
+
+    table: str = "alma"
+    inbox_bucket: str = "alma-inbox"
+    archive_bucket: str = "alma-archive"
+    page_queue: str = ""
+    models_dir: str = "/opt/models"
+    max_file_bytes: int = 100 * 2**20
+    max_pages: int = 2000
+    max_pixels: int = 100_000_000
+    page_seconds: int = 25
+    parser_memory_mb: int = 1200
+    page_image_side: int = 2000
+    max_receives: int = 4
+    upload_seconds: int = 3600
+    download_seconds: int = 300
+    key_cache_seconds: int = 20
+    max_inline_bytes: int = 4_500_000
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Settings:
+        """Return the settings of an environment; unset names keep their defaults.
+
+        Raises
+        ------
+        ValueError
+            A number is not a number; names the variable.
+        """
+        given: dict[str, str | int] = {}
+        for item in fields(cls):
+            name = PREFIX + item.name.upper()
+            if name not in environ:
+                continue
+            if isinstance(item.default, int):
+                try:
+                    given[item.name] = int(environ[name])
+                except ValueError:
+                    raise ValueError(f"{name} must be a whole number, not {environ[name]!r}") from None
+            else:
+                given[item.name] = environ[name]
+        return cls(**given)  # type: ignore[arg-type]
+
+    @property
+    def models(self) -> Path:
+        """`models_dir` as a path."""
+        return Path(self.models_dir)
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """Return this process's settings, read once."""
+    return Settings.from_environ(os.environ)

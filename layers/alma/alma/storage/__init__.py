@@ -1,0 +1,1 @@
+"""Where state lives: the only importers of boto3 and pynamodb."""
