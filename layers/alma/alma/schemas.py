@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from enum import StrEnum
 from functools import lru_cache
 from importlib import resources
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class FieldType(StrEnum):
@@ -20,6 +22,7 @@ class FieldType(StrEnum):
     AMOUNT = "amount"
     NUMBER = "number"
     IDENTIFIER = "identifier"
+    DURATION = "duration"
 
 
 class FieldSchema(BaseModel):
@@ -33,6 +36,34 @@ class FieldSchema(BaseModel):
     type: FieldType = Field(default=FieldType.TEXT, description="How the value is parsed and normalised.")
     required: bool = Field(default=False, description="A document of this type always has it.")
     repeated: bool = Field(default=False, description="It can occur more than once.")
+    nth: int = Field(default=0, description="Which of several values beside one label: 0 first, -1 last.")
+    patterns: tuple[str, ...] = Field(
+        default=(),
+        description="Regular expressions with a group `value`, for values that stand in a sentence. {NAME}, "
+        "{DATE}, {AMOUNT}, {DURATION} and {PLACE} stand for such a value.",
+    )
+    pages: Literal["any", "first"] = Field(
+        default="any", description="Where patterns are tried: every page, or the first two."
+    )
+    position: Literal["labelled", "top", "below_top"] = Field(
+        default="labelled",
+        description="Without a label: at the head of the first page, or in the lines below the head.",
+    )
+    prefer: Literal["first", "last", "largest"] = Field(
+        default="first", description="Which of equally good values is taken."
+    )
+
+    @field_validator("patterns")
+    @classmethod
+    def _patterns_compile(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in patterns:
+            try:
+                re.compile(re.sub(r"\{[A-Z]+\}", "x", pattern))
+            except re.error as error:
+                raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
+            if "(?P<value>" not in pattern:
+                raise ValueError(f"{pattern!r} has no group named value")
+        return patterns
 
 
 class DocumentSchema(BaseModel):
@@ -44,6 +75,9 @@ class DocumentSchema(BaseModel):
     description: str = ""
     keywords: tuple[str, ...] = Field(
         default=(), description="Phrases that tell a page of this type from others."
+    )
+    other_labels: tuple[str, ...] = Field(
+        default=(), description="Labels of things that are not read: they end the value of another label."
     )
     fields: tuple[FieldSchema, ...]
 

@@ -1,0 +1,14 @@
+"""POST /v1/digitize: resolve a document into its fields."""
+
+from alma.archive import Archive
+from alma.http.dispatch import serve
+from alma.http.message import Request, Response
+from alma.views import DigitizeBody
+
+
+def digitize(request: Request) -> Response:
+    """Answer with the fields of the document the body names."""
+    return Response(200, Archive(request.organisation).document(request.json(DigitizeBody).documentId))
+
+
+handler = serve("digitize", {"digitize": digitize})

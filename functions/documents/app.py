@@ -1,0 +1,58 @@
+"""/v1/documents: list, announce, read, remove."""
+
+from alma import documents
+from alma.archive import Archive
+from alma.errors import BadRequestError
+from alma.http.dispatch import serve
+from alma.http.message import Request, Response
+from alma.settings import settings
+from alma.storage import objects
+from alma.views import AnnounceBody, Announced, Upload
+
+
+def list_documents(request: Request) -> Response:
+    """Answer with a page of the organisation's documents."""
+    query = request.query
+    limit = query.get("limit", "50")
+    if not (limit.isascii() and limit.isdigit()):
+        raise BadRequestError(f"limit is a whole number from 1 to {documents.MAX_LIMIT}.")
+    return Response(
+        200,
+        Archive(request.organisation).list_documents(
+            query.get("cursor"), int(limit[:6]), query.get("docType"), query.get("status")
+        ),
+    )
+
+
+def announce(request: Request) -> Response:
+    """Make room for a file and answer where to upload it."""
+    body = request.json(AnnounceBody)
+    document = documents.announce(request.organisation, body.fileName, body.docType)
+    view = Announced(
+        documentId=document.id,
+        status=document.status,
+        upload=Upload(url=objects.upload_url(document.object_key), expiresIn=settings().upload_seconds),
+    )
+    return Response(201, view.model_dump(mode="json"))
+
+
+def get(request: Request) -> Response:
+    """Answer with the document's fields."""
+    return Response(200, Archive(request.organisation).document(request.document_id("id")))
+
+
+def delete(request: Request) -> Response:
+    """Remove the document."""
+    documents.delete(request.organisation, request.document_id("id"))
+    return Response(204)
+
+
+handler = serve(
+    "documents",
+    {
+        "list_documents": list_documents,
+        "announce_document": announce,
+        "get_document": get,
+        "delete_document": delete,
+    },
+)

@@ -1,0 +1,25 @@
+"""GET /v1/export/{documentId}: a document's fields as a file."""
+
+from alma.archive import Archive, Link
+from alma.http.dispatch import serve
+from alma.http.message import Request, Response
+
+
+def export(request: Request) -> Response:
+    """Answer with the file, or with a redirect to it where it is too large for an answer."""
+    exported = Archive(request.organisation).export(
+        request.document_id("documentId"), request.query.get("format", "json")
+    )
+    if isinstance(exported, Link):
+        return Response(303, headers={"Location": exported.url})
+    return Response(
+        200,
+        exported.body,
+        {
+            "Content-Type": exported.media_type,
+            "Content-Disposition": f'attachment; filename="{exported.file_name}"',
+        },
+    )
+
+
+handler = serve("export", {"export_document": export})

@@ -1,0 +1,1 @@
+"""POST /mcp: the Model Context Protocol."""

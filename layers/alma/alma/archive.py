@@ -1,0 +1,121 @@
+"""An organisation's documents as the doors offer them, whichever door it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from alma import documents
+from alma.documents import Document, DocumentStatus
+from alma.errors import AlmaError, BadRequestError
+from alma.fields import Field
+from alma.projection import project
+from alma.settings import settings
+from alma.storage import objects
+from alma.views import DocumentList
+
+if TYPE_CHECKING:
+    from alma.exports import Exported
+
+
+class DocumentProcessingError(AlmaError):
+    """The document is still being read; asking again later helps."""
+
+    code = "still_processing"
+    status = 202
+
+    def __init__(self, document: Document) -> None:
+        read = f"{document.pages_read} of {document.pages} pages read" if document.pages else "not begun"
+        super().__init__(f"Document {document.id} is still being read ({read}); ask again in a moment.")
+        self.document = document
+
+
+class DocumentFailedError(AlmaError):
+    """The document could not be read; the slug and the sentence are the document's own."""
+
+    status = 422
+
+    def __init__(self, document: Document) -> None:
+        super().__init__(document.detail or "The document could not be read.", code=document.error)
+        self.document = document
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A file too large for an answer: where to fetch it."""
+
+    url: str
+    media_type: str
+    file_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """What one organisation can see."""
+
+    organisation: str
+
+    def list_documents(
+        self,
+        cursor: str | None = None,
+        limit: int = 50,
+        doc_type: str | None = None,
+        status: str | None = None,
+    ) -> dict[str, Any]:
+        """Return a `DocumentList` as JSON, newest first.
+
+        Raises
+        ------
+        BadRequestError
+            One of the arguments is not one.
+        """
+        try:
+            wanted = None if status is None else DocumentStatus(status)
+        except ValueError:
+            raise BadRequestError("status is one of processing, ready and failed.") from None
+        listing = documents.list_documents(
+            self.organisation, cursor=cursor, limit=limit, doc_type=doc_type, status=wanted
+        )
+        return DocumentList.of(listing).model_dump(mode="json")
+
+    def document(self, document_id: int) -> dict[str, Any]:
+        """Return a document's fields as JSON (`DocumentView`).
+
+        Raises
+        ------
+        NotFoundError
+            Absent, or another organisation's.
+        DocumentProcessingError, DocumentFailedError
+            There are no fields yet, or never.
+        """
+        document, fields = self._ready(document_id)
+        return project(document.id, document.doc_type, fields)
+
+    def export(self, document_id: int, export_format: str) -> Exported | Link:
+        """Return a document's fields as a file, or a link where it is too large for an answer.
+
+        Raises
+        ------
+        BadRequestError
+            There is no such format.
+        NotFoundError, DocumentProcessingError, DocumentFailedError
+            As in `document`.
+        """
+        from alma.exports import export
+
+        document, fields = self._ready(document_id)
+        exported = export(document.id, document.doc_type, fields, export_format)
+        if len(exported.body) <= settings().max_inline_bytes:
+            return exported
+        key = objects.export_key(document.id, exported.file_name)
+        objects.put(self.organisation, key, exported.body, exported.media_type)
+        url = objects.download_url(self.organisation, key, file_name=exported.file_name)
+        return Link(url, exported.media_type, exported.file_name)
+
+    def _ready(self, document_id: int) -> tuple[Document, list[Field]]:
+        document, fields = documents.read(self.organisation, document_id)
+        if document.status is DocumentStatus.PROCESSING:
+            raise DocumentProcessingError(document)
+        if document.status is DocumentStatus.FAILED:
+            raise DocumentFailedError(document)
+        return document, fields

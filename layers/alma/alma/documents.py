@@ -1,0 +1,568 @@
+"""Documents: what arrived, how far it is, and what it says.
+
+A document's life: *announced* (an upload is expected) or *dropped*, then `processing` until every page is
+read and the fields are resolved, then `ready`; or `failed` with a reason. Every step can be done twice:
+conditions on the row decide which of two does it, and the other changes nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from pynamodb.exceptions import TransactWriteError
+
+from alma import organisations
+from alma.clock import now, timestamp
+from alma.errors import BadRequestError, ConflictError, NotFoundError, UnreadableFileError
+from alma.evidence import Box, Region
+from alma.fields import Extraction, Field, Reading, Status
+from alma.settings import settings
+from alma.storage import objects
+from alma.storage.table import (
+    DocumentItem,
+    FieldItem,
+    FileItem,
+    Item,
+    PageItem,
+    document_key,
+    field_key,
+    field_prefix,
+    listed_key,
+    page_key,
+    page_prefix,
+    refused,
+    transaction,
+    unless_refused,
+)
+
+MAX_LIMIT = 200
+#: Times a file may be begun before it is given up: the first and two retries.
+MAX_ATTEMPTS = 3
+
+
+class DocumentStatus(StrEnum):
+    """How far a document is."""
+
+    PROCESSING = "processing"
+    READY = "ready"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document instance: one logical record out of an uploaded file.
+
+    Attributes
+    ----------
+    organisation, id : str, int
+        Whose, and its number there.
+    status : DocumentStatus
+        How far it is.
+    doc_type : str or None
+        Key of its schema once known.
+    requested_type : str or None
+        The type the sender said it is.
+    file_name, object_key : str
+        The file's own name, and where in the inbox it is.
+    file_key : str or None
+        Row of the file it came from.
+    pages : int or None
+        Number of pages once known.
+    pending : frozenset of int
+        The pages that wait for recognition.
+    attempts : int
+        How often the file was begun.
+    error, detail : str or None
+        Slug and sentence of a failure.
+    created_at, finished_at : str
+        ISO 8601.
+    """
+
+    organisation: str
+    id: int
+    status: DocumentStatus
+    doc_type: str | None
+    requested_type: str | None
+    file_name: str
+    object_key: str
+    file_key: str | None
+    pages: int | None
+    pending: frozenset[int]
+    attempts: int
+    error: str | None
+    detail: str | None
+    created_at: str
+    finished_at: str | None
+
+    @property
+    def pages_read(self) -> int:
+        """Number of pages read so far."""
+        return 0 if self.pages is None else self.pages - len(self.pending)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A page of a listing and the cursor of the next."""
+
+    documents: list[Document]
+    next_cursor: str | None
+
+
+# --- reading ---------------------------------------------------------------
+
+
+def get(organisation: str, document_id: int) -> Document:
+    """Return a document without its fields.
+
+    Raises
+    ------
+    NotFoundError
+        The organisation has no such document.
+    """
+    try:
+        item = DocumentItem.get(organisation, document_key(document_id), consistent_read=True)
+        return _from_item(item)
+    except DocumentItem.DoesNotExist:
+        raise _absent(document_id) from None
+
+
+def read(organisation: str, document_id: int) -> tuple[Document, list[Field]]:
+    """Return a document and its fields, in one Query.
+
+    Raises
+    ------
+    NotFoundError
+        The organisation has no such document.
+    """
+    key = document_key(document_id)
+    document: Document | None = None
+    fields: list[Field] = []
+    for item in Item.query(organisation, Item.sk.between(key, field_prefix(document_id) + "~")):
+        if isinstance(item, DocumentItem):
+            document = _from_item(item)
+        elif isinstance(item, FieldItem):
+            fields.append(_field_from_item(item))
+    if document is None:
+        raise _absent(document_id)
+    return document, fields
+
+
+def list_documents(
+    organisation: str,
+    *,
+    cursor: str | None = None,
+    limit: int = 50,
+    doc_type: str | None = None,
+    status: DocumentStatus | None = None,
+) -> Listing:
+    """Return documents, newest first.
+
+    Parameters
+    ----------
+    cursor : str, optional
+        `next_cursor` of the listing before.
+    limit : int
+        At most this many, 1 to 200.
+    doc_type, status : optional
+        Only documents of this type, in this status.
+
+    Raises
+    ------
+    BadRequestError
+        The cursor or the limit is not one.
+    """
+    if not 1 <= limit <= MAX_LIMIT:
+        raise BadRequestError(f"limit is a whole number from 1 to {MAX_LIMIT}.")
+    before = _decode_cursor(cursor)
+    condition = None if before is None else DocumentItem.listed < listed_key(before)
+    # Each filter has its index; with both, the type is queried and the status is a filter on top, which may
+    # need several rounds to fill a page.
+    if doc_type is not None:
+        index, partition = DocumentItem.documents_by_type, f"{organisation}#{doc_type}"
+    elif status is not None:
+        index, partition = DocumentItem.documents_by_status, f"{organisation}#{status.value}"  # type: ignore[assignment]
+    else:
+        index, partition = DocumentItem.documents, organisation  # type: ignore[assignment]
+    filtered = DocumentItem.status == status.value if doc_type and status else None
+    found = [
+        _from_item(item)
+        for item in index.query(
+            partition,
+            range_key_condition=condition,
+            filter_condition=filtered,
+            scan_index_forward=False,
+            limit=limit + 1,
+        )
+    ]
+    more = len(found) > limit
+    found = found[:limit]
+    return Listing(found, _encode_cursor(found[-1].id) if more else None)
+
+
+# --- arriving --------------------------------------------------------------
+
+
+def announce(organisation: str, file_name: str, requested_type: str | None = None) -> Document:
+    """Make room for a file that will be uploaded to `object_key` within `settings().upload_seconds`."""
+    document_id = organisations.next_document_id(organisation)
+    item = _new_item(
+        organisation,
+        document_id,
+        file_name,
+        objects.upload_key(organisation, document_id, file_name),
+    )
+    item.requested_type = requested_type
+    # One that never comes is no document: the row goes by itself a day after the URL has expired.
+    item.expires_at = now() + timedelta(seconds=settings().upload_seconds, days=1)
+    item.save(DocumentItem.pk.does_not_exist())
+    return _from_item(item)
+
+
+def arrive(organisation: str, object_key: str, etag: str) -> Document | None:
+    """Return the document a dropped file is, creating it on its first arrival; None if nothing is to do.
+
+    The same object delivered twice, or read again after a crash, is the same document. `attempts` counts how
+    often it was begun.
+    """
+    file_item = FileItem(
+        organisation,
+        "file#" + hashlib.sha256(f"{object_key}\0{etag}".encode()).hexdigest()[:40],
+        object_key=object_key,
+    )
+    document_id = _known_document(file_item)
+    if document_id is None:
+        document_id = _claim(organisation, file_item) or _known_document(file_item)
+    if document_id is None:
+        raise ConflictError("The file was claimed and released at the same time; deliver it again.")
+    item = DocumentItem(organisation, document_key(document_id))
+    begun = unless_refused(
+        lambda: item.update(
+            actions=[DocumentItem.attempts.add(1)],
+            condition=DocumentItem.status == DocumentStatus.PROCESSING.value,
+        )
+    )
+    return None if begun is None else _from_item(item)
+
+
+def _known_document(file_item: FileItem) -> int | None:
+    try:
+        return int(FileItem.get(file_item.pk, file_item.sk, consistent_read=True).document_id)
+    except FileItem.DoesNotExist:
+        return None
+
+
+def _claim(organisation: str, file_item: FileItem) -> int | None:
+    """Bind a file to its announced document or to a new one; None when another delivery was faster."""
+    announced = _announced_id(organisation, file_item.object_key)
+    if announced is not None:
+        file_item.document_id = announced
+        item = DocumentItem(organisation, document_key(announced))
+        try:
+            with transaction() as write:
+                write.save(file_item, condition=FileItem.pk.does_not_exist())
+                write.update(
+                    item,
+                    actions=[
+                        DocumentItem.expires_at.remove(),
+                        DocumentItem.file_key.set(file_item.sk),
+                    ],
+                    condition=(DocumentItem.object_key == file_item.object_key)
+                    & DocumentItem.expires_at.exists(),
+                )
+            return announced
+        except TransactWriteError as error:
+            if not refused(error):
+                raise
+            # Used or deleted in the meantime: nothing is lost, the file becomes a document of its own.
+    if (known := _known_document(file_item)) is not None:
+        return known
+    document_id = organisations.next_document_id(organisation)
+    file_item.document_id = document_id
+    name = file_item.object_key.rsplit("/", 1)[-1]
+    item = _new_item(organisation, document_id, name, file_item.object_key)
+    item.file_key = file_item.sk
+    try:
+        with transaction() as write:
+            write.save(file_item, condition=FileItem.pk.does_not_exist())
+            write.save(item, condition=DocumentItem.pk.does_not_exist())
+        return document_id
+    except TransactWriteError as error:
+        if refused(error):
+            return None
+        raise
+
+
+def _announced_id(organisation: str, object_key: str) -> int | None:
+    uploads = objects.inbox_prefix(organisation) + objects.UPLOADS
+    number = object_key.removeprefix(uploads).split("/", 1)[0] if object_key.startswith(uploads) else ""
+    return int(number) if number.isdecimal() and len(number) <= 12 else None
+
+
+# --- progress --------------------------------------------------------------
+
+
+def put_page(
+    document: Document,
+    number: int,
+    *,
+    width: int | None = None,
+    height: int | None = None,
+    error: UnreadableFileError | None = None,
+) -> None:
+    """Record a page's image size, or why it could not be rendered."""
+    PageItem(
+        document.organisation,
+        page_key(document.id, number),
+        document_id=document.id,
+        number=number,
+        width=width,
+        height=height,
+        error=error.slug if error else None,
+        detail=error.detail if error else None,
+    ).save()
+
+
+def page_failed(document: Document, number: int, error: str, detail: str) -> None:
+    """Record why a page could not be read, keeping what is known of it."""
+    PageItem(document.organisation, page_key(document.id, number)).update(
+        actions=[PageItem.error.set(error), PageItem.detail.set(detail)]
+    )
+
+
+def page_turned(document: Document, number: int, degrees: int) -> None:
+    """Record by how many degrees clockwise a page must be turned to be upright."""
+    PageItem(document.organisation, page_key(document.id, number)).update(
+        actions=[PageItem.turned.set(degrees)]
+    )
+
+
+def page_errors(document: Document) -> list[tuple[int, str, str]]:
+    """Return `(page, slug, sentence)` of every page that could not be read."""
+    items = PageItem.query(
+        document.organisation,
+        PageItem.sk.startswith(page_prefix(document.id)),
+        filter_condition=PageItem.error.exists(),
+    )
+    return [(int(item.number), str(item.error), str(item.detail)) for item in items]
+
+
+def pages_known(document: Document, pages: int, pending: Iterable[int], media_type: str) -> Document:
+    """Record the number of pages and which of them wait for recognition; what was recorded before stays."""
+    item = DocumentItem(document.organisation, document_key(document.id))
+    actions: list[Any] = [DocumentItem.pages.set(pages), DocumentItem.media_type.set(media_type)]
+    if waiting := {float(page) for page in pending}:  # a set in DynamoDB cannot be empty
+        actions.append(DocumentItem.pending.set(waiting))
+    known = unless_refused(
+        lambda: item.update(
+            actions=actions,
+            condition=(DocumentItem.status == DocumentStatus.PROCESSING.value)
+            & DocumentItem.pages.does_not_exist(),
+        )
+    )
+    return get(document.organisation, document.id) if known is None else _from_item(item)
+
+
+def page_read(document: Document, number: int) -> Document:
+    """Take a page off the pending ones (twice is fine) and return the document after that.
+
+    Raises
+    ------
+    NotFoundError
+        The document was deleted in the meantime.
+    """
+    item = DocumentItem(document.organisation, document_key(document.id))
+    done = unless_refused(
+        lambda: item.update(
+            actions=[DocumentItem.pending.delete({float(number)})],
+            condition=DocumentItem.pk.exists(),
+        )
+    )
+    if done is None:
+        raise _absent(document.id)
+    return _from_item(item)
+
+
+def finish(document: Document, extraction: Extraction) -> None:
+    """Keep the fields and make the document ready, unless it is finished or gone already."""
+    order: dict[str, int] = {}
+    with FieldItem.batch_write() as batch:
+        for field in extraction.fields:
+            place = order.setdefault(field.key, len(order))
+            batch.save(_field_to_item(document, place, field))
+    actions: list[Any] = [
+        DocumentItem.status.set(DocumentStatus.READY.value),
+        DocumentItem.status_key.set(f"{document.organisation}#{DocumentStatus.READY.value}"),
+        DocumentItem.finished_at.set(timestamp()),
+        DocumentItem.pending.remove(),
+    ]
+    if extraction.doc_type is not None:
+        actions += [
+            DocumentItem.doc_type.set(extraction.doc_type),
+            DocumentItem.type_key.set(f"{document.organisation}#{extraction.doc_type}"),
+        ]
+    if extraction.doc_type_confidence is not None:
+        actions.append(DocumentItem.doc_type_confidence.set(extraction.doc_type_confidence))
+    _finish(document, actions)
+
+
+def fail(document: Document, error: str, detail: str) -> None:
+    """Record that a document cannot be read, and why, unless it is finished or gone already."""
+    _finish(
+        document,
+        [
+            DocumentItem.status.set(DocumentStatus.FAILED.value),
+            DocumentItem.status_key.set(f"{document.organisation}#{DocumentStatus.FAILED.value}"),
+            DocumentItem.error.set(error),
+            DocumentItem.detail.set(detail),
+            DocumentItem.finished_at.set(timestamp()),
+            DocumentItem.pending.remove(),
+        ],
+    )
+
+
+def _finish(document: Document, actions: list[Any]) -> None:
+    item = DocumentItem(document.organisation, document_key(document.id))
+    unless_refused(
+        lambda: item.update(actions=actions, condition=DocumentItem.status == DocumentStatus.PROCESSING.value)
+    )
+
+
+# --- leaving ---------------------------------------------------------------
+
+
+def delete(organisation: str, document_id: int) -> None:
+    """Remove a document, its fields, pages, words, exports and the file it came from.
+
+    The row goes last, so a deletion that is cut off can be done again.
+
+    Raises
+    ------
+    NotFoundError
+        The organisation has no such document.
+    """
+    document, _ = read(organisation, document_id)
+    objects.delete_inbox(document.object_key)
+    objects.delete_document(organisation, document_id)
+    with Item.batch_write() as batch:
+        for prefix in (field_prefix(document_id), page_prefix(document_id)):
+            for item in Item.query(organisation, Item.sk.startswith(prefix)):
+                batch.delete(item)
+        if document.file_key is not None:
+            batch.delete(FileItem(organisation, document.file_key))
+    DocumentItem(organisation, document_key(document_id)).delete()
+
+
+# --- rows ------------------------------------------------------------------
+
+
+def _absent(document_id: int) -> NotFoundError:
+    return NotFoundError(
+        f"There is no document {document_id} in your organisation; GET /api/v1/documents lists them."
+    )
+
+
+def _new_item(organisation: str, document_id: int, file_name: str, object_key: str) -> DocumentItem:
+    return DocumentItem(
+        organisation,
+        document_key(document_id),
+        document_id=document_id,
+        listed=listed_key(document_id),
+        status=DocumentStatus.PROCESSING.value,
+        status_key=f"{organisation}#{DocumentStatus.PROCESSING.value}",
+        file_name=file_name,
+        object_key=object_key,
+        created_at=timestamp(),
+    )
+
+
+def _from_item(item: DocumentItem) -> Document:
+    status, error, detail = DocumentStatus(item.status), item.error, item.detail
+    expires = item.expires_at
+    if expires is not None and now() > expires - timedelta(days=1):
+        status, error = DocumentStatus.FAILED, "upload_missing"
+        detail = "The upload URL expired before a file came; announce it again with POST /api/v1/documents."
+    return Document(
+        organisation=item.pk,
+        id=int(item.document_id),
+        status=status,
+        doc_type=item.doc_type,
+        requested_type=item.requested_type,
+        file_name=item.file_name,
+        object_key=item.object_key,
+        file_key=item.file_key,
+        pages=None if item.pages is None else int(item.pages),
+        pending=frozenset(int(page) for page in item.pending or ()),
+        attempts=int(item.attempts or 0),
+        error=error,
+        detail=detail,
+        created_at=item.created_at,
+        finished_at=item.finished_at,
+    )
+
+
+def _reading_to_json(reading: Reading) -> dict[str, Any]:
+    return {
+        "track": reading.track,
+        "value": reading.value,
+        "content": reading.content,
+        "confidence": reading.confidence,
+        "regions": [region.to_dict() for region in reading.regions],
+    }
+
+
+def _reading_from_json(raw: dict[str, Any]) -> Reading:
+    regions = tuple(Region(region["page"], Box.from_dict(region["bbox"])) for region in raw["regions"])
+    return Reading(raw["track"], raw["value"], raw["content"], raw["confidence"], regions)
+
+
+def _field_to_item(document: Document, order: int, field: Field) -> FieldItem:
+    return FieldItem(
+        document.organisation,
+        field_key(document.id, order, field.key, field.occurrence),
+        document_id=document.id,
+        key=field.key,
+        occurrence=field.occurrence,
+        status=field.status.value,
+        readings=[_reading_to_json(reading) for reading in field.readings],
+        reviewed=None if field.reviewed is None else _reading_to_json(field.reviewed),
+        reasons=list(field.reasons) or None,
+        version=field.version,
+    )
+
+
+def _field_from_item(item: FieldItem) -> Field:
+    return Field(
+        key=item.key,
+        occurrence=int(item.occurrence),
+        readings=tuple(_reading_from_json(raw) for raw in item.readings),
+        status=Status(item.status),
+        reviewed=None if item.reviewed is None else _reading_from_json(item.reviewed),
+        reasons=tuple(item.reasons or ()),
+        version=int(item.version),
+    )
+
+
+def _encode_cursor(document_id: int) -> str:
+    return base64.urlsafe_b64encode(json.dumps({"before": document_id}).encode()).decode().rstrip("=")
+
+
+def _decode_cursor(cursor: str | None) -> int | None:
+    if cursor is None:
+        return None
+    try:
+        before = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))["before"]
+        if type(before) is not int or before < 0:
+            raise ValueError
+        return before
+    except (binascii.Error, ValueError, KeyError, TypeError):
+        raise BadRequestError(
+            "cursor is not one of this list; use nextCursor of the page before, or leave it out."
+        ) from None

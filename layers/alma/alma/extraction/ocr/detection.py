@@ -1,0 +1,95 @@
+"""Where text lines stand: differentiable binarisation (Liao et al., AAAI 2020, arXiv:1911.08947)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from alma.extraction.ocr.geometry import Quad, components, quad, rectangle
+from alma.extraction.ocr.session import open_session
+
+#: The network's strides need multiples of this.
+STRIDE = 32
+#: Probability above which a pixel belongs to the kernel of a line.
+PIXEL_THRESHOLD = 0.3
+#: Mean probability a line needs.
+BOX_THRESHOLD = 0.5
+#: How far a kernel is grown back to the full line, in units of area / perimeter.
+UNCLIP = 1.6
+#: Kernels thinner than this (pixels of the network's input) are specks.
+SMALLEST = 3.0
+
+
+class Detector:
+    """Finds text lines.
+
+    Parameters
+    ----------
+    model : Path
+        DB detector: (1, 3, h, w) -> (1, 1, h, w).
+    threads : int
+        Threads of the network.
+    side : int
+        Longer side of the image as the network sees it, at most.
+    """
+
+    def __init__(self, model: Path, threads: int, side: int) -> None:
+        self._session = open_session(model, threads)
+        self._side = side
+
+    def find(self, image: Image.Image) -> list[Quad]:
+        """Return the lines of an RGB image, corners in its pixels, in no particular order."""
+        scale = min(1.0, self._side / max(image.size))
+        width, height = (max(STRIDE, round(size * scale / STRIDE) * STRIDE) for size in image.size)
+        pixels = np.asarray(image.resize((width, height), Image.Resampling.BILINEAR), np.float32)
+        # The network was trained on BGR in -1..1.
+        inputs = np.ascontiguousarray(pixels[None, :, :, ::-1].transpose(0, 3, 1, 2)) / 127.5 - 1.0
+        del pixels
+        probability = self._session.run(None, {"x": inputs})[0][0, 0]
+        ratio = np.array([image.width / width, image.height / height])
+        limit = np.array([image.width, image.height], float)
+        return [np.clip(corners * ratio, 0.0, limit) for corners in boxes(probability)]
+
+
+def boxes(probability: NDArray[np.float32]) -> list[Quad]:
+    """Return the lines in a probability map, corners in its pixels.
+
+    Parameters
+    ----------
+    probability : ndarray of float32, shape (height, width)
+        Of belonging to the kernel (shrunken core) of a line.
+    """
+    mask = probability > PIXEL_THRESHOLD
+    # A dilation by 2 x 2 pixels joins kernels that are torn by a hair.
+    mask[1:] |= mask[:-1]
+    mask[:, 1:] |= mask[:, :-1]
+    found: list[Quad] = []
+    for points in components(mask):
+        if len(points) < 2 * SMALLEST:
+            continue
+        centre, direction, length, breadth = rectangle(points)
+        if min(length, breadth) <= SMALLEST:
+            continue
+        if _score(probability, quad(centre, direction, length, breadth)) < BOX_THRESHOLD:
+            continue
+        grow = 2 * UNCLIP * length * breadth / (2 * (length + breadth))
+        # Pixel (x, y) covers x..x+1: its middle is half a pixel further.
+        found.append(quad(centre + 0.5, direction, length + grow, breadth + grow))
+    return found
+
+
+def _score(probability: NDArray[np.float32], corners: Quad) -> float:
+    """Return the mean probability inside a quad."""
+    height, width = probability.shape
+    low = np.clip(np.floor(corners.min(0)).astype(int), 0, [width - 1, height - 1])
+    high = np.clip(np.ceil(corners.max(0)).astype(int), 0, [width - 1, height - 1])
+    window = probability[low[1] : high[1] + 1, low[0] : high[0] + 1]
+    if corners[0][1] == corners[1][1]:
+        return float(window.mean())
+    inside = Image.new("1", (window.shape[1], window.shape[0]))
+    ImageDraw.Draw(inside).polygon([(float(x), float(y)) for x, y in corners - low], fill=1, outline=1)
+    chosen = window[np.asarray(inside)]
+    return float(chosen.mean()) if len(chosen) else 0.0

@@ -1,0 +1,26 @@
+"""How a network is opened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnxruntime
+
+
+def open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
+    """Return a session on the CPU.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such model; says how to get it.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing: run scripts/fetch_models.py")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # The arena keeps the largest page's memory for ever and is no faster here.
+    options.enable_cpu_mem_arena = False
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -1,0 +1,151 @@
+"""What a file is, told by its first bytes and never by its name."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from alma.errors import UnreadableFileError
+
+#: Bytes of a file that `identify` looks at. A PDF's header may stand anywhere in the first 1024 (ISO 32000-1,
+#: annex H.3.4.1), behind a mail header or a byte order mark.
+HEAD = 1024
+
+ACCEPTED = "alma reads PDF, PNG, JPEG, TIFF, WebP, BMP and GIF"
+
+
+class Kind(StrEnum):
+    """The formats alma reads."""
+
+    PDF = "pdf"
+    PNG = "png"
+    JPEG = "jpeg"
+    TIFF = "tiff"
+    WEBP = "webp"
+    BMP = "bmp"
+    GIF = "gif"
+
+    @property
+    def media_type(self) -> str:
+        """The registered media type."""
+        return "application/pdf" if self is Kind.PDF else f"image/{self.value}"
+
+
+_SIGNATURES: tuple[tuple[bytes, Kind], ...] = (
+    (b"\x89PNG\r\n\x1a\n", Kind.PNG),
+    (b"\xff\xd8\xff", Kind.JPEG),
+    (b"II*\0", Kind.TIFF),
+    (b"MM\0*", Kind.TIFF),
+    (b"II+\0", Kind.TIFF),
+    (b"MM\0+", Kind.TIFF),
+    (b"GIF87a", Kind.GIF),
+    (b"GIF89a", Kind.GIF),
+)
+
+# Formats people send by mistake: signature, what to call it, what to do instead.
+_STRANGERS: tuple[tuple[bytes, str, str], ...] = (
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office document", "Save it as PDF and send that"),
+    (b"{\\rtf", "an RTF document", "Save it as PDF and send that"),
+    (b"%!PS", "PostScript", "Convert it to PDF and send that"),
+    (b"Rar!\x1a\x07", "a RAR archive", "Send the files in it one by one"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "Send the files in it one by one"),
+    (b"\x1f\x8b", "a gzip archive", "Unpack it and send the files in it"),
+    (b"8BPS", "a Photoshop file", "Export it as PDF or PNG and send that"),
+    (b"\0\0\0\x0cjP  \r\n\x87\n", "a JPEG 2000 image", "Convert it to JPEG or PNG and send that"),
+    (b"\xff\x4f\xff\x51", "a JPEG 2000 image", "Convert it to JPEG or PNG and send that"),
+    (b"\0\0\x01\0", "an icon", "Convert it to PNG and send that"),
+    (b"\x7fELF", "a program", "Send a document"),
+    (b"MZ", "a program", "Send a document"),
+    (b"From ", "an e-mail", "Send its attachments one by one"),
+    (b"Return-Path:", "an e-mail", "Send its attachments one by one"),
+    (b"Received:", "an e-mail", "Send its attachments one by one"),
+)
+
+_OFFICE = (
+    (b"word/", "a Word document"),
+    (b"xl/", "an Excel workbook"),
+    (b"ppt/", "a PowerPoint presentation"),
+    (b"application/vnd.oasis.opendocument", "an OpenDocument file"),
+)
+
+_BRANDS = {
+    b"heic": "an HEIC photo",
+    b"heix": "an HEIC photo",
+    b"heim": "an HEIC photo",
+    b"hevc": "an HEIC photo",
+    b"mif1": "an HEIF image",
+    b"msf1": "an HEIF image",
+    b"avif": "an AVIF image",
+    b"avis": "an AVIF image",
+}
+
+
+def identify(head: bytes) -> Kind:
+    """Return what a file is.
+
+    Parameters
+    ----------
+    head : bytes
+        The first `HEAD` bytes of the file, or all of it where it is shorter.
+
+    Raises
+    ------
+    UnreadableFileError
+        `empty_file`, or `unsupported_type` with a sentence that names what it looks like.
+    """
+    if not head:
+        raise UnreadableFileError("The file is empty; send it again.", code="empty_file")
+    head = head[:HEAD]
+    for signature, kind in _SIGNATURES:
+        if head.startswith(signature):
+            return kind
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return Kind.WEBP
+    # "BM" alone also begins many a text: the size of the information header behind it settles it.
+    if head.startswith(b"BM") and int.from_bytes(head[14:18], "little") in (12, 16, 40, 52, 56, 64, 108, 124):
+        return Kind.BMP
+    if b"%PDF-" in head:
+        return Kind.PDF
+    name, advice = _stranger(head)
+    raise UnreadableFileError(
+        f"The file looks like {name}, which alma does not read. {advice}: {ACCEPTED}.",
+        code="unsupported_type",
+    )
+
+
+def _stranger(head: bytes) -> tuple[str, str]:
+    for signature, name, advice in _STRANGERS:
+        if head.startswith(signature):
+            return name, advice
+    if head.startswith(b"PK\x03\x04"):
+        for mark, name in _OFFICE:
+            if mark in head:
+                return name, "Save it as PDF and send that"
+        return "a ZIP archive or an Office document", "Send the files in it one by one, as PDF"
+    if head[4:8] == b"ftyp":
+        return _BRANDS.get(head[8:12], "a video"), "Convert it to JPEG or PDF and send that"
+    if not any(head):
+        return "nothing but zero bytes", "The transfer went wrong; send it again"
+    text = _as_text(head)
+    if text is None:
+        return "an unknown binary format", "Convert it to PDF and send that"
+    start = text.lstrip("\ufeff \t\r\n").lower()
+    if start.startswith("<?xml") and "<html" not in start:
+        return "XML", "Print it to PDF and send that"
+    if start.startswith(("<!doctype html", "<html", "<?xml", "<head", "<body")):
+        return "a web page (HTML)", "Print it to PDF and send that; if it was a download, log in first"
+    if start.startswith("<svg"):
+        return "an SVG drawing", "Export it as PDF and send that"
+    return "plain text", "Print it to PDF and send that"
+
+
+def _as_text(head: bytes) -> str | None:
+    """Return the bytes as text, or None where they are none."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return head[: len(head) // 2 * 2].decode("utf-16", "replace")
+    try:
+        # The cut at HEAD may fall inside a character.
+        text = head.decode("utf-8", "strict" if len(head) < HEAD else "ignore")
+    except UnicodeDecodeError:
+        text = head.decode("cp1252", "replace")
+    odd = sum(1 for c in text if (c < " " and c not in "\t\r\n\f") or c == "\ufffd")
+    return text if odd * 50 <= len(text) else None

@@ -1,0 +1,109 @@
+"""From a gateway event to one call into the package and back; the only place where errors become HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from alma.archive import DocumentFailedError, DocumentProcessingError
+from alma.errors import AlmaError, ForbiddenError, UnauthorizedError
+from alma.http.message import Request, Response
+from alma.http.routes import ROUTES, route
+from alma.views import Processing
+
+Operation = Callable[[Request], Response]
+Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
+
+
+def serve(function: str, operations: Mapping[str, Operation]) -> Handler:
+    """Return the Lambda handler of a function behind the API.
+
+    Parameters
+    ----------
+    function : str
+        Its folder; its rows of the route table name the operations it must bring.
+    operations : mapping
+        Operation -> what serves it.
+
+    Raises
+    ------
+    ValueError
+        Operations and rows of the table disagree; raised at import, so a deployment fails early.
+    """
+    expected = {row.operation for row in ROUTES if row.function == function}
+    if expected != set(operations):
+        raise ValueError(f"{function} serves {sorted(operations)}, the table says {sorted(expected)}")
+    logger = Logger(service=function)
+
+    def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+        request = Request.from_event(event)
+        logger.structure_logs(
+            append=False,
+            request_id=request.request_id,
+            operation=f"{request.method} {request.resource}",
+            organisation=request.caller.organisation if request.caller else None,
+            key_id=request.caller.key_id if request.caller else None,
+        )
+        try:
+            row = route(request.method, request.resource)
+            if row is None:
+                raise ForbiddenError("There is no such route.")
+            _check_role(request, row.roles)
+            response = operations[row.operation](request)
+        except DocumentProcessingError as error:
+            response = _processing_response(error)
+        except DocumentFailedError as error:
+            response = error_response(
+                error, request.request_id, documentId=error.document.id, status="failed"
+            )
+        except AlmaError as error:
+            logger.info("refused", extra={"error": error.slug, "status": error.status})
+            response = error_response(error, request.request_id)
+        except Exception:
+            # The top level: whatever it is, the caller gets the one error shape and the log the traceback.
+            logger.exception("failed")
+            response = error_response(
+                AlmaError("Something went wrong on our side; try again, and quote the request_id."),
+                request.request_id,
+            )
+        return response.to_event()
+
+    return handler
+
+
+def error_response(error: AlmaError, request_id: str, **more: object) -> Response:
+    """Return the one error shape; 401 is exactly `{"error": "unauthorized"}`."""
+    if isinstance(error, UnauthorizedError):
+        return Response(error.status, {"error": "unauthorized"})
+    headers = {"Retry-After": "5"} if error.retryable else {}
+    return Response(
+        error.status,
+        {"error": error.slug, "detail": error.detail, "request_id": request_id, **more},
+        headers,
+    )
+
+
+def _processing_response(error: DocumentProcessingError) -> Response:
+    document = error.document
+    view = Processing(
+        documentId=document.id,
+        docType=document.doc_type,
+        pages=document.pages,
+        pagesRead=document.pages_read,
+    )
+    return Response(error.status, view.model_dump(mode="json"), {"Retry-After": "2"})
+
+
+def _check_role(request: Request, roles: frozenset[Any]) -> None:
+    if not roles:
+        return
+    if request.caller is None:
+        raise UnauthorizedError("Send a key: Authorization: Bearer alma_…")
+    if request.caller.role not in roles:
+        needed = " or ".join(sorted(role.value for role in roles))
+        raise ForbiddenError(
+            f"This needs a key with the role {needed}; yours is {request.caller.role.value}."
+        )

@@ -1,0 +1,137 @@
+"""A request and a response as the handlers see them, free of the gateway's spelling."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from alma.errors import BadRequestError, UnauthorizedError
+from alma.keys import Caller, Role
+
+_M = TypeVar("_M", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request after the gateway has routed and authorized it.
+
+    Attributes
+    ----------
+    method, resource : str
+        `GET`, `/v1/documents/{id}`: what the gateway matched.
+    path, query : mapping
+        Path parameters and (last) query parameters, decoded.
+    headers : mapping
+        By lower-case name.
+    body : bytes
+        Decoded.
+    request_id : str
+        The gateway's id of the request.
+    caller : Caller or None
+        Who it comes from; None on public routes.
+    """
+
+    method: str
+    resource: str
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+    request_id: str
+    caller: Caller | None
+
+    @classmethod
+    def from_event(cls, event: Mapping[str, Any]) -> Request:
+        """Return the request of a REST API (v1) proxy event."""
+        context = event.get("requestContext") or {}
+        authorizer = context.get("authorizer") or {}
+        body = event.get("body") or ""
+        return cls(
+            method=event["httpMethod"],
+            resource=event["resource"],
+            path=event.get("pathParameters") or {},
+            query=event.get("queryStringParameters") or {},
+            headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
+            body=base64.b64decode(body) if event.get("isBase64Encoded") else body.encode(),
+            request_id=context.get("requestId", ""),
+            caller=Caller(authorizer["organisation"], authorizer["key_id"], Role(authorizer["role"]))
+            if authorizer.get("organisation")
+            else None,
+        )
+
+    @property
+    def organisation(self) -> str:
+        """Whose data this request may see.
+
+        Raises
+        ------
+        UnauthorizedError
+            No key came with it.
+        """
+        if self.caller is None:
+            raise UnauthorizedError("Send a key: Authorization: Bearer alma_…")
+        return self.caller.organisation
+
+    def json(self, model: type[_M]) -> _M:
+        """Return the body as `model`.
+
+        Raises
+        ------
+        BadRequestError
+            It is not JSON, or not of that shape; the sentence names the first thing wrong.
+        """
+        try:
+            return model.model_validate_json(self.body or b"{}")
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise BadRequestError(
+                f"The body is not what this route takes: {f'{where}: ' if where else ''}{first['msg']}."
+            ) from None
+
+    def document_id(self, name: str) -> int:
+        """Return the path parameter `name` as a document id.
+
+        Raises
+        ------
+        BadRequestError
+            It is not a positive whole number.
+        """
+        raw = self.path.get(name, "")
+        if not (raw.isascii() and raw.isdigit()) or len(raw) > 12 or int(raw) < 1:
+            raise BadRequestError("A documentId is a positive whole number, such as 4012.")
+        return int(raw)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer before it is spelled for the gateway."""
+
+    status: int
+    body: bytes | str | Mapping[str, Any] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def to_event(self) -> dict[str, Any]:
+        """Return the REST API (v1) proxy form; bytes travel as base64."""
+        headers = dict(self.headers)
+        match self.body:
+            case None:
+                text, encoded = "", False
+            case bytes():
+                text, encoded = base64.b64encode(self.body).decode(), True
+            case str():
+                text, encoded = self.body, False
+            case _:
+                headers.setdefault("Content-Type", "application/json")
+                text, encoded = json.dumps(self.body, ensure_ascii=False), False
+        return {
+            "statusCode": self.status,
+            "headers": headers,
+            "body": text,
+            "isBase64Encoded": encoded,
+        }

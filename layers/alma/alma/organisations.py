@@ -1,0 +1,105 @@
+"""Organisations: the owners of documents, keys and models."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from alma.clock import timestamp
+from alma.errors import BadRequestError, ConflictError, NotFoundError
+from alma.storage.table import OrganisationItem, unless_refused
+
+_ID = re.compile(r"[a-z][a-z0-9-]{1,62}")
+_SORT_KEY = "organisation"
+
+
+@dataclass(frozen=True, slots=True)
+class Organisation:
+    """An organisation.
+
+    Attributes
+    ----------
+    id : str
+        Lower case letters, digits and hyphens; the partition of everything it owns and its folder in S3.
+    name : str
+        For people.
+    created_at : str
+        ISO 8601.
+    """
+
+    id: str
+    name: str
+    created_at: str
+
+
+def check_id(organisation: str) -> str:
+    """Return the id if it is one.
+
+    Raises
+    ------
+    BadRequestError
+        It is not.
+    """
+    if not _ID.fullmatch(organisation):
+        raise BadRequestError(
+            "An organisation's id is 2 to 63 lower case letters, digits and hyphens and starts with a letter."
+        )
+    return organisation
+
+
+def create(organisation: str, name: str | None = None) -> Organisation:
+    """Create an organisation.
+
+    Raises
+    ------
+    BadRequestError
+        The id is not one.
+    ConflictError
+        It exists already.
+    """
+    item = OrganisationItem(
+        check_id(organisation), _SORT_KEY, name=name or organisation, created_at=timestamp()
+    )
+    if unless_refused(lambda: item.save(OrganisationItem.pk.does_not_exist())) is None:
+        raise ConflictError(f"There is already an organisation {organisation!r}.")
+    return _from_item(item)
+
+
+def get(organisation: str) -> Organisation:
+    """Return an organisation.
+
+    Raises
+    ------
+    NotFoundError
+        There is none of that id.
+    """
+    try:
+        return _from_item(OrganisationItem.get(organisation, _SORT_KEY))
+    except OrganisationItem.DoesNotExist:
+        raise NotFoundError(
+            f"There is no organisation {organisation!r}; create it with `alma org create`."
+        ) from None
+
+
+def next_document_id(organisation: str) -> int:
+    """Return a number no document of the organisation has had.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such organisation.
+    """
+    item = OrganisationItem(organisation, _SORT_KEY)
+    counted = unless_refused(
+        lambda: item.update(
+            actions=[OrganisationItem.last_document_id.add(1)],
+            condition=OrganisationItem.pk.exists(),
+        )
+    )
+    if counted is None:
+        raise NotFoundError(f"There is no organisation {organisation!r}.")
+    return int(item.last_document_id)
+
+
+def _from_item(item: OrganisationItem) -> Organisation:
+    return Organisation(item.pk, item.name, item.created_at)

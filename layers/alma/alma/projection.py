@@ -1,0 +1,123 @@
+"""A document as the API shows it: the best value of each field, its review status and its evidence.
+
+`project` builds the body; the models describe it once for OpenAPI and for the MCP tools' output schemas.
+The body is not made *through* the models: a document may have a hundred thousand fields, and what is built
+here needs no validation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import pydantic
+from pydantic import BaseModel
+
+from alma.fields import Field, Status, evidence_of
+
+#: Decimal places of a confidence in answers; no calibration is finer than that.
+CONFIDENCE_PLACES = 4
+
+_Unit = Annotated[float, pydantic.Field(ge=0, le=1)]
+_Page = Annotated[int, pydantic.Field(ge=1, description="1-based page of the document.")]
+
+
+class BoxView(BaseModel):
+    """A rectangle on a page: shares of the page's width and height, origin at the top left."""
+
+    x: _Unit = pydantic.Field(description="Left edge.")
+    y: _Unit = pydantic.Field(description="Top edge.")
+    w: _Unit = pydantic.Field(description="Width.")
+    h: _Unit = pydantic.Field(description="Height.")
+
+
+class RegionView(BaseModel):
+    """One line of a value."""
+
+    page: _Page
+    bbox: BoxView
+
+
+class EvidenceView(BaseModel):
+    """Where a value stands."""
+
+    page: _Page
+    bbox: BoxView = pydantic.Field(description="Holds all lines of the value on that page.")
+    regions: list[RegionView] = pydantic.Field(
+        default=[], description="The single lines; only given for a value over several lines or pages."
+    )
+
+
+class FieldView(BaseModel):
+    """One field: what was read, how sure that is, who looked at it, and where it stands."""
+
+    key: str = pydantic.Field(description="Name of the field in the document type's schema.")
+    value: str = pydantic.Field(
+        description="The reviewed value if there is one, else the reading with the highest confidence. "
+        "Dates are ISO 8601, amounts plain decimals."
+    )
+    confidence: _Unit | None = pydantic.Field(
+        description="Probability that the value is right; null where nothing is known."
+    )
+    status: Status = pydantic.Field(
+        description="accepted or edited: a person stands behind the value; rejected: a person said it is wrong; "
+        "escalated: a person must look; unreviewed: nobody has looked."
+    )
+    evidence: EvidenceView | None = pydantic.Field(
+        description="null for a value that a person entered without a place."
+    )
+
+
+class DocumentView(BaseModel):
+    """A document with its fields."""
+
+    documentId: int = pydantic.Field(ge=1)
+    docType: str | None = pydantic.Field(description="null if no document type fits.")
+    model: str | None = pydantic.Field(
+        default=None, description="Id of the fine-tuned model that was asked; only given if one was."
+    )
+    fields: list[FieldView] = pydantic.Field(description="A repeated field has one entry for each value.")
+
+
+def rounded(confidence: float | None) -> float | None:
+    """Return a confidence as answers show it."""
+    return None if confidence is None else round(confidence, CONFIDENCE_PLACES)
+
+
+def project(
+    document_id: int, doc_type: str | None, fields: Sequence[Field], model: str | None = None
+) -> dict[str, Any]:
+    """Return the body of a document, keys in the documented order.
+
+    Parameters
+    ----------
+    document_id : int
+        Number of the document.
+    doc_type : str or None
+        Its type.
+    fields : sequence of Field
+        In the order to show them.
+    model : str, optional
+        Id of the fine-tuned model the caller asked for.
+
+    Returns
+    -------
+    dict
+        `documentId`, `docType`, `model` if given, and `fields`, each with `key`, `value`, `confidence`,
+        `status` and `evidence` (None for a value without a place).
+    """
+    head: dict[str, Any] = {"documentId": document_id, "docType": doc_type}
+    if model is not None:
+        head["model"] = model
+    return head | {"fields": [_field(field) for field in fields]}
+
+
+def _field(field: Field) -> dict[str, Any]:
+    best = field.best
+    return {
+        "key": field.key,
+        "value": best.value,
+        "confidence": rounded(best.confidence),
+        "status": field.status.value,
+        "evidence": evidence_of(best.regions),
+    }

@@ -1,0 +1,105 @@
+"""From pages in the archive to fields: the work of the `extract` function."""
+
+from __future__ import annotations
+
+import io
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from alma import documents
+from alma.documents import Document, DocumentStatus
+from alma.errors import NotFoundError
+from alma.extraction.resolve import extract
+from alma.pages import PageText, Track
+from alma.schemas import shipped_schemas
+from alma.settings import settings
+from alma.storage import objects
+
+if TYPE_CHECKING:
+    from alma.extraction.ocr import Recognizer
+
+_log = logging.getLogger(__name__)
+_PARALLEL_READS = 16
+
+
+def recognise(organisation: str, document_id: int, page: int, receives: int = 1) -> None:
+    """Read one page with ONNX; whoever reads the last one resolves the document's fields.
+
+    Doing it twice changes nothing. A page that was begun `settings().max_receives` times and never finished
+    (the function ran out of memory or time, which leaves no other trace) is recorded as unreadable, so that
+    its document does not wait for ever.
+
+    Parameters
+    ----------
+    organisation, document_id : str, int
+        The document.
+    page : int
+        1-based; 0 where there is nothing to read but the document to resolve.
+    receives : int
+        How often this message has been delivered, this time included.
+    """
+    try:
+        document = documents.get(organisation, document_id)
+        if document.status is not DocumentStatus.PROCESSING:
+            return
+        if page in document.pending:
+            if receives > settings().max_receives:
+                documents.page_failed(
+                    document, page, "too_complex", "Reading this page took too much memory or time."
+                )
+            else:
+                _read_page(document, page)
+            document = documents.page_read(document, page)
+        if not document.pending:
+            _resolve(document)
+    except NotFoundError:
+        _log.info("document %s of %s is gone", document_id, organisation)
+
+
+@lru_cache(maxsize=1)
+def _recognizer() -> Recognizer:
+    from alma.extraction.ocr import Recognizer
+
+    return Recognizer(settings().models)
+
+
+def _read_page(document: Document, page: int) -> None:
+    from PIL import Image
+
+    png = objects.get(document.organisation, objects.page_image_key(document.id, page))
+    with Image.open(io.BytesIO(png)) as image:
+        text = _recognizer().read(image, page)
+    objects.put(
+        document.organisation,
+        objects.words_key(document.id, page, Track.VISION),
+        text.to_json(),
+        "application/json",
+    )
+    documents.page_turned(document, page, text.turned)
+
+
+def _resolve(document: Document) -> None:
+    """Turn the words of all pages into fields, or into a failure when no page could be read."""
+    failures = documents.page_errors(document)
+    if failures and len(failures) == document.pages:
+        page, error, detail = failures[0]
+        documents.fail(document, error, detail if document.pages == 1 else f"Page {page}: {detail}")
+        return
+    documents.finish(document, extract(_words(document), shipped_schemas(), document.requested_type))
+
+
+def _words(document: Document) -> list[PageText]:
+    """Return what every track read, in page order."""
+    wanted = [(page, track) for page in range(1, (document.pages or 0) + 1) for track in Track]
+
+    def load(where: tuple[int, Track]) -> PageText | None:
+        try:
+            key = objects.words_key(document.id, *where)
+            return PageText.from_json(objects.get(document.organisation, key))
+        except NotFoundError:
+            return None
+
+    with ThreadPoolExecutor(_PARALLEL_READS) as pool:
+        return [text for text in pool.map(load, wanted) if text is not None]

@@ -1,0 +1,179 @@
+"""Objects in S3: what stands where, and the few operations alma needs.
+
+The archive keeps, below each organisation's prefix:
+
+==========================================  ==========================================
+pages/ID/pN.png                             the page as displayed
+words/ID/pN.TRACK.json                      its words, as `alma.pages.PageText` writes them
+exports/ID/FILE                             an export too large for an answer
+==========================================  ==========================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alma.errors import NotFoundError
+from alma.settings import settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+INBOX = "inbox/"
+UPLOADS = ".uploads/"
+
+
+def page_image_key(document_id: int, page: int) -> str:
+    """Return the key of a page image, relative to the organisation's prefix (`image_key` of a jsonl line)."""
+    return f"pages/{document_id}/p{page}.png"
+
+
+def words_key(document_id: int, page: int, track: str) -> str:
+    """Return the key of a page's words, relative to the organisation's prefix."""
+    return f"words/{document_id}/p{page}.{track}.json"
+
+
+def export_key(document_id: int, file_name: str) -> str:
+    """Return the key of an export, relative to the organisation's prefix."""
+    return f"exports/{document_id}/{file_name}"
+
+
+def inbox_prefix(organisation: str) -> str:
+    """Return where an organisation's files arrive."""
+    return f"{INBOX}{organisation}/"
+
+
+def upload_key(organisation: str, document_id: int, file_name: str) -> str:
+    """Return the inbox key of a file whose document was announced over HTTP."""
+    return f"{inbox_prefix(organisation)}{UPLOADS}{document_id}/{file_name}"
+
+
+@lru_cache(maxsize=1)
+def _client() -> S3Client:
+    import boto3
+    from botocore.config import Config
+
+    # s3v4 and the regional host: presigned URLs then work in every region and against a local endpoint.
+    client: S3Client = boto3.client(
+        "s3",
+        config=Config(
+            signature_version="s3v4",
+            s3={"addressing_style": "path" if _local() else "virtual"},
+            retries={"max_attempts": 4, "mode": "standard"},
+            connect_timeout=2,
+            read_timeout=20,
+        ),
+    )
+    return client
+
+
+def _local() -> bool:
+    import os
+
+    return bool(os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT_URL_S3"))
+
+
+def _archive_key(organisation: str, key: str) -> str:
+    return f"{organisation}/{key}"
+
+
+def put(organisation: str, key: str, body: bytes | str | Path, media_type: str) -> None:
+    """Store an object in the archive, below the organisation's prefix."""
+    bucket, name = settings().archive_bucket, _archive_key(organisation, key)
+    if isinstance(body, Path):
+        with body.open("rb") as stream:
+            _client().put_object(Bucket=bucket, Key=name, Body=stream, ContentType=media_type)
+    else:
+        data = body.encode() if isinstance(body, str) else body
+        _client().put_object(Bucket=bucket, Key=name, Body=data, ContentType=media_type)
+
+
+def get(organisation: str, key: str) -> bytes:
+    """Return an object of the archive.
+
+    Raises
+    ------
+    NotFoundError
+        It is not there.
+    """
+    client = _client()
+    try:
+        answer = client.get_object(Bucket=settings().archive_bucket, Key=_archive_key(organisation, key))
+    except client.exceptions.NoSuchKey:
+        raise NotFoundError(f"{key} is not in the archive.") from None
+    return answer["Body"].read()
+
+
+def download_url(organisation: str, key: str, *, file_name: str | None = None) -> str:
+    """Return a presigned URL of an object of the archive, valid for `settings().download_seconds`."""
+    params: dict[str, Any] = {
+        "Bucket": settings().archive_bucket,
+        "Key": _archive_key(organisation, key),
+    }
+    if file_name:
+        params["ResponseContentDisposition"] = f'attachment; filename="{file_name}"'
+    return _client().generate_presigned_url(
+        "get_object", Params=params, ExpiresIn=settings().download_seconds
+    )
+
+
+def upload_url(key: str) -> str:
+    """Return a presigned PUT URL for an inbox key, valid for `settings().upload_seconds`."""
+    return _client().generate_presigned_url(
+        "put_object",
+        Params={"Bucket": settings().inbox_bucket, "Key": key},
+        ExpiresIn=settings().upload_seconds,
+    )
+
+
+def fetch_inbox(key: str, into: Path) -> None:
+    """Copy a file of the inbox to disk.
+
+    Raises
+    ------
+    NotFoundError
+        It was taken away in the meantime.
+    """
+    from botocore.exceptions import ClientError
+
+    try:
+        _client().download_file(settings().inbox_bucket, key, str(into))
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") in ("404", "NoSuchKey"):
+            raise NotFoundError("The file is no longer in the inbox.") from None
+        raise
+
+
+def drop(organisation: str, name: str, path: Path) -> str:
+    """Put a file into the organisation's drop folder and return its key."""
+    key = inbox_prefix(organisation) + name
+    _client().upload_file(str(path), settings().inbox_bucket, key)
+    return key
+
+
+def delete_inbox(key: str) -> None:
+    """Remove a file from the inbox; absent is fine."""
+    _client().delete_object(Bucket=settings().inbox_bucket, Key=key)
+
+
+def delete_document(organisation: str, document_id: int) -> None:
+    """Remove a document's pages, words and exports from the archive."""
+    for folder in ("pages", "words", "exports"):
+        keys = list(_keys(_archive_key(organisation, f"{folder}/{document_id}/")))
+        for start in range(0, len(keys), 1000):
+            _client().delete_objects(
+                Bucket=settings().archive_bucket,
+                Delete={"Objects": [{"Key": key} for key in keys[start : start + 1000]], "Quiet": True},
+            )
+
+
+def _keys(prefix: str) -> Iterator[str]:
+    pages = (
+        _client().get_paginator("list_objects_v2").paginate(Bucket=settings().archive_bucket, Prefix=prefix)
+    )
+    for page in pages:
+        for entry in page.get("Contents", []):
+            yield entry["Key"]

@@ -1,0 +1,46 @@
+"""The queue of pages to read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from alma.errors import UnavailableError
+from alma.settings import settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+_BATCH = 10  # what SQS takes in one call
+
+
+@lru_cache(maxsize=1)
+def _client() -> SQSClient:
+    import boto3
+
+    client: SQSClient = boto3.client("sqs")
+    return client
+
+
+def send_pages(organisation: str, document_id: int, pages: Iterable[int]) -> None:
+    """Ask for pages to be read; a message per page, page 0 asks only for the document to be resolved.
+
+    Raises
+    ------
+    UnavailableError
+        The queue took some of the messages and not all; sending again is safe.
+    """
+    bodies = [
+        json.dumps({"organisation": organisation, "documentId": document_id, "page": page}) for page in pages
+    ]
+    for start in range(0, len(bodies), _BATCH):
+        answer = _client().send_message_batch(
+            QueueUrl=settings().page_queue,
+            Entries=[
+                {"Id": str(n), "MessageBody": body} for n, body in enumerate(bodies[start : start + _BATCH])
+            ],
+        )
+        if answer.get("Failed"):
+            raise UnavailableError("The page queue did not take every message.")

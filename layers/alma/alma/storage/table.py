@@ -1,0 +1,264 @@
+"""The one DynamoDB table, as pynamodb models.
+
+Partition key = the organisation, so no read can cross it; the only other partitions are `token#…`, which the
+authorizer reads before an organisation is known. Sort keys sort a document right before its fields: one Query
+brings both back.
+
+=====================  =======================================  =====================================
+pk                     sk                                       item
+=====================  =======================================  =====================================
+ORG                    organisation                             OrganisationItem
+ORG                    key#ID                                   KeyItem (never the token)
+token#LOOKUP           token                                    TokenItem (salted hash of the token)
+ORG                    file#DIGEST                              FileItem: which document a file became
+ORG                    document#000000004012                    DocumentItem
+ORG                    document#000000004012#field#0001#KEY#0   FieldItem, in the schema's order
+ORG                    page#000000004012#00001                  PageItem
+ORG                    model#ID                                 ModelItem
+=====================  =======================================  =====================================
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from pynamodb.attributes import (
+    DiscriminatorAttribute,
+    JSONAttribute,
+    NumberAttribute,
+    NumberSetAttribute,
+    TTLAttribute,
+    UnicodeAttribute,
+)
+from pynamodb.exceptions import DeleteError, PutError, TransactWriteError, UpdateError
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
+from pynamodb.models import Model
+from pynamodb.transactions import TransactWrite
+
+from alma.settings import settings
+
+#: Everything a table has to agree on with template.yaml; a contract test compares them.
+PARTITION_KEY, SORT_KEY, EXPIRY = "pk", "sk", "expires_at"
+INDEXES = {
+    "documents": ("pk", "listed"),
+    "documents_by_status": ("status_key", "listed"),
+    "documents_by_type": ("type_key", "listed"),
+}
+
+_DIGITS = 12  # of a documentId in a sort key: newest last, and last is what a backward Query reads first
+
+
+class _Everything:
+    """What the three indexes share; pynamodb wants a Meta class per index."""
+
+    projection = AllProjection()
+
+
+class DocumentsIndex(GlobalSecondaryIndex["DocumentItem"]):  # type: ignore[no-untyped-call]
+    """An organisation's documents by age."""
+
+    class Meta(_Everything):
+        index_name = "documents"
+
+    pk = UnicodeAttribute(hash_key=True)
+    listed = UnicodeAttribute(range_key=True)
+
+
+class DocumentsByStatusIndex(GlobalSecondaryIndex["DocumentItem"]):  # type: ignore[no-untyped-call]
+    """An organisation's documents of one status by age."""
+
+    class Meta(_Everything):
+        index_name = "documents_by_status"
+
+    status_key = UnicodeAttribute(hash_key=True)
+    listed = UnicodeAttribute(range_key=True)
+
+
+class DocumentsByTypeIndex(GlobalSecondaryIndex["DocumentItem"]):  # type: ignore[no-untyped-call]
+    """An organisation's documents of one type by age."""
+
+    class Meta(_Everything):
+        index_name = "documents_by_type"
+
+    type_key = UnicodeAttribute(hash_key=True)
+    listed = UnicodeAttribute(range_key=True)
+
+
+class Item(Model):
+    """Anything in the table."""
+
+    class Meta:
+        table_name = settings().table
+        region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+        connect_timeout_seconds = 2
+        read_timeout_seconds = 5
+
+    pk = UnicodeAttribute(hash_key=True)
+    sk = UnicodeAttribute(range_key=True)
+    kind = DiscriminatorAttribute()
+
+
+class OrganisationItem(Item, discriminator="organisation"):
+    """An organisation and its document counter."""
+
+    name = UnicodeAttribute()
+    created_at = UnicodeAttribute()
+    last_document_id = NumberAttribute(default=0)
+
+
+class KeyItem(Item, discriminator="key"):
+    """What an administrator sees of a key."""
+
+    key_id = UnicodeAttribute()
+    name = UnicodeAttribute()
+    role = UnicodeAttribute()
+    hint = UnicodeAttribute()
+    created_at = UnicodeAttribute()
+    created_by = UnicodeAttribute(null=True)
+    revoked_at = UnicodeAttribute(null=True)
+
+
+class TokenItem(Item, discriminator="token"):
+    """What the authorizer needs of a key."""
+
+    organisation = UnicodeAttribute()
+    key_id = UnicodeAttribute()
+    role = UnicodeAttribute()
+    salt = UnicodeAttribute()
+    digest = UnicodeAttribute()
+
+
+class FileItem(Item, discriminator="file"):
+    """The document that a file, once dropped, became: what makes a second delivery change nothing."""
+
+    document_id = NumberAttribute()
+    object_key = UnicodeAttribute()
+
+
+class DocumentItem(Item, discriminator="document"):
+    """A document and its progress."""
+
+    document_id = NumberAttribute()
+    listed = UnicodeAttribute()
+    status = UnicodeAttribute()
+    status_key = UnicodeAttribute()
+    doc_type = UnicodeAttribute(null=True)
+    doc_type_confidence = NumberAttribute(null=True)
+    type_key = UnicodeAttribute(null=True)
+    requested_type = UnicodeAttribute(null=True)
+    file_name = UnicodeAttribute()
+    object_key = UnicodeAttribute()
+    file_key = UnicodeAttribute(null=True)
+    media_type = UnicodeAttribute(null=True)
+    pages = NumberAttribute(null=True)
+    pending = NumberSetAttribute(null=True)
+    attempts = NumberAttribute(default=0)
+    error = UnicodeAttribute(null=True)
+    detail = UnicodeAttribute(null=True)
+    created_at = UnicodeAttribute()
+    finished_at = UnicodeAttribute(null=True)
+    expires_at = TTLAttribute(null=True)
+
+    documents = DocumentsIndex()
+    documents_by_status = DocumentsByStatusIndex()
+    documents_by_type = DocumentsByTypeIndex()
+
+
+class FieldItem(Item, discriminator="field"):
+    """A field with every track's reading."""
+
+    document_id = NumberAttribute()
+    key = UnicodeAttribute()
+    occurrence = NumberAttribute()
+    status = UnicodeAttribute()
+    readings = JSONAttribute()
+    reviewed = JSONAttribute(null=True)
+    reasons = JSONAttribute(null=True)
+    version = NumberAttribute(default=1)
+
+
+class PageItem(Item, discriminator="page"):
+    """A page: its image and who has read it."""
+
+    document_id = NumberAttribute()
+    number = NumberAttribute()
+    width = NumberAttribute(null=True)
+    height = NumberAttribute(null=True)
+    turned = NumberAttribute(null=True)
+    error = UnicodeAttribute(null=True)
+    detail = UnicodeAttribute(null=True)
+
+
+class ModelItem(Item, discriminator="model"):
+    """A fine-tuned model of the organisation."""
+
+    model_id = UnicodeAttribute()
+    name = UnicodeAttribute()
+    base_model = UnicodeAttribute()
+    status = UnicodeAttribute()
+    trained_examples = NumberAttribute(default=0)
+    created_at = UnicodeAttribute()
+
+
+def document_key(document_id: int) -> str:
+    """Return the sort key of a document; its fields' keys begin with it."""
+    return f"document#{document_id:0{_DIGITS}d}"
+
+
+def listed_key(document_id: int) -> str:
+    """Return the position of a document in the listings."""
+    return f"{document_id:0{_DIGITS}d}"
+
+
+def field_prefix(document_id: int) -> str:
+    """Return what the sort keys of a document's fields begin with."""
+    return document_key(document_id) + "#field#"
+
+
+def field_key(document_id: int, order: int, key: str, occurrence: int) -> str:
+    """Return the sort key of a field; `order` is its place in the answer."""
+    return f"{field_prefix(document_id)}{order:05d}#{key}#{occurrence}"
+
+
+def page_prefix(document_id: int) -> str:
+    """Return what the sort keys of a document's pages begin with."""
+    return f"page#{document_id:0{_DIGITS}d}#"
+
+
+def page_key(document_id: int, number: int) -> str:
+    """Return the sort key of a page."""
+    return f"{page_prefix(document_id)}{number:05d}"
+
+
+_T = TypeVar("_T")
+
+
+def transaction() -> TransactWrite:
+    """Return a context in which up to 100 writes happen together or not at all."""
+    return TransactWrite(connection=Item._get_connection().connection)
+
+
+def unless_refused(write: Callable[[], _T]) -> _T | None:
+    """Run a conditional write; return None where its condition did not hold.
+
+    Raises
+    ------
+    PutError, UpdateError, DeleteError, TransactWriteError
+        Anything else that went wrong.
+    """
+    try:
+        return write()
+    except (PutError, UpdateError, DeleteError, TransactWriteError) as error:
+        if refused(error):
+            return None
+        raise
+
+
+def refused(error: PutError | UpdateError | DeleteError | TransactWriteError) -> bool:
+    """Tell whether a write failed because its condition did not hold."""
+    if isinstance(error, TransactWriteError):
+        reasons: list[Any] = list(error.cancellation_reasons)
+        return any(reason is not None and reason.code == "ConditionalCheckFailed" for reason in reasons)
+    return error.cause_response_code == "ConditionalCheckFailedException"

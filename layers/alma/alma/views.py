@@ -1,0 +1,204 @@
+"""The bodies of the API besides the document itself (see projection.py), each written once.
+
+Validation, OpenAPI and the MCP tools' schemas all come from these models.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictInt
+
+from alma.documents import Document, DocumentStatus, Listing
+from alma.keys import Key, Role
+
+
+class Body(BaseModel):
+    """A request body: unknown names are refused, so that a typo is not silently ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class DigitizeBody(Body):
+    """Which document to resolve."""
+
+    documentId: Annotated[StrictInt, Field(ge=1, lt=10**12, description="Number of the document.")]
+
+
+class AnnounceBody(Body):
+    """A file that is about to be uploaded."""
+
+    fileName: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=255,
+            pattern=r"^[^/\\\x00-\x1f]+$",
+            description="The file's own name, without folders.",
+        ),
+    ]
+    docType: Annotated[
+        str | None,
+        Field(pattern=r"^[a-z][a-z0-9_]{0,63}$", description="Its type, if you know it."),
+    ] = None
+
+
+class CreateKeyBody(Body):
+    """A key to mint."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100, description="What people call it.")]
+    role: Role = Role.READER
+
+
+class DocumentSummary(BaseModel):
+    """A document in a list."""
+
+    documentId: int
+    docType: str | None = Field(description="null until it is known, or if no type fits.")
+    status: DocumentStatus
+    fileName: str
+    pages: int | None = Field(description="null until it is known.")
+    pagesRead: int
+    createdAt: str
+    finishedAt: str | None = None
+    error: str | None = Field(default=None, description="Slug of what went wrong, if status is failed.")
+    detail: str | None = Field(default=None, description="The same as a sentence.")
+
+    @classmethod
+    def of(cls, document: Document) -> DocumentSummary:
+        """Return the summary of a document."""
+        return cls(
+            documentId=document.id,
+            docType=document.doc_type,
+            status=document.status,
+            fileName=document.file_name,
+            pages=document.pages,
+            pagesRead=document.pages_read,
+            createdAt=document.created_at,
+            finishedAt=document.finished_at,
+            error=document.error,
+            detail=document.detail,
+        )
+
+
+class DocumentList(BaseModel):
+    """Documents, newest first."""
+
+    documents: list[DocumentSummary]
+    nextCursor: str | None = Field(description="Send it as cursor for the next page; null on the last.")
+
+    @classmethod
+    def of(cls, listing: Listing) -> DocumentList:
+        """Return the view of a listing."""
+        return cls(
+            documents=[DocumentSummary.of(document) for document in listing.documents],
+            nextCursor=listing.next_cursor,
+        )
+
+
+class Processing(BaseModel):
+    """A document that is still being read: ask again after `Retry-After` seconds."""
+
+    documentId: int
+    docType: str | None
+    status: Literal["processing"] = "processing"
+    pages: int | None
+    pagesRead: int
+
+
+class Upload(BaseModel):
+    """How to send the file: one HTTP request, no key."""
+
+    method: Literal["PUT"] = "PUT"
+    url: str
+    expiresIn: int = Field(description="Seconds the URL holds.")
+
+
+class Announced(BaseModel):
+    """The document a file will become, and where to send the file."""
+
+    documentId: int
+    status: DocumentStatus
+    upload: Upload
+
+
+class KeyView(BaseModel):
+    """A key, without its token."""
+
+    id: str
+    name: str
+    role: Role
+    hint: str = Field(description="How the token begins.")
+    createdAt: str
+    createdBy: str | None = Field(description="Id of the key that minted it; null for the operator.")
+    revokedAt: str | None
+
+    @classmethod
+    def of(cls, key: Key) -> KeyView:
+        """Return the view of a key."""
+        return cls(
+            id=key.id,
+            name=key.name,
+            role=key.role,
+            hint=key.hint,
+            createdAt=key.created_at,
+            createdBy=key.created_by,
+            revokedAt=key.revoked_at,
+        )
+
+
+class MintedKey(KeyView):
+    """A new key with its token, which is shown this once."""
+
+    token: str
+
+
+class KeyList(BaseModel):
+    """The organisation's keys, oldest first."""
+
+    keys: list[KeyView]
+
+
+class ModelView(BaseModel):
+    """A fine-tuned model of the organisation."""
+
+    id: str
+    name: str
+    baseModel: str
+    status: str
+    trainedExamples: int
+    createdAt: str
+
+
+class ModelList(BaseModel):
+    """The organisation's models."""
+
+    models: list[ModelView]
+
+
+class Health(BaseModel):
+    """alma answers."""
+
+    status: Literal["ok"] = "ok"
+    version: str
+
+
+class ErrorView(BaseModel):
+    """The one shape of every error but 401, which is exactly `{"error": "unauthorized"}`."""
+
+    error: str = Field(description="Slug for programs.")
+    detail: str = Field(description="One sentence for people: what to do.")
+    request_id: str
+
+
+class FailedDocument(ErrorView):
+    """A document that could not be read."""
+
+    documentId: int
+    status: Literal["failed"] = "failed"
+
+
+class Unauthorized(BaseModel):
+    """The token is missing, malformed or revoked."""
+
+    error: Literal["unauthorized"] = "unauthorized"
