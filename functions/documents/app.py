@@ -19,7 +19,10 @@ def list_documents(request: Request) -> Response:
     return Response(
         200,
         Archive(request.organisation).list_documents(
-            query.get("cursor"), int(limit[:6]), query.get("docType"), query.get("status")
+            cursor=query.get("cursor"),
+            limit=int(limit[:6]),
+            doc_type=query.get("docType"),
+            status=query.get("status"),
         ),
     )
 

@@ -1,16 +1,20 @@
 """GET /v1/export/{documentId}: a document's fields as a file."""
 
-from alma.archive import Archive, Link
+from alma.archive import Archive
+from alma.exports import ExportLink
 from alma.http.dispatch import serve
 from alma.http.message import Request, Response
+from alma.settings import settings
 
 
 def export(request: Request) -> Response:
     """Answer with the file, or with a redirect to it where it is too large for an answer."""
     exported = Archive(request.organisation).export(
-        request.document_id("documentId"), request.query.get("format", "json")
+        request.document_id("documentId"),
+        request.query.get("format", "json"),
+        max_inline=settings().max_inline_bytes,
     )
-    if isinstance(exported, Link):
+    if isinstance(exported, ExportLink):
         return Response(303, headers={"Location": exported.url})
     return Response(
         200,

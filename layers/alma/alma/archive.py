@@ -15,7 +15,7 @@ from alma.storage import objects
 from alma.views import DocumentList
 
 if TYPE_CHECKING:
-    from alma.exports import Exported
+    from alma.exports import Exported, ExportLink
 
 
 class DocumentProcessingError(AlmaError):
@@ -41,15 +41,6 @@ class DocumentFailedError(AlmaError):
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
-    """A file too large for an answer: where to fetch it."""
-
-    url: str
-    media_type: str
-    file_name: str
-
-
-@dataclass(frozen=True, slots=True)
 class Archive:
     """What one organisation can see."""
 
@@ -57,6 +48,7 @@ class Archive:
 
     def list_documents(
         self,
+        *,
         cursor: str | None = None,
         limit: int = 50,
         doc_type: str | None = None,
@@ -91,8 +83,14 @@ class Archive:
         document, fields = self._ready(document_id)
         return project(document.id, document.doc_type, fields)
 
-    def export(self, document_id: int, export_format: str) -> Exported | Link:
-        """Return a document's fields as a file, or a link where it is too large for an answer.
+    def export(
+        self,
+        document_id: int,
+        format: str,  # noqa: A002  # the API's own word
+        *,
+        max_inline: int,
+    ) -> Exported | ExportLink:
+        """Return a document's fields as a file, or a link where it has more than `max_inline` bytes.
 
         Raises
         ------
@@ -101,16 +99,20 @@ class Archive:
         NotFoundError, DocumentProcessingError, DocumentFailedError
             As in `document`.
         """
-        from alma.exports import export
+        from alma.exports import ExportLink, export
 
         document, fields = self._ready(document_id)
-        exported = export(document.id, document.doc_type, fields, export_format)
-        if len(exported.body) <= settings().max_inline_bytes:
+        exported = export(document.id, document.doc_type, fields, format)
+        if len(exported.body) <= max_inline:
             return exported
         key = objects.export_key(document.id, exported.file_name)
         objects.put(self.organisation, key, exported.body, exported.media_type)
-        url = objects.download_url(self.organisation, key, file_name=exported.file_name)
-        return Link(url, exported.media_type, exported.file_name)
+        return ExportLink(
+            url=objects.download_url(self.organisation, key, file_name=exported.file_name),
+            media_type=exported.media_type,
+            file_name=exported.file_name,
+            expires_in=settings().download_seconds,
+        )
 
     def _ready(self, document_id: int) -> tuple[Document, list[Field]]:
         document, fields = documents.read(self.organisation, document_id)

@@ -60,8 +60,8 @@ class FieldView(BaseModel):
         description="Probability that the value is right; null where nothing is known."
     )
     status: Status = pydantic.Field(
-        description="accepted or edited: a person stands behind the value; rejected: a person said it is wrong; "
-        "escalated: a person must look; unreviewed: nobody has looked."
+        description="Review status. accepted, edited: a person stands behind the value; rejected: a person "
+        "said it is wrong; escalated: a person must look; unreviewed: nobody has looked."
     )
     evidence: EvidenceView | None = pydantic.Field(
         description="null for a value that a person entered without a place."

@@ -49,6 +49,9 @@ class FieldSchema(BaseModel):
         default="labelled",
         description="Without a label: at the head of the first page, or in the lines below the head.",
     )
+    name_order: Literal["as_written", "last_first"] = Field(
+        default="as_written", description="A person's name on a form that asks for the last name first."
+    )
     prefer: Literal["first", "last", "largest"] = Field(
         default="first", description="Which of equally good values is taken."
     )

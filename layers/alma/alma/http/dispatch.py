@@ -18,7 +18,7 @@ Operation = Callable[[Request], Response]
 Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
 
 
-def serve(function: str, operations: Mapping[str, Operation]) -> Handler:
+def serve(function: str, operations: Mapping[str, Operation], *, crashed: Operation | None = None) -> Handler:
     """Return the Lambda handler of a function behind the API.
 
     Parameters
@@ -27,6 +27,8 @@ def serve(function: str, operations: Mapping[str, Operation]) -> Handler:
         Its folder; its rows of the route table name the operations it must bring.
     operations : mapping
         Operation -> what serves it.
+    crashed : callable, optional
+        What answers when an operation raised what nobody expected, for a door with its own error shape.
 
     Raises
     ------
@@ -65,13 +67,15 @@ def serve(function: str, operations: Mapping[str, Operation]) -> Handler:
         except Exception:
             # The top level: whatever it is, the caller gets the one error shape and the log the traceback.
             logger.exception("failed")
-            response = error_response(
-                AlmaError("Something went wrong on our side; try again, and quote the request_id."),
-                request.request_id,
-            )
+            response = (crashed or _crashed)(request)
         return response.to_event()
 
     return handler
+
+
+def _crashed(request: Request) -> Response:
+    error = AlmaError("Something went wrong on our side; try again, and quote the request_id.")
+    return error_response(error, request.request_id)
 
 
 def error_response(error: AlmaError, request_id: str, **more: object) -> Response:

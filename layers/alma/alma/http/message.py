@@ -32,6 +32,8 @@ class Request:
         Decoded.
     request_id : str
         The gateway's id of the request.
+    domain : str or None
+        The name the API is deployed under.
     caller : Caller or None
         Who it comes from; None on public routes.
     """
@@ -43,6 +45,7 @@ class Request:
     headers: Mapping[str, str]
     body: bytes
     request_id: str
+    domain: str | None
     caller: Caller | None
 
     @classmethod
@@ -59,6 +62,7 @@ class Request:
             headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
             body=base64.b64decode(body) if event.get("isBase64Encoded") else body.encode(),
             request_id=context.get("requestId", ""),
+            domain=context.get("domainName"),
             caller=Caller(authorizer["organisation"], authorizer["key_id"], Role(authorizer["role"]))
             if authorizer.get("organisation")
             else None,

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from alma import __version__, views
-from alma.http.routes import ROUTES, Route
+from alma.http.routes import ROUTES, Answer, Route
 
 _SCHEMAS = "#/components/schemas/{model}"
 _MEANING = {
@@ -31,7 +31,10 @@ _MEANING = {
 
 def openapi(server_url: str = "/api") -> dict[str, Any]:
     """Return the description of the API as it is served at `server_url`."""
-    models = {model for row in ROUTES for model in _models(row)} | {views.ErrorView, views.Unauthorized}
+    models: set[type[BaseModel]] = {model for row in ROUTES for model in _models(row)} | {
+        views.ErrorView,
+        views.Unauthorized,
+    }
     _, definitions = models_json_schema(
         [(model, "serialization") for model in sorted(models, key=lambda m: m.__name__)],
         ref_template=_SCHEMAS,
@@ -62,7 +65,7 @@ def _models(row: Route) -> list[type[BaseModel]]:
 
 
 def _operation(row: Route) -> dict[str, Any]:
-    answers: dict[int, type[BaseModel] | tuple[str, ...] | None] = dict(row.answers)
+    answers: dict[int, Answer] = dict(row.answers)
     answers[500] = views.ErrorView
     if row.roles:
         answers |= {401: views.Unauthorized, 403: views.ErrorView}
@@ -99,7 +102,7 @@ def _operation(row: Route) -> dict[str, Any]:
     return operation
 
 
-def _answer(status: int, answer: type[BaseModel] | tuple[str, ...] | None) -> dict[str, Any]:
+def _answer(status: int, answer: Answer) -> dict[str, Any]:
     described: dict[str, Any] = {"description": _MEANING[status]}
     if isinstance(answer, tuple):
         described["content"] = {media_type: {} for media_type in answer}

@@ -21,6 +21,10 @@ WRITERS = frozenset({Role.ADMIN, Role.REVIEWER})
 PUBLIC: frozenset[Role] = frozenset()
 
 
+#: Model of a JSON body, media types of another, or None for no body.
+Answer = type[BaseModel] | tuple[str, ...] | None
+
+
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """A path or query parameter; path parameters are those named in the resource."""
@@ -49,7 +53,7 @@ class Route:
     body : type or None
         Model of the request body.
     answers : dict
-        Status -> model of the JSON body, or media types, or None for no body.
+        What may come back, by status.
     parameters : tuple of Parameter
         In the path and in the query.
     """
@@ -60,13 +64,18 @@ class Route:
     operation: str
     summary: str
     roles: frozenset[Role]
-    answers: dict[int, type[BaseModel] | tuple[str, ...] | None]
+    answers: dict[int, Answer]
     body: type[BaseModel] | None = None
     parameters: tuple[Parameter, ...] = field(default=())
 
 
 _DOCUMENT_ID: dict[str, object] = {"type": "integer", "minimum": 1}
-_READ = {200: DocumentView, 202: views.Processing, 404: views.ErrorView, 422: views.FailedDocument}
+_READ: dict[int, Answer] = {
+    200: DocumentView,
+    202: views.Processing,
+    404: views.ErrorView,
+    422: views.FailedDocument,
+}
 
 ROUTES: tuple[Route, ...] = (
     Route(

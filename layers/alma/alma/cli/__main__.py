@@ -1,0 +1,5 @@
+"""`python -m alma.cli`."""
+
+from alma.cli.commands import main
+
+raise SystemExit(main())

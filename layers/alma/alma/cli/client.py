@@ -1,0 +1,136 @@
+"""A small client of the public API."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import urlencode
+
+import urllib3
+
+from alma.cli.target import Api
+
+_TIMEOUT = urllib3.Timeout(connect=5, read=35)
+
+
+class ApiError(Exception):
+    """The API refused, or could not be reached; the text is one sentence.
+
+    Attributes
+    ----------
+    status : int
+        HTTP status; 0 where no answer came.
+    error : str
+        Slug.
+    """
+
+    def __init__(self, status: int, error: str, detail: str) -> None:
+        super().__init__(detail)
+        self.status, self.error, self.detail = status, error, detail
+
+
+class Client:
+    """Calls the API with a key."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        # PUT of a file is not repeated by the pool: a half-sent body cannot be rewound safely.
+        self._pool = urllib3.PoolManager(retries=urllib3.Retry(2, redirect=0), timeout=_TIMEOUT)
+
+    def call(self, method: str, path: str, body: object = None, **query: object) -> dict[str, Any]:
+        """Return the JSON answer of a route below /api/v1; 202 counts as an answer."""
+        answer = self._send(method, path, body, query)
+        if answer.status >= 300:
+            raise _refusal(answer)
+        found: dict[str, Any] = json.loads(answer.data) if answer.data else {}
+        return found
+
+    def download(self, path: str, **query: object) -> tuple[bytes, str | None]:
+        """Return a file and the name it comes with, following a redirect to a presigned URL."""
+        answer = self._send("GET", path, None, query)
+        if answer.status == 303:
+            answer = self._request("GET", answer.headers["Location"])
+        if answer.status != 200:
+            raise _refusal(answer)
+        disposition = answer.headers.get("Content-Disposition", "")
+        name = disposition.partition('filename="')[2].rstrip('"') or None
+        return answer.data, name
+
+    def upload(self, path: Path, sent: Callable[[int], None]) -> int:
+        """Announce a file, upload it and return its documentId; `sent` is told of every block."""
+        announced = self.call("POST", "/documents", {"fileName": path.name})
+        size = path.stat().st_size
+        with path.open("rb") as stream:
+            answer = self._request(
+                "PUT",
+                announced["upload"]["url"],
+                body=_Counted(stream, sent),
+                headers={"Content-Length": str(size)},
+                retries=False,
+            )
+        if answer.status >= 300:
+            raise ApiError(answer.status, "upload_failed", f"{path.name} could not be uploaded.")
+        return int(announced["documentId"])
+
+    def wait(self, document_id: int, seconds: float = 900) -> dict[str, Any]:
+        """Return the document's fields once it is read.
+
+        Raises
+        ------
+        ApiError
+            It failed, or it is still being read after `seconds`.
+        """
+        until = time.monotonic() + seconds
+        while True:
+            found = self.call("GET", f"/documents/{document_id}")
+            if found.get("status") != "processing":
+                return found
+            if time.monotonic() > until:
+                raise ApiError(202, "still_processing", f"Document {document_id} is still being read.")
+            time.sleep(0.5)
+
+    def _send(
+        self, method: str, path: str, body: object, query: dict[str, object]
+    ) -> urllib3.BaseHTTPResponse:
+        url = f"{self._api.url}/api/v1{path}"
+        given = {name: value for name, value in query.items() if value is not None}
+        if given:
+            url += "?" + urlencode(given)
+        headers = {"Authorization": f"Bearer {self._api.key}", "Accept": "*/*"}
+        if body is None:
+            return self._request(method, url, headers=headers)
+        headers["Content-Type"] = "application/json"
+        return self._request(method, url, headers=headers, body=json.dumps(body))
+
+    def _request(self, method: str, url: str, **options: Any) -> urllib3.BaseHTTPResponse:
+        try:
+            return self._pool.request(method, url, redirect=False, **options)
+        except urllib3.exceptions.HTTPError as error:
+            reason = getattr(error, "reason", None) or error
+            raise ApiError(0, "unreachable", f"{self._api.url} does not answer: {reason}") from None
+
+
+class _Counted:
+    """A file that tells how much of it was read."""
+
+    def __init__(self, stream: IO[bytes], sent: Callable[[int], None]) -> None:
+        self._stream, self._sent = stream, sent
+
+    def read(self, size: int = -1) -> bytes:
+        block = self._stream.read(size)
+        self._sent(len(block))
+        return block
+
+
+def _refusal(answer: urllib3.BaseHTTPResponse) -> ApiError:
+    try:
+        body = json.loads(answer.data)
+        error = str(body["error"])
+    except (ValueError, KeyError, TypeError):
+        return ApiError(answer.status, "unexpected", f"An unexpected answer, status {answer.status}.")
+    if answer.status == 401:
+        return ApiError(401, error, "The key is missing, malformed or revoked; check ALMA_API_KEY.")
+    return ApiError(answer.status, error, str(body.get("detail", error)))

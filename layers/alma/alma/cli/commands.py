@@ -1,0 +1,239 @@
+"""The commands and their options; what they do is one call each."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
+
+from alma import __version__
+from alma.cli import tables, target
+from alma.cli.client import ApiError, Client
+from alma.errors import AlmaError
+
+_FORMATS = ("csv", "xlsx", "xml", "json", "jsonl")
+_ROLES = ("admin", "reviewer", "reader")
+
+out = Console()
+err = Console(stderr=True)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit status: 0 done, 1 refused, 2 wrong usage."""
+    options = _parser().parse_args(argv)
+    try:
+        options.run(options)
+    except (ApiError, AlmaError, target.TargetError, OSError) as error:
+        slug = getattr(error, "error", None) or getattr(error, "slug", None) or "failed"
+        detail = getattr(error, "detail", None) or str(error)
+        if options.json:
+            print(json.dumps({"error": slug, "detail": detail}))
+        else:
+            err.print(f"[red]alma:[/] {detail}", highlight=False, soft_wrap=True)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="alma",
+        description="Documents in, fields with evidence out.",
+        epilog="The API is found through ALMA_API_URL and ALMA_API_KEY, or the alma that runs here.",
+    )
+    parser.add_argument("--version", action="version", version=f"alma {__version__}")
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--json", action="store_true", help="print JSON, for programs")
+    operator = argparse.ArgumentParser(add_help=False, parents=[shared])
+    operator.add_argument("--stack", help="name of the deployed stack; without it, the alma that runs here")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    org = commands.add_parser("org", help="organisations (operator)").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    create = org.add_parser("create", parents=[operator], help="create an organisation")
+    create.add_argument("id", help="lower case letters, digits, hyphens")
+    create.add_argument("--name", help="for people")
+    create.set_defaults(run=_org_create)
+
+    key = commands.add_parser("key", help="API keys (operator)").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    create = key.add_parser("create", parents=[operator], help="mint a key; its token is shown once")
+    create.add_argument("--org", required=True)
+    create.add_argument("--name", required=True)
+    create.add_argument("--role", choices=_ROLES, default="reader")
+    create.set_defaults(run=_key_create)
+    listed = key.add_parser("list", parents=[operator], help="list keys")
+    listed.add_argument("--org", required=True)
+    listed.set_defaults(run=_key_list)
+    revoke = key.add_parser("revoke", parents=[operator], help="revoke a key")
+    revoke.add_argument("id")
+    revoke.add_argument("--org", required=True)
+    revoke.set_defaults(run=_key_revoke)
+
+    drop = commands.add_parser("drop", parents=[shared], help="send files and have them read")
+    drop.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    drop.add_argument("--wait", action="store_true", help="wait, and print the fields")
+    drop.set_defaults(run=_drop)
+
+    listing = commands.add_parser("list", parents=[shared], help="list documents, newest first")
+    listing.add_argument("--status", choices=("processing", "ready", "failed"))
+    listing.add_argument("--type", dest="doc_type")
+    listing.add_argument("--limit", type=int, default=50)
+    listing.set_defaults(run=_list)
+
+    get = commands.add_parser("get", parents=[shared], help="print a document's fields")
+    get.add_argument("id", type=int)
+    get.set_defaults(run=_get)
+
+    export = commands.add_parser("export", parents=[shared], help="save a document's fields as a file")
+    export.add_argument("id", type=int)
+    export.add_argument("--format", choices=_FORMATS, default="json")
+    export.add_argument("-o", "--output", type=Path, help="file to write; - for standard output")
+    export.set_defaults(run=_export)
+    return parser
+
+
+def _print_json(value: object) -> None:
+    print(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+# The operator's commands import the nouns late: these read the table's name when they are imported.
+
+
+def _org_create(options: argparse.Namespace) -> None:
+    target.use_table(options.stack)
+    from alma import organisations
+
+    made = organisations.create(options.id, options.name)
+    if options.json:
+        _print_json(asdict(made))
+    else:
+        out.print(f"organisation [bold]{made.id}[/] created; its drop folder is inbox/{made.id}/")
+
+
+def _key_create(options: argparse.Namespace) -> None:
+    target.use_table(options.stack)
+    from alma import keys
+
+    key, token = keys.create(options.org, options.name, keys.Role(options.role))
+    if options.json:
+        _print_json({"id": key.id, "name": key.name, "role": key.role.value, "token": token})
+    else:
+        err.print(f"{key.id} ({key.role.value}); the token is shown this once:")
+        print(token)
+
+
+def _key_list(options: argparse.Namespace) -> None:
+    target.use_table(options.stack)
+    from alma import keys
+    from alma.views import KeyView
+
+    found = [KeyView.of(key).model_dump(mode="json") for key in keys.list_keys(options.org)]
+    if options.json:
+        _print_json({"keys": found})
+    else:
+        out.print(tables.keys_table(found))
+
+
+def _key_revoke(options: argparse.Namespace) -> None:
+    target.use_table(options.stack)
+    from alma import keys
+
+    keys.revoke(options.org, options.id)
+    if options.json:
+        _print_json({"id": options.id, "revoked": True})
+    else:
+        out.print(f"{options.id} is revoked; running authorizers forget it within 30 seconds")
+
+
+def _drop(options: argparse.Namespace) -> None:
+    client = Client(target.api())
+    for path in options.files:
+        if not path.is_file():
+            raise FileNotFoundError(f"{path} is not a file.")
+    answers: list[dict[str, Any]] = []
+    with _progress(options) as progress:
+        total = sum(path.stat().st_size for path in options.files)
+        task = progress.add_task("sending", total=total)
+        for path in options.files:
+            document_id = client.upload(path, lambda count: progress.advance(task, count))
+            answers.append({"documentId": document_id, "fileName": path.name})
+        if options.wait:
+            waiting = progress.add_task("reading", total=len(answers))
+            for answer in answers:
+                answer |= _outcome(client, answer["documentId"])
+                progress.advance(waiting)
+    if options.json:
+        _print_json({"documents": answers})
+        return
+    for answer in answers:
+        if "fields" in answer:
+            out.print(tables.fields_table(answer, answer["fileName"]))
+        elif "error" in answer:
+            out.print(
+                f"{answer['documentId']}  {answer['fileName']}  [red]{answer['error']}[/]: {answer['detail']}"
+            )
+        else:
+            out.print(f"{answer['documentId']}  {answer['fileName']}")
+
+
+def _outcome(client: Client, document_id: int) -> dict[str, Any]:
+    try:
+        return client.wait(document_id)
+    except ApiError as error:
+        return {"error": error.error, "detail": error.detail}
+
+
+def _list(options: argparse.Namespace) -> None:
+    found = Client(target.api()).call(
+        "GET", "/documents", limit=options.limit, status=options.status, docType=options.doc_type
+    )
+    if options.json:
+        _print_json(found)
+    else:
+        out.print(tables.documents_table(found["documents"]))
+
+
+def _get(options: argparse.Namespace) -> None:
+    found = Client(target.api()).call("GET", f"/documents/{options.id}")
+    if options.json:
+        _print_json(found)
+    elif "fields" not in found:
+        out.print(f"document {options.id} is still being read; ask again in a moment")
+    else:
+        out.print(tables.fields_table(found))
+
+
+def _export(options: argparse.Namespace) -> None:
+    body, name = Client(target.api()).download(f"/export/{options.id}", format=options.format)
+    if options.output == Path("-"):
+        sys.stdout.buffer.write(body)
+        return
+    path = options.output or Path(name or f"document-{options.id}.{options.format}")
+    path.write_bytes(body)
+    if options.json:
+        _print_json({"file": str(path), "bytes": len(body)})
+    else:
+        out.print(f"{path} ({len(body)} bytes)")
+
+
+def _progress(options: argparse.Namespace) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn() if not options.wait else TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        console=err,
+        transient=True,
+        disable=options.json or not err.is_terminal,
+    )

@@ -1,0 +1,74 @@
+"""How fields, documents and keys look in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+_COLOURS = {"accepted": "green", "edited": "green", "rejected": "red", "escalated": "yellow"}
+_DOCUMENT_COLOURS = {"ready": "green", "failed": "red", "processing": "cyan"}
+
+
+def fields_table(document: dict[str, Any], title: str | None = None) -> Table:
+    """Return a document's fields: value, confidence, status, page."""
+    kind = document["docType"] or "no known type"
+    heading = f"{document['documentId']} · {title + ' · ' if title else ''}{kind}"
+    table = Table(title=escape(heading), title_justify="left", title_style="bold")
+    table.add_column("field", no_wrap=True)
+    table.add_column("value", overflow="fold")
+    table.add_column("confidence", justify="right")
+    table.add_column("status")
+    table.add_column("page", justify="right")
+    for field in document["fields"]:
+        confidence, evidence, status = field["confidence"], field["evidence"], field["status"]
+        table.add_row(
+            escape(field["key"]),
+            escape(field["value"]),
+            "" if confidence is None else f"{confidence:.3f}",
+            f"[{_COLOURS.get(status, 'default')}]{status}[/]",
+            "" if evidence is None else str(evidence["page"]),
+        )
+    return table
+
+
+def documents_table(documents: Iterable[dict[str, Any]]) -> Table:
+    """Return a list of documents."""
+    table = Table()
+    table.add_column("id", justify="right")
+    table.add_column("file", overflow="fold")
+    table.add_column("type")
+    table.add_column("status")
+    table.add_column("pages", justify="right")
+    table.add_column("created")
+    for document in documents:
+        status = document["status"]
+        reason = f": {document['error']}" if document["error"] else ""
+        table.add_row(
+            str(document["documentId"]),
+            escape(document["fileName"]),
+            document["docType"] or "",
+            f"[{_DOCUMENT_COLOURS[status]}]{status}{escape(reason)}[/]",
+            "" if document["pages"] is None else str(document["pages"]),
+            document["createdAt"],
+        )
+    return table
+
+
+def keys_table(keys: Iterable[dict[str, Any]]) -> Table:
+    """Return a list of keys."""
+    table = Table()
+    for name in ("id", "name", "role", "token", "created", "revoked"):
+        table.add_column(name, overflow="fold")
+    for key in keys:
+        table.add_row(
+            key["id"],
+            escape(key["name"]),
+            key["role"],
+            key["hint"],
+            key["createdAt"],
+            key["revokedAt"] or "",
+        )
+    return table

@@ -1,0 +1,198 @@
+"""alma's resources in moto, and organisations with documents, for tests without the local runtime."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+import boto3
+
+from alma import documents, keys, organisations
+from alma.documents import Document
+from alma.evidence import Box, Region
+from alma.fields import Extraction, Field, Reading, Status
+from alma.keys import Role
+from alma.settings import settings
+from alma.storage import objects, queue
+from alma.storage.table import EXPIRY, INDEXES, PARTITION_KEY, SORT_KEY
+
+REGION = "eu-west-1"
+
+
+def create() -> None:
+    """Create the table, the buckets and the queue, and forget clients of an earlier test."""
+    objects._client.cache_clear()
+    queue._client.cache_clear()
+    attributes = {PARTITION_KEY, SORT_KEY} | {name for pair in INDEXES.values() for name in pair}
+    dynamodb = boto3.client("dynamodb", region_name=REGION)
+    dynamodb.create_table(
+        TableName=settings().table,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in sorted(attributes)],
+        KeySchema=_keys(PARTITION_KEY, SORT_KEY),
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": name,
+                "KeySchema": _keys(*pair),
+                "Projection": {"ProjectionType": "ALL"},
+            }
+            for name, pair in INDEXES.items()
+        ],
+    )
+    dynamodb.update_time_to_live(
+        TableName=settings().table,
+        TimeToLiveSpecification={"Enabled": True, "AttributeName": EXPIRY},
+    )
+    s3 = boto3.client("s3", region_name=REGION)
+    for bucket in (settings().inbox_bucket, settings().archive_bucket):
+        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    boto3.client("sqs", region_name=REGION).create_queue(QueueName="alma-test-pages")
+
+
+def _keys(partition: str, sort: str) -> Any:
+    return [
+        {"AttributeName": partition, "KeyType": "HASH"},
+        {"AttributeName": sort, "KeyType": "RANGE"},
+    ]
+
+
+@cache
+def function(name: str) -> ModuleType:
+    """Return the handler module of a function."""
+    return importlib.import_module(f"functions.{name}.app")
+
+
+@dataclass
+class Answer:
+    """What a handler answered."""
+
+    status: int
+    headers: dict[str, str]
+    body: str
+    encoded: bool
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.body)
+
+
+@dataclass
+class Tenant:
+    """An organisation with a key per role, and the doors as it sees them."""
+
+    organisation: str
+    tokens: dict[Role, str] = field(default_factory=dict)
+    ids: dict[Role, str] = field(default_factory=dict)
+
+    @classmethod
+    def create(cls, organisation: str) -> Tenant:
+        """Create the organisation and its keys."""
+        organisations.create(organisation)
+        tenant = cls(organisation)
+        for role in Role:
+            key, tenant.tokens[role] = keys.create(organisation, role.value, role)
+            tenant.ids[role] = key.id
+        return tenant
+
+    def call(
+        self,
+        function_name: str,
+        method: str,
+        resource: str,
+        *,
+        path: dict[str, str] | None = None,
+        query: dict[str, str] | None = None,
+        body: object = None,
+        raw: str | None = None,
+        role: Role | None = Role.ADMIN,
+        headers: dict[str, str] | None = None,
+    ) -> Answer:
+        """Send a REST API (v1) proxy event to a function, as the gateway does after the authorizer."""
+        event = proxy_event(method, resource, path=path, query=query, body=body, raw=raw, headers=headers)
+        if role is not None:
+            event["requestContext"]["authorizer"] = {
+                "organisation": self.organisation,
+                "key_id": self.ids[role],
+                "role": role.value,
+            }
+        answer = function(function_name).handler(event, Context())
+        return Answer(answer["statusCode"], answer["headers"], answer["body"], answer["isBase64Encoded"])
+
+    def seed_document(
+        self, fields: Sequence[Field] = (), doc_type: str | None = "deed_of_conveyance"
+    ) -> Document:
+        """Put a finished document with these fields into the table."""
+        document = documents.announce(self.organisation, "deed.pdf")
+        document = documents.pages_known(document, 2, [], "application/pdf")
+        documents.finish(document, Extraction(doc_type, None, list(fields)))
+        return document
+
+
+def proxy_event(
+    method: str,
+    resource: str,
+    *,
+    path: dict[str, str] | None = None,
+    query: dict[str, str] | None = None,
+    body: object = None,
+    raw: str | None = None,
+    headers: dict[str, str] | None = None,
+) -> dict[str, Any]:
+    """Return a REST API (v1) proxy event."""
+    sent = {"Accept": "*/*", **({"Content-Type": "application/json"} if body is not None else {})}
+    sent |= headers or {}
+    return {
+        "resource": resource,
+        "path": resource,
+        "httpMethod": method,
+        "headers": sent,
+        "multiValueHeaders": {name: [value] for name, value in sent.items()},
+        "queryStringParameters": query,
+        "multiValueQueryStringParameters": {k: [v] for k, v in (query or {}).items()} or None,
+        "pathParameters": path,
+        "stageVariables": None,
+        "requestContext": {
+            "requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
+            "stage": "api",
+            "httpMethod": method,
+            "resourcePath": resource,
+            "identity": {"sourceIp": "127.0.0.1"},
+        },
+        "body": raw if raw is not None else None if body is None else json.dumps(body),
+        "isBase64Encoded": False,
+    }
+
+
+class Context:
+    """The part of the Lambda context that anything of ours looks at."""
+
+    function_name = "test"
+    memory_limit_in_mb = 512
+    invoked_function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:test"
+    aws_request_id = "3f1c2f6e-0000-4000-8000-000000000000"
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return plenty."""
+        return 30_000
+
+
+def seed_fields() -> list[Field]:
+    """Return the two fields of the seed's deed 4012."""
+    grantor = Reading(
+        "vision",
+        "Josiah A. Greaves",
+        "Josiah A. Greaves",
+        0.973,
+        (Region(1, Box(0.142, 0.331, 0.268, 0.041)),),
+    )
+    acreage = Reading("vision", "12.5", "12.5", 0.61, (Region(2, Box(0.557, 0.214, 0.083, 0.029)),))
+    return [
+        Field("grantor_name", 0, (grantor,), Status.ACCEPTED, reviewed=grantor),
+        Field("parcel_acreage", 0, (acreage,), Status.ESCALATED, reasons=("low_confidence",)),
+    ]

@@ -1,0 +1,47 @@
+"""What every test shares: an environment without a cloud, and moto in its place."""
+
+import os
+
+# Before anything imports alma: the table's name is read at import, and no test may reach a real account.
+os.environ.update(
+    AWS_ACCESS_KEY_ID="testing",
+    AWS_SECRET_ACCESS_KEY="testing",
+    AWS_DEFAULT_REGION="eu-west-1",
+    AWS_REGION="eu-west-1",
+    ALMA_TABLE="alma-test",
+    ALMA_INBOX_BUCKET="alma-test-inbox",
+    ALMA_ARCHIVE_BUCKET="alma-test-archive",
+    ALMA_PAGE_QUEUE="https://sqs.eu-west-1.amazonaws.com/123456789012/alma-test-pages",
+    POWERTOOLS_LOG_LEVEL="CRITICAL",
+    POWERTOOLS_TRACE_DISABLED="true",
+)
+os.environ.pop("AWS_PROFILE", None)
+os.environ.pop("AWS_ENDPOINT_URL", None)
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def models_dir() -> Path:
+    """The ONNX files; `make setup` fetches them."""
+    folder = ROOT / "layers" / "vision" / "models"
+    if not any(folder.glob("*.onnx")):
+        pytest.fail("the ONNX models are missing; `make setup` fetches them")
+    return folder
+
+
+@pytest.fixture
+def aws() -> Iterator[None]:
+    """An empty table, empty buckets and an empty queue, in moto."""
+    from moto import mock_aws
+
+    from tests import cloud
+
+    with mock_aws():
+        cloud.create()
+        yield

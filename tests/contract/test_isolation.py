@@ -1,0 +1,126 @@
+"""Another organisation's data is absent on every door."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from alma.http.routes import ROUTES, Route
+from alma.keys import Role
+from tests.cloud import Tenant, seed_fields
+
+pytestmark = pytest.mark.usefixtures("aws")
+
+#: Routes that name nothing of an organisation's: they answer about the caller alone, or about nobody.
+_ABOUT_THE_CALLER = {
+    "list_documents", "announce_document", "list_models", "list_keys", "create_key",
+    "mcp", "mcp_stream", "mcp_session", "health", "openapi",
+}  # fmt: skip
+
+
+def _requests(row: Route, document_id: int, key_id: str) -> dict[str, Any]:
+    names = {
+        "{id}": key_id
+        if row.function == "keys"
+        else "mdl_x"
+        if row.function == "models"
+        else str(document_id),
+        "{documentId}": str(document_id),
+    }
+    path = {name.strip("{}"): value for name, value in names.items() if name in row.resource}
+    return {"path": path, "body": {"documentId": document_id} if row.body else None}
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in ROUTES if row.operation not in _ABOUT_THE_CALLER], ids=lambda row: row.operation
+)
+def test_another_organisations_document_key_and_model_are_404(row: Route) -> None:
+    from alma.storage.table import ModelItem
+
+    owner, stranger = Tenant.create("owner"), Tenant.create("stranger")
+    document = owner.seed_document(seed_fields())
+    ModelItem(
+        "owner", "model#mdl_x", model_id="mdl_x", name="x", base_model="b", status="ready", created_at="x"
+    ).save()
+    request = _requests(row, document.id, owner.ids[Role.READER])
+
+    answer = stranger.call(row.function, row.method, row.resource, **request)
+
+    assert (answer.status, answer.json["error"]) == (404, "not_found")
+    assert owner.call("documents", "GET", "/v1/documents/{id}", path={"id": str(document.id)}).status == 200
+
+
+@pytest.mark.parametrize("export_format", ["csv", "xlsx", "xml", "json", "jsonl"])
+def test_another_organisations_export_is_404_in_every_format(export_format: str) -> None:
+    owner, stranger = Tenant.create("owner"), Tenant.create("stranger")
+    document = owner.seed_document(seed_fields())
+
+    answer = stranger.call(
+        "export",
+        "GET",
+        "/v1/export/{documentId}",
+        path={"documentId": str(document.id)},
+        query={"format": export_format},
+    )
+
+    assert answer.status == 404
+
+
+def test_lists_hold_only_the_callers_own() -> None:
+    owner, stranger = Tenant.create("owner"), Tenant.create("stranger")
+    owner.seed_document(seed_fields())
+
+    assert stranger.call("documents", "GET", "/v1/documents").json["documents"] == []
+    assert stranger.call("models", "GET", "/v1/models").json["models"] == []
+    names = {key["id"] for key in stranger.call("keys", "GET", "/v1/keys").json["keys"]}
+    assert names == set(stranger.ids.values())
+
+
+def test_an_organisation_whose_id_begins_like_anothers_sees_nothing_of_it() -> None:
+    owner, stranger = Tenant.create("deeds-archive"), Tenant.create("deeds")
+    owner.seed_document(seed_fields())
+
+    assert stranger.call("documents", "GET", "/v1/documents").json["documents"] == []
+    assert (
+        stranger.call("documents", "GET", "/v1/documents", query={"status": "ready"}).json["documents"] == []
+    )
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [("get_document_fields", {}), ("export_document", {"format": "csv"}), ("export_document", {})],
+)
+def test_another_organisations_document_is_absent_over_mcp(tool: str, arguments: dict[str, Any]) -> None:
+    owner, stranger = Tenant.create("owner"), Tenant.create("stranger")
+    document = owner.seed_document(seed_fields())
+    message = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "tools/call",
+        "params": {"name": tool, "arguments": {"documentId": document.id, **arguments}},
+    }
+
+    answer = stranger.call("mcp", "POST", "/mcp", body=message)
+
+    text = base64.b64decode(answer.body).decode() if answer.encoded else answer.body
+    result = json.loads(text)["result"]
+    assert result["isError"] is True
+    assert json.loads(result["content"][0]["text"])["error"] == "not_found"
+    assert "Greaves" not in text
+
+
+def test_list_documents_over_mcp_holds_only_the_callers_own() -> None:
+    owner, stranger = Tenant.create("owner"), Tenant.create("stranger")
+    owner.seed_document(seed_fields())
+    message = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "tools/call",
+        "params": {"name": "list_documents", "arguments": {}},
+    }
+
+    answer = stranger.call("mcp", "POST", "/mcp", body=message)
+
+    text = base64.b64decode(answer.body).decode() if answer.encoded else answer.body
+    assert json.loads(text)["result"]["structuredContent"]["documents"] == []

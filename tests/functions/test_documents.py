@@ -1,0 +1,327 @@
+"""Documents over HTTP: announced, listed, read, removed."""
+
+import io
+import urllib.parse
+
+import boto3
+import pytest
+
+from alma import documents
+from alma.documents import DocumentStatus
+from alma.keys import Role
+from alma.settings import settings
+from tests.cloud import Tenant, seed_fields
+
+pytestmark = pytest.mark.usefixtures("aws")
+
+SEED_FIELDS = [
+    {
+        "key": "grantor_name",
+        "value": "Josiah A. Greaves",
+        "confidence": 0.973,
+        "status": "accepted",
+        "evidence": {"page": 1, "bbox": {"x": 0.142, "y": 0.331, "w": 0.268, "h": 0.041}},
+    },
+    {
+        "key": "parcel_acreage",
+        "value": "12.5",
+        "confidence": 0.61,
+        "status": "escalated",
+        "evidence": {"page": 2, "bbox": {"x": 0.557, "y": 0.214, "w": 0.083, "h": 0.029}},
+    },
+]
+
+
+def test_digitize_and_get_answer_the_same_fields() -> None:
+    tenant = Tenant.create("greaves")
+    document = tenant.seed_document(seed_fields())
+
+    posted = tenant.call("digitize", "POST", "/v1/digitize", body={"documentId": document.id})
+    got = tenant.call("documents", "GET", "/v1/documents/{id}", path={"id": str(document.id)})
+
+    assert posted.status == got.status == 200
+    assert posted.json == got.json
+    assert got.json == {
+        "documentId": document.id,
+        "docType": "deed_of_conveyance",
+        "fields": SEED_FIELDS,
+    }
+
+
+@pytest.mark.parametrize(
+    "body",
+    ['{"documentId": "4012"}', '{"documentId": 0}', '{"documentId": 1.5}', '{"documentId": true}',
+     '{"documentId": null}', "{}", "[]", "", "not json", '{"documentId": 1, "x": 2}', "\x00"],
+)  # fmt: skip
+def test_a_body_without_a_document_id_is_400_in_the_one_error_shape(body: str) -> None:
+    answer = Tenant.create("greaves").call("digitize", "POST", "/v1/digitize", raw=body)
+
+    assert answer.status == 400
+    assert set(answer.json) == {"error", "detail", "request_id"}
+    assert answer.json["error"] == "bad_request"
+
+
+@pytest.mark.parametrize("number", ["abc", "0", "-1", "1.5", "1e3", "9" * 40, "", "٤"])
+def test_a_path_that_is_no_document_id_is_400(number: str) -> None:
+    answer = Tenant.create("greaves").call("documents", "GET", "/v1/documents/{id}", path={"id": number})
+
+    assert (answer.status, answer.json["error"]) == (400, "bad_request")
+
+
+def test_an_absent_document_is_404_with_the_request_id() -> None:
+    answer = Tenant.create("greaves").call("documents", "GET", "/v1/documents/{id}", path={"id": "4012"})
+
+    assert answer.status == 404
+    assert answer.json == {
+        "error": "not_found",
+        "detail": "There is no document 4012 in your organisation; GET /api/v1/documents lists them.",
+        "request_id": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
+    }
+
+
+def test_a_document_that_is_being_read_is_202_with_retry_after() -> None:
+    tenant = Tenant.create("greaves")
+    document = documents.announce("greaves", "deed.pdf")
+    documents.pages_known(document, 3, [2, 3], "application/pdf")
+
+    answer = tenant.call("documents", "GET", "/v1/documents/{id}", path={"id": str(document.id)})
+
+    assert (answer.status, answer.headers["Retry-After"]) == (202, "2")
+    assert answer.json == {
+        "documentId": document.id,
+        "docType": None,
+        "status": "processing",
+        "pages": 3,
+        "pagesRead": 1,
+    }
+
+
+def test_a_document_that_failed_is_422_with_its_slug_and_sentence() -> None:
+    tenant = Tenant.create("greaves")
+    document = documents.announce("greaves", "deed.pdf")
+    documents.fail(document, "password_protected", "Remove the password and send it again.")
+
+    answer = tenant.call("documents", "GET", "/v1/documents/{id}", path={"id": str(document.id)})
+    listed = tenant.call("documents", "GET", "/v1/documents", query={"status": "failed"})
+
+    assert answer.status == 422
+    assert answer.json["error"] == "password_protected"
+    assert answer.json["detail"] == "Remove the password and send it again."
+    assert answer.json["status"] == "failed"
+    assert [(d["status"], d["error"]) for d in listed.json["documents"]] == [("failed", "password_protected")]
+
+
+def test_the_list_is_newest_first_and_pages_through_everything_once() -> None:
+    tenant = Tenant.create("greaves")
+    ids = [documents.announce("greaves", f"{n}.pdf").id for n in range(7)]
+
+    seen: list[int] = []
+    cursor: str | None = None
+    while True:
+        query = {"limit": "3"} | ({"cursor": cursor} if cursor else {})
+        page = tenant.call("documents", "GET", "/v1/documents", query=query).json
+        seen += [document["documentId"] for document in page["documents"]]
+        cursor = page["nextCursor"]
+        if cursor is None:
+            break
+
+    assert seen == sorted(ids, reverse=True)
+
+
+def test_the_list_filters_by_type_and_status() -> None:
+    tenant = Tenant.create("greaves")
+    deed = tenant.seed_document(doc_type="deed_of_conveyance")
+    tenant.seed_document(doc_type="invoice")
+    unknown = tenant.seed_document(doc_type=None)
+    waiting = documents.announce("greaves", "later.pdf")
+
+    def listed(**query: str) -> list[int]:
+        answer = tenant.call("documents", "GET", "/v1/documents", query=query)
+        return [document["documentId"] for document in answer.json["documents"]]
+
+    assert listed(docType="deed_of_conveyance") == [deed.id]
+    assert listed(docType="deed_of_conveyance", status="processing") == []
+    assert listed(status="processing") == [waiting.id]
+    assert unknown.id in listed(status="ready")
+    assert len(listed()) == 4
+
+
+@pytest.mark.parametrize(
+    "query",
+    [{"limit": "0"}, {"limit": "201"}, {"limit": "many"}, {"cursor": "?"}, {"cursor": "bm8"},
+     {"status": "done"}],
+)  # fmt: skip
+def test_a_wrong_limit_cursor_or_status_is_400(query: dict[str, str]) -> None:
+    answer = Tenant.create("greaves").call("documents", "GET", "/v1/documents", query=query)
+
+    assert (answer.status, answer.json["error"]) == (400, "bad_request")
+
+
+def test_announcing_answers_an_id_and_a_url_into_the_own_inbox() -> None:
+    tenant = Tenant.create("greaves")
+
+    answer = tenant.call("documents", "POST", "/v1/documents", body={"fileName": "the deed.pdf"})
+
+    assert answer.status == 201
+    assert answer.json["status"] == "processing"
+    assert answer.json["upload"]["method"] == "PUT"
+    url = urllib.parse.urlsplit(answer.json["upload"]["url"])
+    key = f"inbox/greaves/.uploads/{answer.json['documentId']}/the deed.pdf"
+    assert urllib.parse.unquote(url.path).endswith(key)
+
+
+@pytest.mark.parametrize("name", ["", "../../other/x.pdf", "a/b.pdf", "a\\b.pdf", "x\n.pdf", "x" * 256])
+def test_a_file_name_with_folders_or_controls_is_400(name: str) -> None:
+    answer = Tenant.create("greaves").call("documents", "POST", "/v1/documents", body={"fileName": name})
+
+    assert answer.status == 400
+
+
+def test_a_reader_may_not_announce_or_remove() -> None:
+    tenant = Tenant.create("greaves")
+
+    announced = tenant.call(
+        "documents", "POST", "/v1/documents", body={"fileName": "x.pdf"}, role=Role.READER
+    )
+    removed = tenant.call("documents", "DELETE", "/v1/documents/{id}", path={"id": "1"}, role=Role.READER)
+
+    assert (announced.status, removed.status) == (403, 403)
+    assert removed.json["detail"] == "This needs a key with the role admin or reviewer; yours is reader."
+
+
+def test_an_upload_that_never_came_is_a_failure_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    from datetime import timedelta
+
+    tenant = Tenant.create("greaves")
+    document = documents.announce("greaves", "deed.pdf")
+    late = documents.now() + timedelta(seconds=settings().upload_seconds + 1)
+    monkeypatch.setattr(documents, "now", lambda: late)
+
+    answer = tenant.call("documents", "GET", "/v1/documents/{id}", path={"id": str(document.id)})
+
+    assert (answer.status, answer.json["error"]) == (422, "upload_missing")
+
+
+def test_removing_a_document_leaves_nothing_of_it() -> None:
+    tenant = Tenant.create("greaves")
+    s3 = boto3.client("s3")
+    key = "inbox/greaves/deed.pdf"
+    s3.put_object(Bucket=settings().inbox_bucket, Key=key, Body=b"%PDF")
+    document = documents.arrive("greaves", key, "etag")
+    assert document is not None
+    documents.put_page(document, 1, width=10, height=10)
+    s3.put_object(Bucket=settings().archive_bucket, Key=f"greaves/pages/{document.id}/p1.png", Body=b"png")
+    from alma.fields import Extraction
+
+    documents.finish(document, Extraction(None, None, seed_fields()))
+    before = boto3.client("dynamodb").scan(TableName=settings().table)["Count"]
+
+    answer = tenant.call("documents", "DELETE", "/v1/documents/{id}", path={"id": str(document.id)})
+
+    assert (answer.status, answer.body) == (204, "")
+    assert "Contents" not in s3.list_objects_v2(Bucket=settings().inbox_bucket)
+    assert "Contents" not in s3.list_objects_v2(Bucket=settings().archive_bucket)
+    after = boto3.client("dynamodb").scan(TableName=settings().table)["Count"]
+    assert before - after == 5  # the document, its page, its file and two fields
+
+
+def test_a_file_delivered_twice_is_one_document_and_changed_content_is_another() -> None:
+    Tenant.create("greaves")
+
+    first = documents.arrive("greaves", "inbox/greaves/a.pdf", "etag-1")
+    again = documents.arrive("greaves", "inbox/greaves/a.pdf", "etag-1")
+    changed = documents.arrive("greaves", "inbox/greaves/a.pdf", "etag-2")
+
+    assert first is not None
+    assert again is not None
+    assert changed is not None
+    assert first.id == again.id != changed.id
+    assert (first.attempts, again.attempts) == (1, 2)
+
+
+def test_a_finished_document_has_nothing_left_to_do_when_its_file_is_delivered_again() -> None:
+    Tenant.create("greaves")
+    document = documents.arrive("greaves", "inbox/greaves/a.pdf", "etag-1")
+    assert document is not None
+    documents.fail(document, "damaged_file", "x")
+
+    assert documents.arrive("greaves", "inbox/greaves/a.pdf", "etag-1") is None
+    assert documents.get("greaves", document.id).status is DocumentStatus.FAILED
+
+
+def test_an_announced_file_becomes_its_document_and_a_second_upload_one_of_its_own() -> None:
+    Tenant.create("greaves")
+    announced = documents.announce("greaves", "deed.pdf")
+
+    arrived = documents.arrive("greaves", announced.object_key, "etag-1")
+    second = documents.arrive("greaves", announced.object_key, "etag-2")
+
+    assert arrived is not None
+    assert second is not None
+    assert arrived.id == announced.id
+    assert second.id != announced.id
+
+
+def test_a_page_taken_off_twice_counts_once_and_the_last_leaves_none_pending() -> None:
+    Tenant.create("greaves")
+    document = documents.announce("greaves", "deed.pdf")
+    document = documents.pages_known(document, 2, [1, 2], "application/pdf")
+
+    assert documents.page_read(document, 1).pending == {2}
+    assert documents.page_read(document, 1).pending == {2}
+    assert documents.page_read(document, 2).pending == frozenset()
+    assert documents.page_read(document, 2).pages_read == 2
+
+
+def test_an_xlsx_is_a_workbook_and_its_headers_save_it_under_a_sensible_name() -> None:
+    import base64
+
+    import openpyxl
+
+    tenant = Tenant.create("greaves")
+    document = tenant.seed_document(seed_fields())
+
+    answer = tenant.call(
+        "export",
+        "GET",
+        "/v1/export/{documentId}",
+        path={"documentId": str(document.id)},
+        query={"format": "xlsx"},
+    )
+
+    assert answer.status == 200
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="document-{document.id}.xlsx"'
+    sheet = openpyxl.load_workbook(io.BytesIO(base64.b64decode(answer.body))).active
+    assert sheet is not None
+    assert [cell.value for cell in sheet[2]][:2] == ["grantor_name", "Josiah A. Greaves"]
+
+
+def test_a_large_export_is_a_redirect_to_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dataclasses import replace
+
+    from tests.cloud import function
+
+    tenant = Tenant.create("greaves")
+    document = tenant.seed_document(seed_fields())
+    small = replace(settings(), max_inline_bytes=10)
+    monkeypatch.setattr(function("export"), "settings", lambda: small)
+
+    answer = tenant.call(
+        "export",
+        "GET",
+        "/v1/export/{documentId}",
+        path={"documentId": str(document.id)},
+        query={"format": "csv"},
+    )
+
+    assert answer.status == 303
+    assert f"greaves/exports/{document.id}/document-{document.id}.csv" in answer.headers["Location"]
+    stored = (
+        boto3.client("s3")
+        .get_object(
+            Bucket=settings().archive_bucket,
+            Key=f"greaves/exports/{document.id}/document-{document.id}.csv",
+        )["Body"]
+        .read()
+    )
+    assert stored.startswith(b"field_key,value,confidence,page_number,bbox,source")
