@@ -209,7 +209,7 @@ def test_removing_a_document_leaves_nothing_of_it() -> None:
     s3.put_object(Bucket=settings().inbox_bucket, Key=key, Body=b"%PDF")
     document = documents.arrive("greaves", key, "etag")
     assert document is not None
-    documents.put_page(document, 1, width=10, height=10)
+    documents.put_page(document, 1, width=10, height=10, has_text=False)
     s3.put_object(Bucket=settings().archive_bucket, Key=f"greaves/pages/{document.id}/p1.png", Body=b"png")
     from alma.fields import Extraction
 

@@ -21,9 +21,10 @@ from pynamodb.exceptions import TransactWriteError
 
 from alma import organisations
 from alma.clock import now, timestamp
-from alma.errors import BadRequestError, ConflictError, NotFoundError, UnreadableFileError
+from alma.errors import BadRequestError, ConflictError, NotFoundError
 from alma.evidence import Box, Region
 from alma.fields import Extraction, Field, Reading, Status
+from alma.pages import Track
 from alma.settings import settings
 from alma.storage import objects
 from alma.storage.table import (
@@ -309,15 +310,28 @@ def _announced_id(organisation: str, object_key: str) -> int | None:
 # --- progress --------------------------------------------------------------
 
 
-def put_page(
-    document: Document,
-    number: int,
-    *,
-    width: int | None = None,
-    height: int | None = None,
-    error: UnreadableFileError | None = None,
-) -> None:
-    """Record a page's image size, or why it could not be rendered."""
+@dataclass(frozen=True, slots=True)
+class PageRecord:
+    """What is known of a page: who has read it, or why nobody could.
+
+    Attributes
+    ----------
+    number : int
+        1-based.
+    tracks : frozenset of str
+        The tracks whose words are in the archive.
+    error, detail : str or None
+        Slug and sentence of a failure.
+    """
+
+    number: int
+    tracks: frozenset[str]
+    error: str | None
+    detail: str | None
+
+
+def put_page(document: Document, number: int, *, width: int, height: int, has_text: bool) -> None:
+    """Record a page's image, and whether the file's own words of it are kept."""
     PageItem(
         document.organisation,
         page_key(document.id, number),
@@ -325,33 +339,36 @@ def put_page(
         number=number,
         width=width,
         height=height,
-        error=error.slug if error else None,
-        detail=error.detail if error else None,
+        tracks={Track.TEXT.value} if has_text else None,
     ).save()
+
+
+def page_recognised(document: Document, number: int, turned: int) -> None:
+    """Record that a page's words were recognised, and the degrees clockwise that make it upright."""
+    PageItem(document.organisation, page_key(document.id, number)).update(
+        actions=[PageItem.turned.set(turned), PageItem.tracks.add({Track.VISION.value})]
+    )
 
 
 def page_failed(document: Document, number: int, error: str, detail: str) -> None:
     """Record why a page could not be read, keeping what is known of it."""
-    PageItem(document.organisation, page_key(document.id, number)).update(
-        actions=[PageItem.error.set(error), PageItem.detail.set(detail)]
+    PageItem(document.organisation, page_key(document.id, number), number=number).update(
+        actions=[
+            PageItem.kind.set(PageItem),
+            PageItem.document_id.set(document.id),
+            PageItem.number.set(number),
+            PageItem.error.set(error),
+            PageItem.detail.set(detail),
+        ]
     )
 
 
-def page_turned(document: Document, number: int, degrees: int) -> None:
-    """Record by how many degrees clockwise a page must be turned to be upright."""
-    PageItem(document.organisation, page_key(document.id, number)).update(
-        actions=[PageItem.turned.set(degrees)]
-    )
-
-
-def page_errors(document: Document) -> list[tuple[int, str, str]]:
-    """Return `(page, slug, sentence)` of every page that could not be read."""
-    items = PageItem.query(
-        document.organisation,
-        PageItem.sk.startswith(page_prefix(document.id)),
-        filter_condition=PageItem.error.exists(),
-    )
-    return [(int(item.number), str(item.error), str(item.detail)) for item in items]
+def list_pages(document: Document) -> list[PageRecord]:
+    """Return what is known of the document's pages, in order."""
+    items = PageItem.query(document.organisation, PageItem.sk.startswith(page_prefix(document.id)))
+    return [
+        PageRecord(int(item.number), frozenset(item.tracks or ()), item.error, item.detail) for item in items
+    ]
 
 
 def pages_known(document: Document, pages: int, pending: Iterable[int], media_type: str) -> Document:

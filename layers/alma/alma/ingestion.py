@@ -74,7 +74,7 @@ def _split(document: Document) -> Document:
         with read_file(path, settings()) as file:
             for page in file:
                 if page.error is not None:
-                    documents.put_page(document, page.number, error=page.error)
+                    documents.page_failed(document, page.number, page.error.slug, page.error.detail)
                     continue
                 objects.put(
                     document.organisation,
@@ -91,5 +91,11 @@ def _split(document: Document) -> Document:
                     )
                 if page.needs_vision:
                     waiting.append(page.number)
-                documents.put_page(document, page.number, width=page.width, height=page.height)
+                documents.put_page(
+                    document,
+                    page.number,
+                    width=page.width,
+                    height=page.height,
+                    has_text=page.text is not None,
+                )
         return documents.pages_known(document, file.pages, waiting, file.kind.media_type)

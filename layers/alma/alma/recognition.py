@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from alma import documents
-from alma.documents import Document, DocumentStatus
+from alma.documents import Document, DocumentStatus, PageRecord
 from alma.errors import NotFoundError
 from alma.extraction.resolve import extract
 from alma.pages import PageText, Track
@@ -77,29 +77,32 @@ def _read_page(document: Document, page: int) -> None:
         text.to_json(),
         "application/json",
     )
-    documents.page_turned(document, page, text.turned)
+    documents.page_recognised(document, page, text.turned)
 
 
 def _resolve(document: Document) -> None:
     """Turn the words of all pages into fields, or into a failure when no page could be read."""
-    failures = documents.page_errors(document)
-    if failures and len(failures) == document.pages:
-        page, error, detail = failures[0]
-        documents.fail(document, error, detail if document.pages == 1 else f"Page {page}: {detail}")
+    pages = documents.list_pages(document)
+    unreadable = [page for page in pages if page.error is not None and not page.tracks]
+    if pages and len(unreadable) == len(pages):
+        first = unreadable[0]
+        sentence = first.detail or ""
+        documents.fail(
+            document,
+            first.error or "damaged_file",
+            sentence if len(pages) == 1 else f"Page {first.number}: {sentence}",
+        )
         return
-    documents.finish(document, extract(_words(document), shipped_schemas(), document.requested_type))
+    words = _words(document, pages)
+    documents.finish(document, extract(words, shipped_schemas(), document.requested_type))
 
 
-def _words(document: Document) -> list[PageText]:
+def _words(document: Document, pages: list[PageRecord]) -> list[PageText]:
     """Return what every track read, in page order."""
-    wanted = [(page, track) for page in range(1, (document.pages or 0) + 1) for track in Track]
+    wanted = [(page.number, track) for page in pages for track in Track if track in page.tracks]
 
-    def load(where: tuple[int, Track]) -> PageText | None:
-        try:
-            key = objects.words_key(document.id, *where)
-            return PageText.from_json(objects.get(document.organisation, key))
-        except NotFoundError:
-            return None
+    def load(where: tuple[int, Track]) -> PageText:
+        return PageText.from_json(objects.get(document.organisation, objects.words_key(document.id, *where)))
 
     with ThreadPoolExecutor(_PARALLEL_READS) as pool:
-        return [text for text in pool.map(load, wanted) if text is not None]
+        return list(pool.map(load, wanted))

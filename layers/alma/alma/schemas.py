@@ -45,9 +45,10 @@ class FieldSchema(BaseModel):
     pages: Literal["any", "first"] = Field(
         default="any", description="Where patterns are tried: every page, or the first two."
     )
-    position: Literal["labelled", "top", "below_top"] = Field(
+    position: Literal["labelled", "top", "below_top", "addressee"] = Field(
         default="labelled",
-        description="Without a label: at the head of the first page, or in the lines below the head.",
+        description="Without a label: at the head of the first page, in the lines below the head, or first "
+        "line of the block a letter is addressed to.",
     )
     name_order: Literal["as_written", "last_first"] = Field(
         default="as_written", description="A person's name on a form that asks for the last name first."

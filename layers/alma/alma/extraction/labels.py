@@ -16,7 +16,7 @@ from alma.extraction.layout import Layout
 from alma.extraction.parsers import fold
 
 #: A label is at most this many words, a gap inside it at most this many line heights.
-MAX_WORDS = 8
+MAX_WORDS = 12
 MAX_GAP = 2.5
 #: From this length on one wrong, missing or extra character is forgiven.
 FUZZY_LENGTH = 6
@@ -105,6 +105,7 @@ class Lexicon:
                 lexicon.phrases.setdefault(squashed, []).extend(labels)
         for squashed in lexicon.phrases:
             lexicon.longest = max(lexicon.longest, len(squashed) + 1)
+            lexicon._prefixes.update(squashed[:at] for at in range(1, len(squashed) + 1))
             if len(squashed) >= FUZZY_LENGTH:
                 for at in range(len(squashed)):
                     lexicon._near.setdefault(squashed[:at] + squashed[at + 1 :], squashed)
@@ -119,11 +120,13 @@ class Lexicon:
             known = self._squashed[word] = squash(word)
         return known
 
-    def look_up(self, squashed: str) -> tuple[tuple[Label, ...], bool] | None:
+    def look_up(self, squashed: str, *, nearly: bool = True) -> tuple[tuple[Label, ...], bool] | None:
         """Return the labels of a squashed phrase and whether it only nearly is one, or None."""
         exact = self.phrases.get(squashed)
         if exact is not None:
             return tuple(exact), False
+        if not nearly:
+            return None
         if len(squashed) < FUZZY_LENGTH - 1 or len(squashed) > self.longest:
             return None
         if squashed in self._found:
@@ -158,28 +161,35 @@ class Lexicon:
         for first, last in layout.rows:
             at = first
             while at < last:
-                best: Hit | None = None
-                if squashed[at]:
-                    phrase = ""
-                    for end in range(at + 1, min(at + MAX_WORDS, last) + 1):
-                        if end - 1 > at and (
-                            layout.gap(end - 2, end - 1) > MAX_GAP or words[end - 2].text.endswith((":", "="))
-                        ):
-                            break
-                        if end - 1 > at and not squashed[end - 1]:
-                            continue
-                        phrase += squashed[end - 1]
-                        if len(phrase) > self.longest:
-                            break
-                        labels = self.look_up(phrase)
-                        if labels is not None and (best is None or not labels[1] or best.fuzzy):
-                            best = self._hit(layout, at, end, last, labels)
+                best = self._longest_at(layout, squashed, at, last)
                 if best is None:
                     at += 1
                 else:
                     found.append(best)
                     at = best.end
         return found
+
+    def _longest_at(self, layout: Layout, squashed: list[str], at: int, last: int) -> Hit | None:
+        if not squashed[at]:
+            return None
+        words = layout.words
+        # Within a sentence only exact phrases count: there are few labels and many near misses.
+        nearly = layout.cells[layout.cell_of[at]].start == at or words[at - 1].text.endswith((":", "."))
+        best: Hit | None = None
+        phrase = ""
+        for index in range(at, min(at + MAX_WORDS, last)):
+            if index > at:
+                if not squashed[index]:
+                    continue
+                if words[index - 1].text.endswith((":", "=")) or layout.gap(index - 1, index) > MAX_GAP:
+                    break
+            phrase += squashed[index]
+            if len(phrase) > self.longest or not (nearly or phrase in self._prefixes):
+                break
+            labels = self.look_up(phrase, nearly=nearly)
+            if labels is not None and (best is None or not labels[1] or best.fuzzy):
+                best = self._hit(layout, at, index + 1, last, labels)
+        return best
 
     @staticmethod
     def _hit(

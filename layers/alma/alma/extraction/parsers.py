@@ -149,7 +149,7 @@ _DATE_FORMS: tuple[re.Pattern[str], ...] = tuple(
         + _MONTH
         + r"(?:\s+(?:de|del))?[\s.,/-]{0,3}"
         + _YEAR,
-        r"(?<![^\W\d_])" + _MONTH + r"[\s.-]{0,2}(?P<day>\d{1,2})\s?" + _ORDINAL + r"[\s.,-]{1,4}" + _YEAR,
+        r"(?<![^\W\d_])" + _MONTH + r"[\s.-]{0,2}(?P<day>\d{1,2})\s?" + _ORDINAL + r"[\s.,/-]{1,4}" + _YEAR,
         r"(?P<day_words>(?:\d{1,2}(?:st|nd|rd|th)|[a-z]+(?:[ -][a-z]+)?))\s+day\s+of\s+"
         + _MONTH
         + r",?\s+(?:in\s+the\s+year\s+)?(?:of\s+our\s+lord\s+)?,?\s*(?P<year_words>"
@@ -340,8 +340,15 @@ def _names(text: str, locale: Locale) -> Iterator[Span]:
         letters = sum(c.isalpha() for c in span.value)
         if letters < 2:
             continue
+        # A sender's line (`Lieferant GmbH - Uferweg 40 - 63571 Gelnhausen`) starts with the name.
+        sender = re.match(r"(?P<name>.{3,}?)\s[-–•●·|]\s.*\d{4,5}\s", text[span.start : span.end])
+        if sender:
+            yield Span(span.start, span.start + sender.end("name"), squeeze(sender["name"]))
+            continue
         digits = sum(c.isdigit() for c in span.value)
-        yield Span(span.start, span.end, span.value, 1.0 if letters > 2 * digits else 0.2)
+        house_number = re.match(r"\d+\s", span.value) is not None
+        quality = 0.2 if letters <= 2 * digits else 0.4 if house_number else 1.0
+        yield Span(span.start, span.end, span.value, quality)
 
 
 _FINDERS: dict[FieldType, Callable[[str, Locale], Iterator[Span]]] = {

@@ -154,6 +154,7 @@ ROUTES: tuple[Route, ...] = (
                 "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
                 "application/xml",
                 "application/json",
+                "application/x-ndjson",
             ),
             202: views.Processing,
             303: None,

@@ -31,6 +31,7 @@ from pynamodb.attributes import (
     NumberSetAttribute,
     TTLAttribute,
     UnicodeAttribute,
+    UnicodeSetAttribute,
 )
 from pynamodb.exceptions import DeleteError, PutError, TransactWriteError, UpdateError
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
@@ -187,6 +188,7 @@ class PageItem(Item, discriminator="page"):
     width = NumberAttribute(null=True)
     height = NumberAttribute(null=True)
     turned = NumberAttribute(null=True)
+    tracks = UnicodeSetAttribute(null=True)
     error = UnicodeAttribute(null=True)
     detail = UnicodeAttribute(null=True)
 

@@ -1,0 +1,232 @@
+"""Accuracy over the public path: files into the inbox, answers from the API, scored against labels.
+
+`python -m benchmarks.accuracy --data DIR [--types a,b] [--limit N] [--json FILE] [--keep FOLDER]`
+
+DIR holds `labels.jsonl` and the files it names (samples/ is one such folder). An alma of its own is started
+for the run and thrown away; with `--url`, `--key` and `--inbox` a running one is used instead. Documents are
+dropped type by type, all of a type at once. How values and evidence are compared: benchmarks/metrics.py.
+
+Every document counts: one that failed, was lost or became two is scored as one without any field, and
+listed. Seconds per page are wall-clock time from the first file dropped to the last document finished, by the
+pages of the documents that were read: the throughput of the machine, recognition of all pages included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import random
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from benchmarks.installation import ApiError, Connection, Installation, start_local
+from benchmarks.labels import read_labels
+from benchmarks.metrics import TYPE_NAMES, DocumentScore, score_document, summarise
+
+#: What a document that came to nothing is scored as; its type is wrong whatever is right.
+NOTHING: dict[str, Any] = {"docType": "", "fields": []}
+
+console = Console()
+
+
+def main() -> int:
+    """Measure and print; return 1 where a document was lost, doubled or failed by alma's own fault."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True, help="labelled folder")
+    parser.add_argument("--types", help="only these document types, separated by commas")
+    parser.add_argument("--limit", type=int, help="at most this many documents of each type, drawn at random")
+    parser.add_argument("--seed", type=int, default=0, help="of that draw (default 0)")
+    parser.add_argument("--json", type=Path, help="write the summary to this file")
+    parser.add_argument("--keep", type=Path, help="write every answer to this folder, one file a document")
+    parser.add_argument("--patience", type=float, default=300.0, help="seconds without progress to wait")
+    running = parser.add_argument_group("use a running alma")
+    running.add_argument("--url", help="of its API")
+    running.add_argument("--key", help="API key of the organisation")
+    running.add_argument("--inbox", help="s3://BUCKET/inbox/ORGANISATION/")
+    running.add_argument("--endpoint-url", help="of AWS, for an alma on one machine")
+    running.add_argument("--region", help="AWS region, if the environment does not say")
+    options = parser.parse_args()
+    given = [options.url, options.key, options.inbox]
+    if any(given) and not all(given):
+        parser.error("a running alma needs --url, --key and --inbox, all three")
+
+    types = options.types.split(",") if options.types else None
+    rows = chosen(read_labels(options.data), types, options.limit, options.seed)
+    if not rows:
+        parser.error(f"no document of these types in {options.data}")
+    with contextlib.ExitStack() as stack:
+        if options.url:
+            installation = Installation(
+                Connection(options.url, options.key, options.inbox, options.endpoint_url, options.region)
+            )
+        else:
+            _, installation = stack.enter_context(start_local())
+        run = measure(installation, options.data, rows, keep=options.keep, patience=options.patience)
+    summary = run.summary()
+    print_summary(summary)
+    for problem in run.problems:
+        console.print(f"[red]✗[/] {problem}", highlight=False, soft_wrap=True)
+    if options.json:
+        options.json.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    return 1 if run.faults else 0
+
+
+def chosen(
+    rows: Sequence[dict[str, Any]], types: Sequence[str] | None, limit: int | None, seed: int
+) -> list[dict[str, Any]]:
+    """Return the rows to measure, grouped by type; labelled names and alma's names of types both do."""
+    by_type: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        named = row["doc_type"]
+        if types is None or named in types or TYPE_NAMES.get(named, named) in types:
+            by_type.setdefault(named, []).append(row)
+    for name in sorted(by_type):
+        if limit is not None and len(by_type[name]) > limit:
+            by_type[name] = random.Random(seed).sample(by_type[name], limit)
+    return [row for name in sorted(by_type) for row in by_type[name]]
+
+
+@dataclass
+class Run:
+    """What was measured.
+
+    Attributes
+    ----------
+    scores : list of DocumentScore
+        One a document, whatever became of it.
+    seconds, pages : dict of str to float, int
+        Wall-clock time and pages read, by alma's name of the type.
+    problems : list of str
+        Documents that did not become ready, with the reason.
+    faults : int
+        How many of these are lost, doubled, or failures of alma's own.
+    """
+
+    scores: list[DocumentScore] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    pages: dict[str, int] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    faults: int = 0
+
+    def summary(self) -> dict[str, Any]:
+        """Return the summary as it is written to JSON."""
+        pages = sum(self.pages.values())
+        per_type = {name: self.seconds[name] / count for name, count in self.pages.items() if count}
+        return summarise(self.scores, sum(self.seconds.values()) / pages if pages else None, per_type)
+
+
+def measure(
+    installation: Installation,
+    data: Path,
+    rows: Sequence[dict[str, Any]],
+    *,
+    keep: Path | None = None,
+    patience: float = 300.0,
+) -> Run:
+    """Put documents through an alma, type by type, and score what it answers."""
+    run = Run()
+    stamp = f"{time.time_ns():x}"  # a running alma may have read these files before
+    with _progress() as advance_of:
+        for named in dict.fromkeys(row["doc_type"] for row in rows):
+            batch = {
+                f"{stamp}-{row['id']}{Path(row['file']).suffix}": row
+                for row in rows
+                if row["doc_type"] == named
+            }
+            advance = advance_of(named, len(batch))
+            began = time.monotonic()
+            for name, row in batch.items():
+                installation.drop(data / row["file"], name)
+            found = installation.wait(batch, patience=patience, progress=advance)
+            doc_type = TYPE_NAMES.get(named, named)
+            run.seconds[doc_type] = time.monotonic() - began
+            run.pages[doc_type] = 0
+            for name, row in batch.items():
+                answer = _answer(installation, row["id"], found.get(name, []), run)
+                if answer is not NOTHING:
+                    run.pages[doc_type] += found[name][0]["pages"]
+                run.scores.append(score_document(row, answer))
+                if keep is not None:
+                    keep.mkdir(parents=True, exist_ok=True)
+                    (keep / f"{row['id']}.json").write_text(
+                        json.dumps(answer, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+                    )
+    return run
+
+
+def _answer(
+    installation: Installation, name: str, summaries: Sequence[dict[str, Any]], run: Run
+) -> dict[str, Any]:
+    """Return what alma says of a document, or NOTHING with the problem noted."""
+    problem, fault = None, True
+    if not summaries:
+        problem = "lost: no document came of it"
+    elif len(summaries) > 1:
+        problem = f"became {len(summaries)} documents"
+    elif summaries[0]["status"] == "processing":
+        problem = "was still being read when patience ended"
+    elif summaries[0]["status"] == "failed":
+        fault = summaries[0]["error"] == "internal_error"
+        problem = f"failed: {summaries[0]['error']}: {summaries[0]['detail']}"
+    else:
+        try:
+            return installation.document(summaries[0]["documentId"])
+        except ApiError as error:
+            problem = f"its fields could not be fetched: {error.detail}"
+    run.problems.append(f"{name} {problem}")
+    run.faults += fault
+    return NOTHING
+
+
+def print_summary(summary: dict[str, Any]) -> None:
+    """Print the summary as tables."""
+    fields = Table("type", "field", "precision", "recall", "F1", "n", box=None)
+    for doc_type, block in summary["types"].items():
+        for number, (key, scores) in enumerate(block["fields"].items()):
+            figures = [_share(scores[name]) for name in ("precision", "recall", "f1")]
+            fields.add_row("" if number else doc_type, key, *figures, str(scores["n"]))
+    console.print(fields)
+    total = Table(
+        "type", "docs", "type right", "F1", "evidence", "s/page", "ECE", "AUROC", "wrong", "cover@99",
+        "cover@95", box=None,
+    )  # fmt: skip
+    for doc_type, block in [*summary["types"].items(), ("[bold]all[/]", summary)]:
+        shares = [_share(block[name]) for name in ("doctype_accuracy", "micro_f1", "evidence")]
+        seconds = "–" if block["seconds_per_page"] is None else f"{block['seconds_per_page']:.2f}"
+        rest = [_share(block[name]) for name in ("ece", "auroc")]
+        errors = "–" if block["errors"] is None else str(block["errors"])
+        cover = [_share(block[name]) for name in ("coverage_at_99", "coverage_at_95")]
+        total.add_row(doc_type, str(block["documents"]), *shares, seconds, *rest, errors, *cover)
+    console.print(total)
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Callable[[str, int], Callable[[int], None]]]:
+    """Show a bar per type; yields a function that begins one and returns how to advance it."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as bar:
+
+        def begin(name: str, total: int) -> Callable[[int], None]:
+            task = bar.add_task(name, total=total)
+            return lambda done: bar.update(task, completed=done)
+
+        yield begin
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,414 @@
+"""AWS on loopback: moto behind one lock, with state that outlives the process."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from datetime import datetime
+from io import BytesIO
+from pathlib import Path
+from socket import socket
+from typing import Any
+
+from moto.core.model_instances import reset_model_data
+from moto.dynamodb.models import dynamodb_backends
+from moto.moto_server.werkzeug_app import (
+    DomainDispatcherApplication,
+    MotoRequestHandler,
+    create_backend_app,
+)
+from moto.s3.models import FakeBucket, FakeDeleteMarker, FakeKey, s3_backends
+from moto.sqs.models import Message, Queue, sqs_backends
+from werkzeug.serving import make_server
+
+from infra.local import emulation
+from infra.local.store import Store
+from infra.local.template import ACCOUNT, REGION, Stack
+
+_LOG = logging.getLogger(__name__)
+_KEY_ATTRIBUTES = (
+    "encryption",
+    "kms_key_id",
+    "bucket_key_enabled",
+    "checksum_algorithm",
+    "checksum_value",
+    "checksum_type",
+    "checksum_parts",
+    "website_redirect_location",
+)
+_MESSAGE_ATTRIBUTES = (
+    "id",
+    "body",
+    "system_attributes",
+    "sent_timestamp",
+    "approximate_first_receive_timestamp",
+    "approximate_receive_count",
+    "deduplication_id",
+    "group_id",
+    "sequence_number",
+    "delayed_until",
+)
+#: DynamoDB operations whose effect cannot be told from the request.
+_NOT_KEPT = ("ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction", "RestoreTable", "ImportTable")
+
+Notification = Callable[[str, str, FakeKey], None]
+Environ = dict[str, Any]
+
+
+class _Handler(MotoRequestHandler):  # type: ignore[misc]
+    """Keeps connections open: the endpoint always reads a request to its end."""
+
+    protocol_version = "HTTP/1.1"
+    timeout = 120
+    disable_nagle_algorithm = True
+
+    def send_header(self, keyword: str, value: str) -> None:
+        if keyword.lower() != "connection":
+            super().send_header(keyword, value)
+
+    def log_request(self, *_: object) -> None:
+        return
+
+
+class Aws:
+    """moto's S3, DynamoDB and SQS, holding the resources of a stack.
+
+    Parameters
+    ----------
+    stack : Stack
+        What to create.
+    store : Store
+        Where state is kept.
+    on_object : callable
+        Called under the lock, inside the request's transaction, with event name (`s3:ObjectCreated:Put`),
+        bucket and object, for every notification S3 would send.
+    """
+
+    def __init__(self, stack: Stack, store: Store, on_object: Notification) -> None:
+        self.stack, self.store, self._on_object = stack, store, on_object
+        self.lock = threading.RLock()
+        self._undo = ExitStack()
+        self._changed: dict[tuple[str, str], None] = {}
+        self._notifications: dict[tuple[str, str, str], tuple[str, FakeKey]] = {}
+        self._known: dict[str, dict[str, int]] = {}
+        self._app = DomainDispatcherApplication(create_backend_app)
+        self.messages_arrived = threading.Condition(self.lock)
+
+    # ------------------------------------------------------------ life
+
+    def start(self) -> None:
+        """Create the stack's resources and put back what an earlier run kept."""
+        self._reset()
+        emulation.patch(
+            self._undo,
+            bodies=self.store.bodies,
+            on_key_changed=self._key_changed,
+            on_notification=self._notified,
+        )
+        self.tables = dynamodb_backends[ACCOUNT][REGION]
+        self.buckets = s3_backends[ACCOUNT]["aws"]
+        self.queues = sqs_backends[ACCOUNT][REGION]
+        self._create()
+        self._load()
+
+    def serve(self, listener: socket) -> None:
+        """Answer requests on a bound socket, in a thread."""
+        host, port = listener.getsockname()
+        self._server = make_server(host, port, self, True, request_handler=_Handler, fd=listener.fileno())
+        listener.close()
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+        self._undo.callback(self._stop_serving)
+
+    def _stop_serving(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def stop(self) -> None:
+        """Stop answering and leave moto as it was."""
+        self._undo.close()
+        self._reset()
+
+    @staticmethod
+    def _reset() -> None:
+        for backends in (s3_backends, dynamodb_backends, sqs_backends):
+            backends.reset()
+        reset_model_data()
+
+    def _create(self) -> None:
+        for _, resource in self.stack.of("AWS::SQS::Queue"):
+            properties = {k: v for k, v in resource.properties.items() if k not in ("QueueName", "Tags")}
+            properties.pop("RedrivePolicy", None)
+            self.queues.create_queue(resource.name, **properties)
+        for _, resource in self.stack.of("AWS::SQS::Queue"):
+            if policy := resource.properties.get("RedrivePolicy"):
+                self.queues.set_queue_attributes(resource.name, {"RedrivePolicy": policy})
+        for _, resource in self.stack.of("AWS::S3::Bucket"):
+            FakeBucket.create_from_cloudformation_json(
+                resource.name, {"Properties": resource.properties}, ACCOUNT, REGION
+            )
+            if status := resource.properties.get("VersioningConfiguration", {}).get("Status"):
+                self.buckets.put_bucket_versioning(resource.name, status)
+        for _, resource in self.stack.of("AWS::DynamoDB::Table"):
+            emulation.Table.create_from_cloudformation_json(
+                resource.name, {"Properties": resource.properties}, ACCOUNT, REGION
+            )
+            if ttl := resource.properties.get("TimeToLiveSpecification"):
+                self.tables.update_time_to_live(resource.name, ttl)
+
+    # ------------------------------------------------------------ requests
+
+    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Answer one request (WSGI): whatever it changed is kept before the answer leaves."""
+        self._read_body(environ)
+        target = environ.get("HTTP_X_AMZ_TARGET", "")
+        service, _, operation = target.rpartition(".")
+        if service == "AmazonSQS" and operation == "ReceiveMessage":
+            return self._receive(environ, start_response)
+        if service.startswith("DynamoDB") and operation in _NOT_KEPT:
+            start_response("400 Bad Request", [("Content-Type", "application/x-amz-json-1.0")])
+            detail = f"{operation} is not supported by the local runtime"
+            return [json.dumps({"__type": "ValidationException", "message": detail}).encode()]
+        return [self._answer(environ, start_response)]
+
+    @staticmethod
+    def _read_body(environ: Environ) -> None:
+        """Take the whole body off the wire, so that a slow sender does not hold the lock."""
+        length = environ.get("CONTENT_LENGTH")
+        stream = environ["wsgi.input"]
+        chunked = environ.pop("HTTP_TRANSFER_ENCODING", "").lower() == "chunked"
+        data = stream.read() if chunked else stream.read(int(length or 0))
+        environ["wsgi.input"] = BytesIO(data)
+        environ["wsgi.input_terminated"] = True
+        environ["CONTENT_LENGTH"] = str(len(data))
+
+    def _answer(self, environ: Environ, start_response: Callable[..., Any]) -> bytes:
+        target = environ.get("HTTP_X_AMZ_TARGET", "")
+        touched = []
+        if target.startswith("DynamoDB"):
+            touched = _touched_items(target.rpartition(".")[2], json.loads(environ["wsgi.input"].getvalue()))
+        with self.lock:
+            result = self._app(environ, start_response)
+            try:
+                body = b"".join(result)
+            finally:
+                close = getattr(result, "close", None)
+                if close:
+                    close()
+            self.keep(touched)
+        return body
+
+    def _receive(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Long polling without holding the lock."""
+        request = json.loads(environ["wsgi.input"].getvalue())
+        wait = request.get("WaitTimeSeconds")
+        if wait is None:
+            queue = self.queues.queues.get(request.get("QueueUrl", "").rpartition("/")[2])
+            wait = queue.receive_message_wait_time_seconds if queue else 0
+        deadline = time.monotonic() + min(int(wait), 20)
+        data = json.dumps({**request, "WaitTimeSeconds": 0}).encode()
+        environ["CONTENT_LENGTH"] = str(len(data))
+        while True:
+            started: list[Any] = []
+            body = self._answer(
+                {**environ, "wsgi.input": BytesIO(data)}, lambda *args, to=started: to.extend(args)
+            )
+            remaining = deadline - time.monotonic()
+            if not started[0].startswith("200") or b'"Messages"' in body or remaining <= 0:
+                start_response(*started)
+                return [body]
+            with self.messages_arrived:
+                self.messages_arrived.wait(min(remaining, 0.5))
+
+    # ------------------------------------------------------------ state
+
+    def keep(self, items: Iterable[tuple[str, dict[str, Any]]] = ()) -> None:
+        """Write to the store what changed since the last call; the caller holds the lock.
+
+        Parameters
+        ----------
+        items : iterable of (str, dict)
+            Tables, and items or keys of items in them, that a request named.
+        """
+        obsolete: list[Path] = []
+        with self.store.transaction():
+            for table, attributes in items:
+                self._keep_item(table, attributes)
+            for bucket, key in self._changed:
+                obsolete += self._keep_object(bucket, key)
+            for event, found in self._notifications.values():
+                self._on_object(event, found.bucket_name, found)
+            self._keep_messages()
+        self._changed.clear()
+        self._notifications.clear()
+        for path in obsolete:
+            path.unlink(missing_ok=True)
+
+    def _keep_item(self, name: str, attributes: dict[str, Any]) -> None:
+        table = self.tables.tables.get(name.rpartition("/")[2])
+        if table is None or not all(key in attributes for key in table.table_key_attrs):
+            return  # moto has refused the request
+        key = {each: attributes[each] for each in table.table_key_attrs}
+        item = table.get_item(*(emulation.DynamoType(value) for value in key.values()))
+        body = None if item is None else {k: emulation.plain(v) for k, v in item.attrs.items()}
+        self.store.put_item(table.name, json.dumps(key), body)
+
+    def _keep_object(self, bucket_name: str, key: str) -> list[Path]:
+        bucket = self.buckets.buckets.get(bucket_name)
+        versions = [] if bucket is None else bucket.keys.getlist(key, [])
+        for version in versions:
+            if isinstance(version, FakeKey) and version.multipart:
+                for part in version.multipart.parts.values():
+                    if part._value_buffer.path:
+                        part._value_buffer.path.unlink(missing_ok=True)
+                version.multipart = None
+        return self.store.put_object(bucket_name, key, [self._described(each) for each in versions])
+
+    def _described(self, version: Any) -> tuple[dict[str, Any], Path | None]:
+        common = {"version": version._version_id, "modified": version.last_modified.isoformat()}
+        if isinstance(version, FakeDeleteMarker):
+            return {**common, "deleted": True}, None
+        return {
+            **common,
+            "versioned": version._is_versioned,
+            "etag": version.etag.strip('"'),
+            "size": version.contentsize,
+            "metadata": dict(version.metadata),
+            "storage": version.storage_class,
+            "tags": self.buckets.tagger.get_tag_dict_for_resource(version.arn),
+            **{name: getattr(version, name) for name in _KEY_ATTRIBUTES if getattr(version, name)},
+        }, version._value_buffer.path
+
+    def _keep_messages(self) -> None:
+        for name, queue in self.queues.queues.items():
+            known = self._known.setdefault(name, {})
+            current = {message.id: message for message in queue._messages}
+            for identifier in known.keys() - current.keys():
+                self.store.put_message(name, identifier, None)
+                del known[identifier]
+            arrived = False
+            for identifier, message in current.items():
+                received = message.approximate_receive_count
+                if known.get(identifier) != received:
+                    arrived = arrived or identifier not in known
+                    known[identifier] = received
+                    body = {each: getattr(message, each) for each in _MESSAGE_ATTRIBUTES}
+                    body["message_attributes"] = json.loads(
+                        json.dumps(message.message_attributes, default=lambda b: base64.b64encode(b).decode())
+                    )
+                    self.store.put_message(name, identifier, body)
+            if arrived:
+                self.messages_arrived.notify_all()
+
+    def _key_changed(self, store: Any, key: str) -> None:
+        name = next((b.name for b in self.buckets.buckets.values() if b.keys is store), None)
+        if name is not None:
+            self._changed[name, key] = None
+
+    def _notified(self, event: str, bucket: Any, key: Any) -> None:
+        if isinstance(key, FakeKey):
+            self._changed[bucket.name, key.name] = None
+            # moto sends both a Put and a CompleteMultipartUpload for the latter: the last one holds.
+            family = str(getattr(event, "value", event)).split(":")[1]
+            self._notifications[bucket.name, key.name, family] = (str(getattr(event, "value", event)), key)
+
+    def _load(self) -> None:
+        for table_name, attributes in self.store.items():
+            if table := self.tables.tables.get(table_name):
+                emulation.restore_item(table, attributes)
+        for bucket_name, key, description, path in self.store.objects():
+            if bucket_name not in self.buckets.buckets:
+                self.buckets.create_bucket(bucket_name, REGION)
+            self._restore_object(self.buckets.buckets[bucket_name], key, description, path)
+        self.store.remove_orphans()
+        for queue_name, description in self.store.messages():
+            queue = self.queues.queues.get(queue_name)
+            if queue is not None:
+                self._restore_message(queue, description)
+        self._changed.clear()
+
+    def _restore_object(self, bucket: Any, name: str, about: dict[str, Any], path: Path | None) -> None:
+        modified = datetime.fromisoformat(about["modified"])
+        if about.get("deleted"):
+            version = FakeDeleteMarker(key=bucket.keys.get(name))
+            version.name = name
+        else:
+            version = FakeKey(
+                name,
+                b"",
+                ACCOUNT,
+                REGION,
+                storage=about["storage"],
+                etag=about["etag"],
+                is_versioned=about["versioned"],
+                bucket_name=bucket.name,
+            )
+            version._value_buffer = emulation.Body(self.store.bodies, path)
+            version.contentsize = about["size"]
+            for attribute in _KEY_ATTRIBUTES:
+                setattr(version, attribute, about.get(attribute))
+            version.set_metadata(about["metadata"])
+        version._version_id = about["version"]
+        version.last_modified = modified
+        bucket.keys.setlist(name, [*bucket.keys.getlist(name, []), version])
+        if about.get("tags"):
+            tags = self.buckets.tagger.convert_dict_to_tags_input(about["tags"])
+            self.buckets.tagger.tag_resource(version.arn, tags)
+
+    def _restore_message(self, queue: Queue, description: dict[str, Any]) -> None:
+        """Put a message back, visible: whoever had received it is gone."""
+        message = Message(description["id"], description["body"])
+        for name, value in description.items():
+            setattr(message, name, value)
+        queue._messages.append(message)
+        self._known.setdefault(queue.name, {})[message.id] = message.approximate_receive_count
+
+    def sweep(self, now: float) -> int:
+        """Delete items whose time to live is over; return how many.
+
+        Parameters
+        ----------
+        now : float
+            Seconds since the epoch.
+        """
+        with self.lock:
+            gone = []
+            for table in self.tables.tables.values():
+                attribute = table.ttl.get("AttributeName")
+                if table.ttl["TimeToLiveStatus"] != "ENABLED" or not attribute:
+                    continue
+                for item in table.all_items():
+                    expiry = item.attrs.get(attribute)
+                    if expiry is not None and expiry.type == "N" and 0 < float(expiry.value) <= now:
+                        table.delete_item(item.hash_key, item.range_key)
+                        gone.append((table.name, {k: emulation.plain(v) for k, v in item.attrs.items()}))
+            self.keep(gone)
+        return len(gone)
+
+
+def _touched_items(operation: str, request: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Return table and key (or whole item) of everything a DynamoDB request may change."""
+    match operation:
+        case "PutItem":
+            return [(request.get("TableName", ""), request.get("Item", {}))]
+        case "UpdateItem" | "DeleteItem":
+            return [(request.get("TableName", ""), request.get("Key", {}))]
+        case "BatchWriteItem":
+            return [
+                (table, each.get("PutRequest", {}).get("Item") or each.get("DeleteRequest", {}).get("Key") or {})
+                for table, requests in request.get("RequestItems", {}).items()
+                for each in requests
+            ]
+        case "TransactWriteItems":
+            return [
+                (each.get("TableName", ""), each.get("Item") or each.get("Key") or {})
+                for action in request.get("TransactItems", [])
+                for each in action.values()
+            ]
+    return []

@@ -1,0 +1,219 @@
+"""Where moto, made for short tests, must behave like a service that runs for days.
+
+Patches of moto's classes, undone when the runtime stops. Everything here runs under the one lock of the
+endpoint.
+"""
+
+from __future__ import annotations
+
+import copy
+import uuid
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from moto.core.model_instances import model_data
+from moto.dynamodb.models import DynamoDBBackend, Table
+from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
+from moto.s3 import models as s3
+from moto.s3.utils import _VersionedKeyStore
+
+
+class Body:
+    """An object's bytes in a file; stands in for the temporary file that moto keeps open per object.
+
+    Only what moto calls: one write at the start, reads from a position afterwards.
+    """
+
+    def __init__(self, folder: Path, path: Path | None = None) -> None:
+        self._folder, self.path, self._position = folder, path, 0
+
+    def seek(self, position: int) -> None:
+        self._position = position
+
+    def truncate(self) -> None:
+        self.path = None
+
+    def write(self, data: bytes) -> None:
+        if data:
+            self.path = self._folder / uuid.uuid4().hex
+            self.path.write_bytes(data)
+
+    def read(self, size: int = -1) -> bytes:
+        if self.path is None:
+            return b""
+        with self.path.open("rb") as file:
+            file.seek(self._position)
+            data = file.read(size)
+        self._position += len(data)
+        return data
+
+    def close(self) -> None:
+        """The file goes when its row goes; see `Store.put_object`."""
+
+
+class _NotTracked(list[object]):
+    """moto remembers every instance ever made, for a reset; a service must forget them."""
+
+    def append(self, _instance: object) -> None:
+        return
+
+
+def patch(
+    undo: ExitStack,
+    *,
+    bodies: Path,
+    on_key_changed: Callable[[_VersionedKeyStore, str], None],
+    on_notification: Callable[[str, Any, Any], None],
+) -> None:
+    """Patch moto until `undo` closes.
+
+    Parameters
+    ----------
+    undo : ExitStack
+        Takes the reversal of each patch.
+    bodies : Path
+        Folder for the bytes of S3 objects.
+    on_key_changed : callable
+        Called with a bucket's key store and the key whose versions changed.
+    on_notification : callable
+        Called with S3's event name, bucket and key.
+    """
+
+    def replace(target: Any, name: str, value: Any) -> None:
+        undo.callback(setattr, target, name, getattr(target, name))
+        setattr(target, name, value)
+
+    class Keys(_VersionedKeyStore):
+        def setlist(self, key: Any, list_: Any) -> Any:
+            super().setlist(key, list_)
+            on_key_changed(self, key)
+
+        def __setitem__(self, key: str, value: Any) -> None:
+            super().__setitem__(key, value)
+            on_key_changed(self, key)
+
+        def pop(self, key: str) -> None:  # type: ignore[override]
+            super().pop(key)
+            on_key_changed(self, key)
+
+    for service in ("s3", "dynamodb", "sqs"):
+        for model in model_data[service].values():
+            replace(model, "instances_tracked", _NotTracked())
+    replace(s3, "tempfile", SimpleNamespace(SpooledTemporaryFile=lambda max_size=0: Body(bodies)))
+    replace(s3, "_VersionedKeyStore", Keys)
+    replace(s3.FakeKey, "__del__", lambda self: None)  # it warns of open files, and a Body has none
+    replace(
+        s3.notifications, "send_event", lambda account, event, bucket, key: on_notification(event, bucket, key)
+    )
+    _patch_dynamodb(replace)
+
+
+def _patch_dynamodb(replace: Callable[[Any, str, Any], None]) -> None:
+    """Make DynamoDB's costs grow with the answer, not with the table."""
+    query, all_items = Table.query, Table.all_items
+    update_item = DynamoDBBackend.update_item
+
+    def candidates(
+        table: Table, hash_key: Any, comparison: str | None, bounds: list[Any], index: Any, conditions: Any
+    ) -> list[Item]:
+        """Return the items a query can match, unsorted; moto sorts and filters them again."""
+        if index:
+            wanted = [(name, value.type, value.value) for name, value in conditions or ()]
+            everything = (item for part in table.items.values() for item in _of_part(part))
+            return [
+                item
+                for item in everything
+                if all(
+                    (found := item.attrs.get(name)) is not None and (found.type, found.value) == (kind, value)
+                    for name, kind, value in wanted
+                )
+            ]
+        part = _of_part(table.items.get(hash_key, {}))
+        if comparison and bounds and bounds[0].type == "S":
+            low = bounds[0].value
+            match comparison:
+                case "BEGINS_WITH":
+                    return [item for item in part if item.range_key.value.startswith(low)]
+                case "EQ" | "=":
+                    return [item for item in part if item.range_key.value == low]
+        return part
+
+    def narrowed_query(
+        self: Table, hash_key: Any, range_comparison: Any, range_objs: Any, *args: Any, **options: Any
+    ) -> Any:
+        index = options.get("index_name", args[4] if len(args) > 4 else None)
+        conditions = options.get("hash_key_conditions")
+        if index and not conditions:
+            return query(self, hash_key, range_comparison, range_objs, *args, **options)
+        self.narrowed = candidates(self, hash_key, range_comparison, range_objs, index, conditions)
+        try:
+            return query(self, hash_key, range_comparison, range_objs, *args, **options)
+        finally:
+            del self.narrowed
+
+    def narrowed_items(self: Table) -> list[Item]:
+        found: list[Item] | None = self.__dict__.get("narrowed")
+        return all_items(self) if found is None else found
+
+    def cheap_copy(self: Table, memo: dict[int, Any]) -> Table:
+        """A transaction's way back: the items themselves are never changed in place, see below."""
+        clone = copy.copy(self)
+        clone.items = defaultdict(dict, {k: dict(v) if isinstance(v, dict) else v for k, v in self.items.items()})
+        return clone
+
+    def update_a_copy(self: DynamoDBBackend, table_name: str, key: Any, *args: Any, **options: Any) -> Any:
+        table = self.tables.get(table_name)
+        if table is None:
+            return update_item(self, table_name, key, *args, **options)
+        hash_key, range_key = self.get_keys_value(table, key)
+        before = table.get_item(hash_key, range_key)
+        if before is not None:
+            _place(table, copy.deepcopy(before))
+        try:
+            return update_item(self, table_name, key, *args, **options)
+        except BaseException:  # a refused update changes nothing
+            if before is not None:
+                _place(table, before)
+            else:
+                table.delete_item(hash_key, range_key)
+            raise
+
+    replace(Table, "query", narrowed_query)
+    replace(Table, "all_items", narrowed_items)
+    Table.__deepcopy__ = cheap_copy
+    replace(DynamoDBBackend, "update_item", update_a_copy)
+
+
+def _of_part(part: Any) -> list[Item]:
+    return list(part.values()) if isinstance(part, dict) else [part]
+
+
+def _place(table: Table, item: Item) -> None:
+    if item.range_key:
+        table.items[item.hash_key][item.range_key] = item
+    else:
+        table.items[item.hash_key] = item
+
+
+def plain(value: DynamoType) -> dict[str, Any]:
+    """Return an attribute value as DynamoDB's JSON."""
+    if value.is_map():
+        return {value.type: {key: plain(each) for key, each in value.value.items()}}
+    if value.is_list():
+        return {value.type: [plain(each) for each in value.value]}
+    return value.to_json()  # type: ignore[no-any-return]
+
+
+def restore_item(table: Table, attributes: dict[str, Any]) -> None:
+    """Put a kept item back; moto's constructor would check its size once per attribute."""
+    item = Item.__new__(Item)
+    item.hash_key = DynamoType(attributes[table.hash_key_attr])
+    item.range_key = DynamoType(attributes[table.range_key_attr]) if table.range_key_attr else None
+    item.attrs = LimitedSizeDict()
+    for key, value in attributes.items():
+        dict.__setitem__(item.attrs, key, DynamoType(value))
+    _place(table, item)

@@ -1,0 +1,567 @@
+"""Candidates: typed spans of consecutive words that may be the value of a field.
+
+A candidate is always `normalise(words[i:j])`: it carries the regions of exactly these words. Three ways lead
+to one:
+
+1. *beside a label*: to its right in the row, or below it in its column;
+2. *in a sentence*: a pattern of the schema matches the running text (`between {NAME} and`);
+3. *by position*: the schema says the value heads the page (a shop's name, its address below).
+
+The score is a sum of small, readable weights in log-odds style; its absolute value means nothing until
+`alma.confidence` has been fitted on it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+
+from alma.evidence import Box, Region, enclosing
+from alma.extraction.labels import Hit, Label, Lexicon
+from alma.extraction.layout import CELL_GAP, Layout
+from alma.extraction.parsers import TYPED, Locale, Span, fold, spans, squeeze
+from alma.schemas import DocumentSchema, FieldSchema, FieldType
+
+#: How far below a label its value may stand, in line heights.
+BELOW = 5.0
+#: Values after one label that are looked at.
+MAX_SPANS = 12
+#: Words a text beside a label may have.
+MAX_TEXT_WORDS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A possible value of a field.
+
+    Attributes
+    ----------
+    key : str
+        Field it may belong to.
+    value, content : str
+        Normalised, and as on the page.
+    regions : tuple of Region
+        Exactly the words it was cut from, on the page as displayed.
+    origin : str
+        `right`, `below`, `pattern` or `top`.
+    score : float
+        Sum of weights; higher is better.
+    place : tuple of (int, int)
+        Page and word, for order in the document.
+    """
+
+    key: str
+    value: str
+    content: str
+    regions: tuple[Region, ...]
+    origin: str
+    score: float
+    place: tuple[int, int]
+
+
+def lexicon_of(schema: DocumentSchema) -> Lexicon:
+    """Return the labels of a document type; a schema is hashable, so the result is kept."""
+    return _lexicon_of(schema)
+
+
+@lru_cache(maxsize=64)
+def _lexicon_of(schema: DocumentSchema) -> Lexicon:
+    phrases: dict[str, list[Label]] = {}
+    for field in schema.fields:
+        for rank, alias in enumerate((*field.aliases, field.key.replace("_", " "))):
+            phrases.setdefault(alias, []).append(Label(field.key, rank))
+    for other in schema.other_labels:
+        phrases.setdefault(other, []).append(Label("", 0))
+    return Lexicon.of(phrases)
+
+
+# --- what stands for a value in a pattern ---------------------------------------------------------------
+
+_MONTH_NAME = (
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|"
+    r"oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
+)
+_CAPITAL = r"(?-i:[A-Z0-9][\w&.'’/+¢-]*)"
+_LEGAL_FORM = (
+    r"(?:incorporated|inc|l\.?l\.?c|l\.?l\.?p|l\.?p|ltd|limited|corporation|corp|company|co|n\.?\s?a|s\.?a|a\.?g"
+    r"|gmbh|plc|b\.?v|n\.?v|s\.?r\.?l|p\.?c)\.?(?![\w])"
+)
+_MACROS = {
+    "NAME": rf"{_CAPITAL}(?:(?:\s+(?:{_CAPITAL}|&|of|the|for|de|van|von|d/b/a)){{0,8}}?\s+{_CAPITAL})?"
+    rf"(?:,?\s+{_LEGAL_FORM}){{0,2}}",
+    "COMPANY": rf"{_CAPITAL}(?:\s+(?:{_CAPITAL}|&|of|the|for|and)){{0,7}}?,?\s+{_LEGAL_FORM}",
+    "DATE": rf"(?:\d{{1,2}}[-/.]\d{{1,2}}[-/.]\d{{2,4}}|\d{{4}}-\d\d-\d\d|{_MONTH_NAME}\s+\d{{1,2}}\s?"
+    rf"(?:st|nd|rd|th)?\s?,?\s*\d{{4}}|\d{{1,2}}\s?(?:st|nd|rd|th)?,?\s+(?:day\s+)?(?:of\s+)?{_MONTH_NAME},?\s+"
+    rf"(?:in\s+the\s+year\s+)?\d{{4}}|(?:[a-z]+[ -])?[a-z]+\s+day\s+of\s+{_MONTH_NAME},?\s+"
+    r"(?:in\s+the\s+year\s+)?(?:of\s+our\s+lord\s+)?(?:[a-z]+[\s-]*){2,8})",
+    "AMOUNT": r"(?:[$€£]\s?)?\d[\d,.]*",
+    "NUMBER": r"\d[\d,.]*",
+    "DURATION": r"(?:\d{1,3}|[a-z]+(?:-[a-z]+)?)\s*(?:\(\s*\d{1,3}\s*\))?[\s-]*(?:year|month|week|day)s?",
+}
+
+
+@lru_cache(maxsize=1)
+def _places() -> str:
+    names: list[str] = json.loads(
+        resources.files("alma.data").joinpath("places.json").read_text(encoding="utf-8")
+    )
+    names.sort(key=len, reverse=True)
+    return "(?:" + "|".join(re.escape(n).replace(r"\ ", r"\s+") for n in names) + r")(?!\w)"
+
+
+@lru_cache(maxsize=512)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    def expand(match: re.Match[str]) -> str:
+        return _places() if match[1] == "PLACE" else _MACROS[match[1]]
+
+    return re.compile(re.sub(r"\{([A-Z]+)\}", expand, pattern), re.IGNORECASE)
+
+
+# --- beside a label -------------------------------------------------------------------------------------
+
+
+class _Page:
+    """One page being searched: its layout, its labels, and what is shared by all fields."""
+
+    def __init__(self, layout: Layout, schema: DocumentSchema, locale: Locale, pages: int) -> None:
+        self.layout = layout
+        self.schema = schema
+        self.fields = {field.key: field for field in schema.fields}
+        self.locale = locale
+        self.hits = lexicon_of(schema).hits(layout)
+        self.label_at = {hit.start: hit for hit in self.hits}
+        self.in_label = {i for hit in self.hits for i in range(hit.start, hit.end)}
+        self.pages = pages
+
+    # A value ends where the next label starts; a label word inside a text (`Total Wine Ltd`) does not
+    # end it unless it opens a cell or is closed by a colon.
+    def _ends(self, index: int, start: int) -> bool:
+        hit = self.label_at.get(index)
+        if hit is None:
+            return False
+        return hit.closed or index == start or self._opens_cell(index)
+
+    def _opens_cell(self, index: int) -> bool:
+        return self.layout.cells[self.layout.cell_of[index]].start == index
+
+    def _connects(self, index: int) -> bool:
+        """Return whether a word only leads from a label to its value: `Advertiser  Name:  Bernie`."""
+        return fold(self.layout.words[index].text).strip(" :.") in _CONNECTORS
+
+    def candidate(
+        self, field: FieldSchema, start: int, end: int, span: Span, text: str, origin: str, score: float
+    ) -> Candidate:
+        """Return the candidate for a span of `text`, which is `words[start:end]` joined by spaces."""
+        at, first, last = 0, None, start
+        for index in range(start, end):
+            length = len(self.layout.words[index].text)
+            if at < span.end and at + length > span.start:
+                first = index if first is None else first
+                last = index
+            at += length + 1
+        first = start if first is None else first
+        return Candidate(
+            field.key,
+            span.value,
+            text[span.start : span.end].strip(),
+            self.layout.regions(range(first, last + 1)),
+            origin,
+            score + span.quality,
+            (self.layout.page, first),
+        )
+
+    def label_score(self, hit: Hit, label: Label) -> float:
+        """Return how surely a hit is the label of a field, rather than the same words in a sentence."""
+        layout = self.layout
+        score = 1.0 - 0.1 * min(label.rank, 15)
+        if hit.fuzzy:
+            score -= 0.5
+        if hit.closed:
+            score += 0.6
+        before = hit.start - 1
+        opens = self._opens_cell(hit.start) or before in self.in_label
+        if not opens and _ENUMERATOR.match(layout.words[before].text):
+            opens = self._opens_cell(before)
+        if opens:
+            score += 0.4
+        elif not layout.words[before].text.endswith((":", ".", "=", "|", "*", "-")):
+            score -= 1.0
+        if layout.words[hit.start].text[:1].islower() and not hit.closed:
+            score -= 0.5
+        return score
+
+    def right_of(self, hit: Hit, label: Label) -> Iterable[Candidate]:
+        layout, field = self.layout, self.fields[label.key]
+        end_of_row = layout.rows[layout.row_of[hit.start]][1]
+        start = hit.end
+        while field.type not in TYPED and start < end_of_row and self._connects(start):
+            start += 1
+        if start >= end_of_row:
+            return
+        base = self.label_score(hit, label) + 1.0 - min(max(layout.gap(start - 1, start), 0.0), 40.0) * 0.02
+        stop = start
+        while stop < end_of_row and not self._ends(stop, start):
+            stop += 1
+        if field.type in TYPED:
+            yield from self._typed(field, start, stop, "right", base)
+            return
+        end = start + 1
+        while end < min(stop, start + MAX_TEXT_WORDS) and layout.gap(end - 1, end) <= CELL_GAP:
+            end += 1
+        if end > stop:
+            return
+        if not hit.closed and layout.cell_of[start] == layout.cell_of[hit.start]:
+            base -= 0.4
+        yield from self._whole(field, start, end, "right", base)
+
+    def below(self, hit: Hit, label: Label) -> Iterable[Candidate]:
+        layout, field = self.layout, self.fields[label.key]
+        box = enclosing(layout.words[i].box for i in range(hit.start, hit.end))
+        base = self.label_score(hit, label) + 0.5
+        lines: list[tuple[int, int]] = []
+        bottom = box.bottom
+        for row in range(layout.row_of[hit.start] + 1, len(layout.rows)):
+            first, last = layout.rows[row]
+            top = layout.words[first].box.y
+            if top - bottom > BELOW * max(layout.line_height, box.h):
+                break
+            piece = self._column(first, last, box)
+            if piece is None:
+                continue
+            start, end = piece
+            if field.type not in TYPED and self._connects(start):
+                while start < last - 1 and self._connects(start):
+                    start += 1
+                end = layout.cells[layout.cell_of[start]].end
+            elif start in self.label_at and (field.type in TYPED or not lines):
+                # Another label's row: a party's name may stand below its number (`GLN 4333741000005`).
+                if field.type in TYPED or any(label.key for label in self.label_at[start].labels):
+                    break
+                bottom = layout.words[start].box.bottom
+                continue
+            if field.type not in TYPED and layout.words[end - 1].text.endswith((":", "=")):
+                bottom = layout.words[start].box.bottom
+                continue
+            gap = (top - box.bottom) / max(layout.line_height, box.h, 1e-6)
+            if field.type in TYPED:
+                found = list(self._typed(field, start, end, "below", base - 0.15 * max(gap, 0.0)))
+                yield from found
+                if found:
+                    return
+                continue
+            lines.append((start, end))
+            if field.type is not FieldType.ADDRESS or len(lines) == 5:
+                break
+            bottom = layout.words[start].box.bottom
+        if lines and field.type is FieldType.ADDRESS:
+            yield from self._block(field, lines, "below", base)
+        elif lines:
+            yield from self._whole(field, *lines[0], "below", base)
+
+    def _column(self, first: int, last: int, box: Box) -> tuple[int, int] | None:
+        """Return the cell of a row that stands under `box`, cut at the labels inside it."""
+        layout = self.layout
+        index = first
+        while index < last:
+            cell = layout.cells[layout.cell_of[index]]
+            overlap = min(cell.box.right, box.right) - max(cell.box.x, box.x)
+            if overlap > 0.2 * min(cell.box.w, box.w):
+                start, end = cell.start, cell.end
+                edge = box.x - layout.line_height / layout.ratio
+                while start < end - 1 and layout.words[start].box.right < edge:
+                    start += 1
+                for at in range(start + 1, end):
+                    if self._ends(at, start) and self.label_at[at].closed:
+                        end = at
+                        break
+                return start, end
+            index = cell.end
+        return None
+
+    def _typed(
+        self, field: FieldSchema, start: int, stop: int, origin: str, base: float
+    ) -> Iterable[Candidate]:
+        if start >= stop:
+            return
+        text = self.layout.text(start, min(stop, start + 60))
+        found = spans(text, field.type, self.locale)[:MAX_SPANS]
+        solid = [s for s in found if s.quality >= 0.5] or found
+        if field.type is FieldType.IDENTIFIER:
+            solid = solid[:2]
+        wanted = field.nth if field.nth >= 0 else len(solid) + field.nth
+        for number, span in enumerate(solid):
+            lead = text[: span.start].strip() if number == 0 else ""
+            score = base - 0.7 * abs(number - wanted) - 0.05 * min(len(lead), 20)
+            yield self.candidate(field, start, min(stop, start + 60), span, text, origin, score)
+
+    def _whole(
+        self, field: FieldSchema, start: int, end: int, origin: str, base: float
+    ) -> Iterable[Candidate]:
+        while start < end and self._connects(start):
+            start += 1
+        if start >= end:
+            return
+        if field.type is FieldType.NAME:
+            end = self._with_line_below(start, end)
+        text = self.layout.text(start, end)
+        for span in spans(text, field.type, self.locale):
+            if field.type is FieldType.NAME and (span.quality < 0.5 or _LEGAL_START.match(fold(span.value))):
+                continue
+            prose = sum(w.text[:1].islower() for w in self.layout.words[start:end])
+            penalty = 0.15 * prose + (0.4 if end - start > 10 and field.type is FieldType.NAME else 0.0)
+            yield self.candidate(field, start, end, span, text, origin, base - penalty)
+
+    def _block(
+        self, field: FieldSchema, lines: Sequence[tuple[int, int]], origin: str, base: float
+    ) -> Iterable[Candidate]:
+        """Yield the lines of a column as one value, one region a line."""
+        indices = [i for start, end in lines for i in range(start, end)]
+        content = " ".join(self.layout.words[i].text for i in indices)
+        for span in spans(content, field.type, self.locale):
+            yield Candidate(
+                field.key,
+                span.value,
+                content,
+                self.layout.regions(indices),
+                origin,
+                base + span.quality,
+                (self.layout.page, indices[0]),
+            )
+
+    def _with_line_below(self, start: int, end: int) -> int:
+        """Return the end of a name, continued into the next row where that is plain.
+
+        It is where the first line is only a title (`Herrn`), or where the second has the same left edge
+        and brings the legal form that the first lacks.
+        """
+        layout = self.layout
+        row = layout.row_of[start] + 1
+        if row == len(layout.rows) or end != layout.rows[row][0]:
+            return end
+        cell = layout.cells[layout.cell_of[end]]
+        if abs(cell.box.x - layout.words[start].box.x) > layout.line_height or end in self.label_at:
+            return end
+        first, second = layout.text(start, end), layout.text(cell.start, cell.end)
+        if any(c.isdigit() for c in first + second):
+            return end
+        titled = fold(first) in _TITLES
+        return cell.end if titled or (is_company(second) and not is_company(first)) else end
+
+    # --- in a sentence ----------------------------------------------------------------------------------
+
+    def matching(self, field: FieldSchema) -> Iterable[Candidate]:
+        text, starts = self.layout.running_text()
+        for rank, pattern in enumerate(field.patterns):
+            for number, match in enumerate(_compiled(pattern).finditer(text)):
+                if number == 8:
+                    break
+                begin, end = match.span("value")
+                first = bisect_right(starts, begin) - 1
+                last = bisect_right(starts, end - 1)
+                piece = text[begin:end]
+                for span in spans(piece, field.type, self.locale)[:1]:
+                    yield Candidate(
+                        field.key,
+                        squeeze(span.value) if field.type not in TYPED else span.value,
+                        piece.strip(),
+                        self.layout.regions(range(first, last)),
+                        "pattern",
+                        1.8 - 0.25 * rank - 0.1 * number + span.quality,
+                        (self.layout.page, first),
+                    )
+
+
+_ENUMERATOR = re.compile(r"^\(?[\dA-Za-z]{1,2}[.)]$")
+_TITLES = frozenset({"herrn", "herr", "frau", "firma", "mr", "mr.", "mrs", "mrs.", "ms", "monsieur", "madame"})
+_CONNECTORS = frozenset({"name", "nom", "naam", "nombre", "nome", "is", "are", "von", "vom", "du", "van", ":"})
+
+
+# --- by position ----------------------------------------------------------------------------------------
+
+_COMPANY_WORDS = re.compile(
+    r"\b(?:sdn|bhd|berhad|ltd|limited|inc|llc|llp|lp|l\.l\.c|l\.l\.p|gmbh|ag|kg|ug|ohg|e\.v\.|sas|sarl|s\.a\.|bv|b\.v\.|corp|co|company|enterprise|"
+    r"enterprises|trading|restaurant|restoran|cafe|store|stores|shop|mart|market|supermarket|hardware|"
+    r"pharmacy|holdings|industries|services|service|hotel|bakery|kopitiam|perniagaan|kedai|s/b)\b"
+)
+_STREET_WORDS = re.compile(
+    r"\b(?:no|lot|jalan|jln|lorong|taman|tmn|street|st|road|rd|avenue|ave|lane|drive|blvd|floor|level|unit|"
+    r"suite|block|blok|kampung|bandar|kawasan|persiaran|lebuh|mukim|off|plaza|mall|building|city|strasse|"
+    r"str|platz|weg|rue|place|selangor|johor|kuala|lumpur|penang|perak|melaka|sabah|sarawak|darul|wilayah|"
+    r"batu|malaysia|seksyen|section|park|centre|center|p\.?o\.? box)\b|\d{5}|^\d+[a-z]?[,-]"
+)
+_LEGAL_START = re.compile(r"^(?:\(m\)|sdn|bhd|co|ltd|limited|llc|inc|gmbh|enterprise|restaurant|trading)\.?,?$")
+_PHONE = re.compile(r"(?<!\d)\+?\d{2,3}[- ]\d{3,4}[- ]?\d{4}(?!\d)")
+_NOT_HEAD = re.compile(
+    r"\b(?:tel|fax|phone|gst|reg|roc|co\.?\s?reg|company\s?no|tax|invoice|receipt|cash|bill|date|time|www|http|"
+    r"email|e-mail|cashier|welcome|copy|page|thank|original|table|member|doc|no\.?:|id)\b|@|\d{6,}",
+)
+_REGISTRATION = re.compile(r"\(?\b\d{4,7}\s?-\s?[a-z]\b\)?|\(\s*\d{4,7}\s*-?\s*[a-z]\s*\)")
+
+
+def is_company(name: str) -> bool:
+    """Return whether a name says that it is a company's (`Ltd`, `GmbH`, `Trading`, …)."""
+    return bool(_COMPANY_WORDS.search(fold(name)))
+
+
+def by_position(page: _Page) -> Iterable[Candidate]:
+    """Yield the name that heads the page and the address below it."""
+    layout = page.layout
+    top = next((f for f in page.schema.fields if f.position == "top"), None)
+    below = next((f for f in page.schema.fields if f.position == "below_top"), None)
+    if not layout.rows:
+        return
+    for field in page.schema.fields:
+        if field.position == "addressee":
+            yield from _addressee(page, field)
+    if top is None:
+        return
+    rows = [(cell.start, cell.end) for cell in layout.cells if cell.row < 14]
+    scored: list[tuple[float, int]] = []
+    for number, (start, end) in enumerate(rows[:10]):
+        text = layout.text(start, end)
+        lowered = fold(text)
+        letters = sum(c.isalpha() for c in text)
+        if letters < 3:
+            continue
+        score = 0.4 - 0.25 * layout.row_of[start]
+        if _COMPANY_WORDS.search(lowered):
+            score += 1.4
+        if _NOT_HEAD.search(_REGISTRATION.sub("", lowered)):
+            score -= 1.5
+        if _STREET_WORDS.search(lowered) and not _COMPANY_WORDS.search(lowered):
+            score -= 0.8
+        if sum(c.isdigit() for c in text) > 0.3 * len(text):
+            score -= 1.0
+        height = max(w.box.h for w in layout.words[start:end])
+        score += min(max(height / layout.line_height - 1.0, 0.0), 1.0) * 0.6
+        scored.append((score, number))
+    if not scored:
+        return
+    for score, number in sorted(scored, reverse=True)[:3]:
+        start, end = rows[number]
+        start = _with_line_above(layout, start, rows, number)
+        end = _without_registration(layout, start, end)
+        text = layout.text(start, end)
+        for span in spans(text, top.type, page.locale):
+            yield page.candidate(top, start, end, span, text, "top", score)
+    if below is None:
+        return
+    _, name_row = max(scored)
+    yield from _address_below(page, below, rows, name_row)
+
+
+_POSTCODE = re.compile(r"^(?:[A-Z]{1,2}[- ])?\d{4,5}(?:\s[A-Z]{2})?\s+[^\W\d_]{2,}|\b[A-Z]{2},?\s+\d{5}(?:-\d{4})?$")
+
+
+def _addressee(page: _Page, field: FieldSchema) -> Iterable[Candidate]:
+    """Yield the first line of an address block in the upper half: two to six cells with one left edge.
+
+    The last line has a postcode. A block at the very top is a letterhead, not an addressee.
+    """
+    layout = page.layout
+    for cell in layout.cells:
+        if cell.box.y > 0.5 or not _POSTCODE.search(layout.text(cell.start, cell.end)):
+            continue
+        block = [cell]
+        for above in reversed(layout.cells[: layout.cell_of[cell.start]]):
+            gap = (block[-1].box.y - above.box.bottom) / layout.line_height
+            if gap > 2.5 or len(block) == 6:
+                break
+            if abs(above.box.x - cell.box.x) * layout.ratio < layout.line_height and gap > -0.5:
+                if above.start in page.label_at or layout.words[above.end - 1].text.endswith(":"):
+                    break
+                block.append(above)
+        name = block[-1]
+        if len(block) < 3 or name.box.y < 0.1:
+            continue
+        text = layout.text(name.start, name.end)
+        score = 0.5 - (0.6 if cell.box.x > 0.5 else 0.0) - 0.4 * cell.box.y
+        for span in spans(text, field.type, page.locale):
+            if span.quality >= 0.5:
+                yield page.candidate(field, name.start, name.end, span, text, "top", score)
+
+
+def _with_line_above(layout: Layout, start: int, rows: Sequence[tuple[int, int]], number: int) -> int:
+    """Return the start of a company's name: a line that begins with its legal form continues the one above."""
+    if number and _LEGAL_START.match(fold(layout.words[start].text)) and rows[number - 1][1] == start:
+        return rows[number - 1][0]
+    return start
+
+
+def _without_registration(layout: Layout, start: int, end: int) -> int:
+    """Return the end of a company's name: a registration number behind it is not part of it."""
+    for index in range(start + 1, end):
+        if _REGISTRATION.fullmatch(layout.text(index, end).lower().strip()):
+            return index
+    return end
+
+
+def _address_below(
+    page: _Page, field: FieldSchema, rows: Sequence[tuple[int, int]], name_row: int
+) -> Iterable[Candidate]:
+    layout = page.layout
+    lines: list[tuple[int, int]] = []
+    strength = 0.0
+    for start, end in rows[name_row + 1 :]:
+        text = fold(layout.text(start, end))
+        if len(lines) == 6:
+            break
+        alike = len(_STREET_WORDS.findall(text)) + 0.5 * text.count(",")
+        if _REGISTRATION.search(text) and not re.search(r"jalan|jln|lot\b", text):
+            continue
+        if _PHONE.search(text) and lines:
+            break
+        if _NOT_HEAD.search(text) and not re.search(r"\bno\b.*\b(?:jalan|jln)", text):
+            if lines:
+                break
+            continue
+        if not lines and (alike < 1.0 or is_company(text) or not re.search(r"\d", text)):
+            continue
+        if lines and alike == 0 and not re.search(r"[a-z]{3}", text):
+            break
+        lines.append((start, end))
+        strength += min(alike, 3.0)
+    # The address ends with its last line that looks like one.
+    while len(lines) > 1:
+        text = fold(layout.text(*lines[-1]))
+        if _STREET_WORDS.search(text) or text.rstrip().endswith((".", ",")):
+            break
+        lines.pop()
+    if lines:
+        yield from page._block(field, lines, "top", min(strength * 0.3, 2.0))
+
+
+def candidates(layouts: Sequence[Layout], schema: DocumentSchema, locale: Locale) -> dict[str, list[Candidate]]:
+    """Return what may be the value of each field, best first.
+
+    Parameters
+    ----------
+    layouts : sequence of Layout
+        The pages of one track, in order.
+    schema : DocumentSchema
+        The fields to look for.
+    locale : Locale
+        How ambiguous dates and amounts are read.
+    """
+    found: dict[str, list[Candidate]] = {field.key: [] for field in schema.fields}
+    for number, layout in enumerate(layouts):
+        page = _Page(layout, schema, locale, len(layouts))
+        for hit in page.hits:
+            for label in hit.labels:
+                if label.key:
+                    found[label.key].extend(page.right_of(hit, label))
+                    found[label.key].extend(page.below(hit, label))
+        for field in schema.fields:
+            if field.patterns and (field.pages == "any" or number < 2):
+                found[field.key].extend(page.matching(field))
+        if number == 0:
+            for candidate in by_position(page):
+                found[candidate.key].append(candidate)
+    for each in found.values():
+        each.sort(key=lambda c: -c.score)
+    return found

@@ -1,0 +1,45 @@
+"""Lines cut out of a page, straight and of the height the networks expect."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from PIL import Image
+
+from alma.extraction.ocr.geometry import Quad, extent
+
+#: Height of a crop in pixels, as the networks were trained.
+HEIGHT = 48
+#: A line is not made wider than this (100 characters of a normal print are about 2,000).
+MAX_WIDTH = 4096
+#: A quad this many times higher than wide holds text that runs up or down.
+TALL = 1.5
+
+
+def is_tall(corners: Quad) -> bool:
+    """Tell whether a line runs up or down the page."""
+    length, breadth = extent(corners)
+    return breadth >= TALL * length
+
+
+def standing(corners: Quad) -> Quad:
+    """Return the corners of a line that runs up the page, beginning where its text begins: bottom left."""
+    return np.roll(corners, 1, axis=0)
+
+
+def crop(image: Image.Image, corners: Quad) -> Image.Image:
+    """Return the line in RGB, `HEIGHT` high, its text running left to right from the first corner."""
+    length, breadth = extent(corners)
+    width = int(min(MAX_WIDTH, max(8, math.ceil(HEIGHT * length / max(breadth, 1.0)))))
+    along, across = corners[1] - corners[0], corners[3] - corners[0]
+    if along[0] > 0 and across[1] > 0 and abs(along[1]) < 1.0 and abs(across[0]) < 1.0:
+        (left, top), (right, bottom) = corners.min(0), corners.max(0)
+        right, bottom = max(right, left + 0.5), max(bottom, top + 0.5)
+        window = (float(left), float(top), float(min(right, image.width)), float(min(bottom, image.height)))
+        return image.resize((width, HEIGHT), Image.Resampling.BILINEAR, box=window)
+    size = max(1, round(length)), max(1, round(breadth))
+    step_x, step_y = along / size[0], across / size[1]
+    coefficients = (step_x[0], step_y[0], corners[0][0], step_x[1], step_y[1], corners[0][1])
+    straight = image.transform(size, Image.Transform.AFFINE, coefficients, Image.Resampling.BICUBIC)
+    return straight.resize((width, HEIGHT), Image.Resampling.BILINEAR)

@@ -1,0 +1,42 @@
+"""What a parser hands over for one page, inside the parser's own process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from PIL import Image
+
+from alma.pages import PageText
+
+LOCKED_PDF = "The PDF opens with a password only; remove the password and send it again."
+DAMAGED_PDF = "The PDF is damaged and cannot be opened; export or print it to PDF again and send that."
+
+
+@dataclass(frozen=True, slots=True)
+class PageContent:
+    """One page as parsed.
+
+    Attributes
+    ----------
+    image : PIL.Image.Image
+        The page as displayed, mode `RGB` or `L`.
+    text : PageText or None
+        The words of the file's text layer; None where it has none, or garbage.
+    needs_vision : bool
+        Something on the page can be read from the image only.
+    """
+
+    image: Image.Image
+    text: PageText | None
+    needs_vision: bool
+
+
+class Parser(Protocol):
+    """An opened file."""
+
+    pages: int
+
+    def read(self, number: int) -> PageContent:
+        """Return page `number` (from 1); raises UnreadableFileError where that page cannot be read."""
+        ...

@@ -1,0 +1,351 @@
+"""A file becomes pages in a process of its own, so that no file can take the reader down.
+
+Parsers of PDF and images are native code with a long history of crashes. They run in a child process with a
+memory limit, without this process's credentials, and under a deadline for each page; what they make of a
+page comes back as a PNG file and a line of JSON (`alma.files.worker` is the other side).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self, cast
+
+from alma.errors import UnreadableFileError
+from alma.files.kinds import HEAD, Kind, identify
+from alma.pages import PageText
+from alma.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+#: Parsers that a file may bring down before its remaining pages are given up.
+MAX_LOST = 3
+
+# Longest answer: a page of `textlayer.MAX_CHARACTERS` words of one letter takes some 12 MB.
+_MAX_ANSWER = 64 * 2**20
+
+# What the parser learns of this process's environment: how to start Python, and no credentials.
+_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "LANG", "TZ", "TMPDIR")
+
+# Share of the memory limit beyond which a crash is put down to it: native code seldom says why it gives up.
+_BLOATED = 0.6
+
+_CHUNK = 2**18
+
+Answer = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class FilePage:
+    """One page of a file.
+
+    Attributes
+    ----------
+    number : int
+        From 1.
+    width, height : int
+        Pixels of the stored image; 0 where `error` is set.
+    image : Path
+        The page as displayed, as PNG. It is there until the next page is taken; where `error` is set there
+        is none.
+    text : PageText or None
+        The words of the file's own text layer; None where there are none, or only garbage.
+    needs_vision : bool
+        Something on the page can be read from the image only. False together with no text: a blank page.
+    error : UnreadableFileError or None
+        Why this page could not be read.
+    """
+
+    number: int
+    width: int
+    height: int
+    image: Path
+    text: PageText | None
+    needs_vision: bool
+    error: UnreadableFileError | None = None
+
+
+def read_file(path: Path, settings: Settings, *, first_page: int = 1) -> OpenedFile:
+    """Open a file and return its pages.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its name says nothing.
+    settings : Settings
+        Limits (bytes, pages, pixels, seconds and memory) and the size of page images.
+    first_page : int
+        Where to begin, for a reader that resumes.
+
+    Returns
+    -------
+    OpenedFile
+        An iterator over `FilePage`, to be used in a `with` statement.
+
+    Raises
+    ------
+    UnreadableFileError
+        The file as a whole cannot be read: `empty_file`, `unsupported_type`, `file_too_large`,
+        `password_protected`, `damaged_file`, `no_pages`, `too_many_pages`, `too_complex`. Also while
+        iterating, where no page at all can be read; then `image_too_large` too.
+
+    Examples
+    --------
+    >>> with read_file(Path("deed.pdf"), Settings()) as file:  # doctest: +SKIP
+    ...     for page in file:
+    ...         print(page.number, "of", file.pages, page.image)
+    """
+    size = path.stat().st_size
+    if size > settings.max_file_bytes:
+        raise UnreadableFileError(
+            f"The file has {size / 2**20:.1f} MiB and the limit is {settings.max_file_bytes / 2**20:.1f}; "
+            "split it, or scan it at a lower resolution.",
+            code="file_too_large",
+        )
+    with path.open("rb") as stream:
+        kind = identify(stream.read(HEAD))
+    return OpenedFile(path, kind, settings, first_page)
+
+
+class OpenedFile:
+    """The pages of a file, from `read_file`.
+
+    A page that cannot be read comes with its `error` as long as others can be; where not one can, the first
+    page's error is raised. The next page is made while the caller works on this one.
+
+    Attributes
+    ----------
+    kind : Kind
+        What the file is.
+    pages : int
+        How many pages it has.
+    peak_memory : int
+        Bytes the largest parser process took, of those that have ended.
+    """
+
+    def __init__(self, path: Path, kind: Kind, settings: Settings, first_page: int) -> None:
+        self.kind = kind
+        self.peak_memory = 0
+        self._folder = tempfile.TemporaryDirectory(prefix="alma-pages-")
+        self._order = {
+            "path": str(path.absolute()),
+            "kind": kind.value,
+            "folder": self._folder.name,
+            "side": settings.page_image_side,
+            "max_pixels": settings.max_pixels,
+            "memory": settings.parser_memory_mb * 2**20,
+            "seconds": settings.page_seconds,
+        }
+        self._parser: _Parser | None = None
+        self._lost = 0
+        self._pages = self._read(first_page)
+        try:
+            self.pages: int = self._started().take("The file")["pages"]
+            if self.pages > settings.max_pages:
+                raise UnreadableFileError(
+                    f"The file has {self.pages} pages and the limit is {settings.max_pages}; split it.",
+                    code="too_many_pages",
+                )
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[FilePage]:
+        return self
+
+    def __next__(self) -> FilePage:
+        return next(self._pages)
+
+    def close(self) -> None:
+        """End the parser and remove its files; safe to call twice."""
+        self._pages.close()
+        self._end_parser()
+        self._folder.cleanup()
+
+    def _read(self, first_page: int) -> Generator[FilePage, None, None]:
+        # Pages with errors wait until it is known that the file is not lost as a whole.
+        held: list[FilePage] = []
+        any_read = first_page > 1
+        for number in range(first_page, self.pages + 1):
+            page = self._page(number)
+            any_read |= page.error is None
+            held.append(page)
+            if any_read:
+                yield from held
+                held.clear()
+                page.image.unlink(missing_ok=True)
+        self._end_parser()
+        self._folder.cleanup()
+        if held and held[0].error is not None:
+            raise held[0].error
+
+    def _page(self, number: int) -> FilePage:
+        image = Path(self._folder.name, f"{number}.png")
+        what = f"Page {number}" if self.pages > 1 else "The file"
+        try:
+            parser = self._parser or self._restarted(what)
+            parser.ask(number)
+            answer = parser.take(what)
+        except UnreadableFileError as error:
+            if isinstance(error, _LostError):
+                self._lost += 1
+                self._end_parser()
+            return FilePage(number, 0, 0, image, None, needs_vision=False, error=error)
+        finally:
+            if self._parser is not None and number < self.pages:
+                self._parser.ask(number + 1)
+        text = None if answer["text"] is None else PageText.from_json(answer["text"])
+        return FilePage(number, answer["width"], answer["height"], image, text, answer["needs_vision"])
+
+    def _started(self) -> _Parser:
+        self._parser = _Parser(self._order)
+        return self._parser
+
+    def _restarted(self, what: str) -> _Parser:
+        if self._lost >= MAX_LOST:
+            raise _LostError(
+                f"{what} was not tried, because {MAX_LOST} pages before it brought the parser down; "
+                "print the document to a new PDF and send that.",
+                code="too_complex",
+            )
+        parser = self._started()
+        try:
+            parser.take(what)
+        except UnreadableFileError as error:
+            raise _LostError(error.detail, code=error.slug) from error
+        return parser
+
+    def _end_parser(self) -> None:
+        if self._parser is not None:
+            self._parser.end()
+            self.peak_memory = max(self.peak_memory, self._parser.peak_memory)
+            self._parser = None
+
+
+class _LostError(UnreadableFileError):
+    """The parser died or must be ended."""
+
+
+def _damaged(what: str) -> str:
+    return f"{what} is damaged and cannot be read; print or scan the document anew and send that."
+
+
+def _too_complex(what: str, why: str) -> str:
+    return f"{what} {why}; print the document to a new PDF, or scan it, and send that."
+
+
+class _Parser:
+    """The parser's process, seen from outside."""
+
+    def __init__(self, order: dict[str, str | int]) -> None:
+        self.peak_memory = 0
+        self._limit, self._seconds = int(order["memory"]), int(order["seconds"])
+        environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+        environment["PYTHONPATH"] = os.pathsep.join(os.path.abspath(entry) for entry in sys.path if entry)
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "alma.files.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            env=environment,
+        )
+        # Popen has them as optional; with PIPE they are there.
+        self._stdin, self._stdout = (
+            cast(IO[bytes], self._process.stdin),
+            cast(IO[bytes], self._process.stdout),
+        )
+        self._received = bytearray()
+        self._asked: int | None = None
+        self._send(json.dumps(order))
+
+    def ask(self, number: int) -> None:
+        """Have the parser make a page, unless it is at it already."""
+        if self._asked != number:
+            self._asked = number
+            self._send(str(number))
+
+    def take(self, what: str) -> Answer:
+        """Return the answer to what was asked last.
+
+        Raises
+        ------
+        _LostError
+            There is none; the parser is of no more use.
+        UnreadableFileError
+            The answer says that the file or the page cannot be read.
+        """
+        answer: Answer = json.loads(self._line(what))
+        error = answer.get("error")
+        if error is None:
+            return answer
+        if error["cause"]:
+            _log.warning("the parser failed on a file with %s", error["cause"])
+        raise UnreadableFileError(error["detail"] or _damaged(what), code=error["code"])
+
+    def end(self) -> int:
+        """Kill and reap the process; return its exit status, negative for a signal."""
+        process = self._process
+        if process.returncode is None:
+            # Not Popen.kill, which would reap a dead process and drop what it used. One that died of itself
+            # keeps its own status.
+            os.kill(process.pid, signal.SIGKILL)
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            self.peak_memory = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+            self._stdin.close()
+            self._stdout.close()
+        return process.returncode
+
+    def _send(self, line: str) -> None:
+        self._deadline = time.monotonic() + self._seconds
+        # A parser that has died is noticed, with the reason, when its answer is taken.
+        with contextlib.suppress(BrokenPipeError):
+            self._stdin.write(line.encode() + b"\n")
+
+    def _line(self, what: str) -> bytes:
+        """Return the next line the parser writes."""
+        end = self._received.find(b"\n")
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._stdout, selectors.EVENT_READ)
+            while end < 0:
+                # An answer that is there already counts, however late the caller comes for it.
+                if not selector.select(max(0.0, self._deadline - time.monotonic())):
+                    why = f"takes longer than {self._seconds} s to read"
+                    raise _LostError(_too_complex(what, why), code="too_complex")
+                chunk = self._stdout.read(_CHUNK)
+                if not chunk or len(self._received) > _MAX_ANSWER:
+                    raise self._death(what)
+                if b"\n" in chunk:
+                    end = len(self._received) + chunk.index(b"\n")
+                self._received += chunk
+        line = bytes(self._received[:end])
+        del self._received[: end + 1]
+        return line
+
+    def _death(self, what: str) -> _LostError:
+        status = self.end()
+        _log.warning("the parser ended with status %d and %d MiB", status, self.peak_memory // 2**20)
+        if self.peak_memory > _BLOATED * self._limit or status == -signal.SIGKILL:
+            return _LostError(_too_complex(what, "needs too much memory"), code="too_complex")
+        return _LostError(_damaged(what))

@@ -1,0 +1,245 @@
+"""template.yaml, the settings, the table's keys and the routes say the same."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from samtranslator.yaml_helper import yaml_parse
+
+from alma.http.routes import ROUTES
+from alma.settings import PREFIX, Settings
+from alma.storage import table
+
+ROOT = Path(__file__).parents[2]
+LAMBDA_VARIABLES = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL"}
+
+
+@cache
+def template() -> dict[str, Any]:
+    parsed: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
+    return parsed
+
+
+def resources(kind: str) -> dict[str, dict[str, Any]]:
+    """Properties of all resources of a type, by logical id."""
+    return {
+        name: resource["Properties"]
+        for name, resource in template()["Resources"].items()
+        if resource["Type"] == kind
+    }
+
+
+def functions() -> dict[str, dict[str, Any]]:
+    return resources("AWS::Serverless::Function")
+
+
+def shared() -> dict[str, Any]:
+    """What all functions have in common."""
+    properties: dict[str, Any] = template()["Globals"]["Function"]
+    return properties
+
+
+def environment() -> dict[str, Any]:
+    variables: dict[str, Any] = shared()["Environment"]["Variables"]
+    return variables
+
+
+def statements() -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (name, statement)
+        for name, function in functions().items()
+        for policy in function.get("Policies", [])
+        for statement in policy["Statement"]
+    ]
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def api_events() -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (function["CodeUri"].removeprefix("functions/"), event["Properties"])
+        for function in functions().values()
+        for event in function.get("Events", {}).values()
+        if event["Type"] == "Api"
+    ]
+
+
+@pytest.mark.parametrize("name", sorted(functions()))
+def test_every_handler_in_the_template_imports(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    module_name, _, attribute = functions()[name].get("Handler", shared()["Handler"]).rpartition(".")
+    path = ROOT / functions()[name]["CodeUri"] / f"{module_name}.py"
+    spec = importlib.util.spec_from_file_location(f"contract_{name}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert callable(getattr(module, attribute))
+
+
+def test_every_function_folder_is_in_the_template() -> None:
+    folders = {f"functions/{path.parent.name}" for path in (ROOT / "functions").glob("*/app.py")}
+    assert {function["CodeUri"] for function in functions().values()} == folders
+
+
+def test_every_environment_variable_is_a_setting() -> None:
+    settings = {PREFIX + name.upper() for name in Settings.__dataclass_fields__}
+    assert set(environment()) - LAMBDA_VARIABLES <= settings
+
+
+def test_no_function_has_an_environment_of_its_own() -> None:
+    assert [name for name, function in functions().items() if "Environment" in function] == []
+
+
+def test_what_only_the_cloud_knows_is_in_the_environment() -> None:
+    for name in ("ALMA_TABLE", "ALMA_INBOX_BUCKET", "ALMA_ARCHIVE_BUCKET", "ALMA_PAGE_QUEUE"):
+        assert name in environment()
+
+
+def test_default_parameters_are_the_default_settings() -> None:
+    parameters = template()["Parameters"]
+    settings = Settings()
+    assert parameters["MaxFileBytes"]["Default"] == settings.max_file_bytes
+    assert parameters["MaxPages"]["Default"] == settings.max_pages
+    assert parameters["MaxPixels"]["Default"] == settings.max_pixels
+    assert parameters["KeyCacheSeconds"]["Default"] == settings.key_cache_seconds
+    assert environment()["ALMA_MODELS_DIR"] == settings.models_dir
+    assert int(environment()["ALMA_MAX_RECEIVES"]) == settings.max_receives
+
+
+def test_bucket_names_in_the_environment_are_the_buckets_names() -> None:
+    buckets = resources("AWS::S3::Bucket")
+    assert environment()["ALMA_INBOX_BUCKET"] == buckets["InboxBucket"]["BucketName"]
+    assert environment()["ALMA_ARCHIVE_BUCKET"] == buckets["ArchiveBucket"]["BucketName"]
+
+
+def test_key_names_of_the_table_agree_with_the_code() -> None:
+    (properties,) = resources("AWS::DynamoDB::Table").values()
+
+    def keys(schema: list[dict[str, str]]) -> tuple[str, str]:
+        by_type = {key["KeyType"]: key["AttributeName"] for key in schema}
+        return by_type["HASH"], by_type["RANGE"]
+
+    assert keys(properties["KeySchema"]) == (table.PARTITION_KEY, table.SORT_KEY)
+    assert {
+        index["IndexName"]: keys(index["KeySchema"]) for index in properties["GlobalSecondaryIndexes"]
+    } == table.INDEXES
+    assert properties["TimeToLiveSpecification"] == {"AttributeName": table.EXPIRY, "Enabled": True}
+
+
+def test_routes_of_the_template_are_the_routes_of_the_code() -> None:
+    assert sorted((event["Method"], event["Path"], folder) for folder, event in api_events()) == sorted(
+        (route.method, route.resource, route.function) for route in ROUTES
+    )
+
+
+def test_only_public_routes_go_without_the_authorizer() -> None:
+    open_routes = {
+        (event["Method"], event["Path"])
+        for _, event in api_events()
+        if event.get("Auth", {}).get("Authorizer") == "NONE"
+    }
+    assert open_routes == {(route.method, route.resource) for route in ROUTES if not route.roles}
+    assert resources("AWS::Serverless::Api")["Api"]["Auth"]["DefaultAuthorizer"] == "Keys"
+
+
+def test_the_authorizer_is_asked_for_every_request() -> None:
+    authorizer = resources("AWS::Serverless::Api")["Api"]["Auth"]["Authorizers"]["Keys"]
+    assert authorizer["FunctionPayloadType"] == "REQUEST"
+    assert authorizer["Identity"] == {"Context": ["identity.sourceIp"], "ReauthorizeEvery": 0}
+
+
+def test_a_refused_key_gets_the_body_that_clients_were_promised() -> None:
+    responses = resources("AWS::Serverless::Api")["Api"]["GatewayResponses"]
+    for kind in ("UNAUTHORIZED", "ACCESS_DENIED"):
+        assert responses[kind]["StatusCode"] == 401
+        assert responses[kind]["ResponseTemplates"] == {"application/json": '{"error":"unauthorized"}'}
+
+
+def test_every_other_answer_of_the_gateway_has_the_error_shape() -> None:
+    responses = resources("AWS::Serverless::Api")["Api"]["GatewayResponses"]
+    others = set(responses) - {"UNAUTHORIZED", "ACCESS_DENIED"}
+    assert {"DEFAULT_4XX", "DEFAULT_5XX", "THROTTLED", "REQUEST_TOO_LARGE"} <= others
+    for kind in others:
+        (body,) = responses[kind]["ResponseTemplates"].values()
+        # The one variable that API Gateway quotes itself.
+        filled = json.loads(body.replace("$context.error.messageString", '"a message"'))
+        assert list(filled) == ["error", "detail", "request_id"]
+        assert re.fullmatch(r"[a-z_]+", filled["error"])
+        assert filled["request_id"] == "$context.requestId"
+
+
+def test_no_policy_has_a_wildcard_resource() -> None:
+    for name, statement in statements():
+        for resource in as_list(statement["Resource"]):
+            text = resource if isinstance(resource, str) else str(next(iter(resource.values())))
+            assert text != "*", name
+            assert not re.search(r":\*|\$\{AWS::(?:Partition|Region|AccountId)\}\*", text), (name, text)
+
+
+def test_no_policy_has_a_wildcard_action() -> None:
+    for name, statement in statements():
+        assert [action for action in as_list(statement["Action"]) if "*" in action] == [], name
+
+
+def test_the_authorizer_reads_tokens_and_nothing_else() -> None:
+    (statement,) = [statement for name, statement in statements() if name == "AuthorizerFunction"]
+    assert statement["Action"] == ["dynamodb:GetItem"]
+    assert statement["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["token#*"]}}
+
+
+@pytest.mark.parametrize("name", sorted(resources("AWS::S3::Bucket")))
+def test_every_bucket_is_encrypted_private_and_reached_over_tls(name: str) -> None:
+    bucket = resources("AWS::S3::Bucket")[name]
+    assert bucket["BucketEncryption"]
+    assert bucket["PublicAccessBlockConfiguration"] == {
+        "BlockPublicAcls": True,
+        "BlockPublicPolicy": True,
+        "IgnorePublicAcls": True,
+        "RestrictPublicBuckets": True,
+    }
+    (policy,) = [
+        policy for policy in resources("AWS::S3::BucketPolicy").values() if policy["Bucket"] == {"Ref": name}
+    ]
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert statement["Effect"] == "Deny"
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_the_table_is_encrypted_and_can_be_restored() -> None:
+    (properties,) = resources("AWS::DynamoDB::Table").values()
+    assert properties["SSESpecification"] == {"SSEEnabled": True}
+    assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+
+
+def test_queues_are_encrypted_and_outlast_their_reader() -> None:
+    queues = resources("AWS::SQS::Queue")
+    assert all(queue["SqsManagedSseEnabled"] for queue in queues.values())
+    assert queues["PageQueue"]["VisibilityTimeout"] == 6 * functions()["ExtractFunction"]["Timeout"]
+
+
+def test_a_page_is_given_up_with_its_reason_before_the_queue_drops_it() -> None:
+    redrive = resources("AWS::SQS::Queue")["PageQueue"]["RedrivePolicy"]
+    assert redrive["maxReceiveCount"] == int(environment()["ALMA_MAX_RECEIVES"]) + 1
+
+
+@pytest.mark.parametrize("name", sorted(functions()))
+def test_every_function_logs_to_a_group_with_retention(name: str) -> None:
+    group = functions()[name]["LoggingConfig"]["LogGroup"]["Ref"]
+    assert resources("AWS::Logs::LogGroup")[group]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+def test_functions_behind_the_api_start_from_a_snapshot_and_carry_no_vision_layer() -> None:
+    reading = {"IngestFunction", "ExtractFunction"}
+    for name, function in functions().items():
+        layers = [layer["Ref"] for layer in function.get("Layers", [])]
+        assert layers == (["VisionLayer"] if name in reading else []), name
+        assert ("SnapStart" in function) == (name not in reading), name

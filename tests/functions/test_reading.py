@@ -1,0 +1,222 @@
+"""From an S3 event to fields: `ingest` and `extract` with real files."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from alma import documents, organisations, recognition
+from alma.documents import DocumentStatus
+from alma.settings import settings
+from tests.cloud import Context, function
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.usefixtures("aws")
+
+SAMPLES = ROOT / "samples"
+
+
+@pytest.fixture(autouse=True)
+def _models(models_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dataclasses import replace
+
+    local = replace(settings(), models_dir=str(models_dir))
+    monkeypatch.setattr(recognition, "settings", lambda: local)
+
+
+def drop(key: str, body: bytes) -> dict[str, Any]:
+    """Put a file into the inbox and return the event S3 sends for it."""
+    from urllib.parse import quote_plus
+
+    put = boto3.client("s3").put_object(Bucket=settings().inbox_bucket, Key=key, Body=body)
+    stored = {"key": quote_plus(key, safe="/"), "size": len(body), "eTag": put["ETag"].strip('"')}
+    return {"Records": [{"s3": {"bucket": {"name": settings().inbox_bucket}, "object": stored}}]}
+
+
+def messages() -> list[dict[str, Any]]:
+    """Take everything out of the page queue."""
+    sqs = boto3.client("sqs")
+    found: list[dict[str, Any]] = []
+    while got := sqs.receive_message(
+        QueueUrl=settings().page_queue, MaxNumberOfMessages=10, VisibilityTimeout=600
+    ).get("Messages", []):
+        found += [json.loads(message["Body"]) for message in got]
+    return found
+
+
+def extract(message: dict[str, Any], receives: int = 1) -> Any:
+    """Deliver one message to `extract`."""
+    record = {
+        "messageId": "m-1",
+        "receiptHandle": "r",
+        "body": json.dumps(message),
+        "attributes": {"ApproximateReceiveCount": str(receives)},
+        "messageAttributes": {},
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:eu-west-1:123456789012:pages",
+        "awsRegion": "eu-west-1",
+    }
+    return function("extract").handler({"Records": [record]}, Context())
+
+
+def ingest(event: dict[str, Any]) -> None:
+    """Deliver an event to `ingest`."""
+    function("ingest").handler(event, Context())
+
+
+def archive() -> list[str]:
+    """Return the keys in the archive."""
+    listed = boto3.client("s3").list_objects_v2(Bucket=settings().archive_bucket)
+    return [entry["Key"] for entry in listed.get("Contents", [])]
+
+
+def values(document_id: int) -> dict[str, str]:
+    """Return a document's fields."""
+    _, fields = documents.read("greaves", document_id)
+    return {field.key: field.best.value for field in fields}
+
+
+def test_a_pdf_with_text_becomes_fields_without_recognition() -> None:
+    organisations.create("greaves")
+
+    ingest(drop("inbox/greaves/two words+plus.pdf", (SAMPLES / "invoice.pdf").read_bytes()))
+    asked = messages()
+    answer = extract(asked[0])
+
+    assert asked == [{"organisation": "greaves", "documentId": 1, "page": 0}]
+    assert answer == {"batchItemFailures": []}
+    document, fields = documents.read("greaves", 1)
+    assert document.status is DocumentStatus.READY
+    assert (document.file_name, document.pages) == ("two words+plus.pdf", 1)
+    assert document.doc_type == "invoice"
+    assert archive() == ["greaves/pages/1/p1.png", "greaves/words/1/p1.text.json"]
+    assert {reading.track for field in fields for reading in field.readings} == {"text"}
+    assert all(field.best.regions for field in fields)
+
+
+def test_a_scan_is_read_page_by_page_and_the_last_page_resolves_it() -> None:
+    organisations.create("greaves")
+
+    ingest(drop("inbox/greaves/deed.pdf", (SAMPLES / "deed.pdf").read_bytes()))
+    asked = messages()
+
+    assert [message["page"] for message in asked] == [1, 2]
+    extract(asked[1])
+    assert documents.get("greaves", 1).status is DocumentStatus.PROCESSING
+    extract(asked[0])
+    assert documents.get("greaves", 1).status is DocumentStatus.READY
+    assert documents.get("greaves", 1).doc_type == "deed_of_conveyance"
+    assert values(1)["grantor_name"] == "Josiah A. Greaves"
+    assert values(1)["parcel_acreage"] == "12.5"
+
+
+def test_everything_twice_changes_nothing() -> None:
+    organisations.create("greaves")
+    event = drop("inbox/greaves/invoice.pdf", (SAMPLES / "invoice.pdf").read_bytes())
+
+    ingest(event)
+    ingest(event)
+    asked = messages()
+    for message in asked * 2:
+        extract(message)
+    before = values(1)
+    ingest(event)
+
+    assert messages() == []
+    assert values(1) == before
+    assert len(documents.list_documents("greaves").documents) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (b"", "empty_file"),
+        (b"just some text", "unsupported_type"),
+        (b"%PDF-1.7\nthis is not one", "damaged_file"),
+        (b"PK\x03\x04" + b"\0" * 100, "unsupported_type"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_a_failed_document_with_a_sentence(body: bytes, error: str) -> None:
+    organisations.create("greaves")
+
+    ingest(drop("inbox/greaves/x.pdf", body))
+
+    document = documents.get("greaves", 1)
+    assert (document.status, document.error) == (DocumentStatus.FAILED, error)
+    assert document.detail
+    assert document.detail.endswith(".")
+    assert messages() == []
+
+
+def test_a_file_of_an_unknown_organisation_or_a_folder_marker_is_left_alone() -> None:
+    organisations.create("greaves")
+
+    ingest(drop("inbox/nobody/x.pdf", b"%PDF-"))
+    ingest(drop("inbox/greaves/", b""))
+    ingest(drop("inbox/stray.pdf", b"%PDF-"))
+
+    assert documents.list_documents("greaves").documents == []
+
+
+def test_a_page_that_is_never_finished_is_given_up_and_its_document_does_not_wait() -> None:
+    organisations.create("greaves")
+    ingest(drop("inbox/greaves/deed.pdf", (SAMPLES / "deed.pdf").read_bytes()))
+    first, second = messages()
+
+    extract(first, receives=5)
+    extract(second, receives=5)
+
+    document = documents.get("greaves", 1)
+    assert (document.status, document.error) == (DocumentStatus.FAILED, "too_complex")
+    assert document.detail == "Page 1: Reading this page took too much memory or time."
+
+
+def test_a_file_begun_three_times_without_an_end_is_given_up() -> None:
+    organisations.create("greaves")
+    event = drop("inbox/greaves/invoice.pdf", (SAMPLES / "invoice.pdf").read_bytes())
+    stored = event["Records"][0]["s3"]["object"]
+    for _ in range(3):  # begun, and the function killed each time
+        documents.arrive("greaves", stored["key"], stored["eTag"])
+
+    ingest(event)
+
+    assert documents.get("greaves", 1).error == "too_complex"
+
+
+def test_a_killed_ingestion_is_taken_up_again() -> None:
+    organisations.create("greaves")
+    event = drop("inbox/greaves/invoice.pdf", (SAMPLES / "invoice.pdf").read_bytes())
+    stored = event["Records"][0]["s3"]["object"]
+    document = documents.arrive("greaves", stored["key"], stored["eTag"])
+    assert document is not None
+    documents.pages_known(document, 1, [], "application/pdf")  # killed before the message was sent
+
+    ingest(event)
+
+    assert messages() == [{"organisation": "greaves", "documentId": 1, "page": 0}]
+
+
+def test_a_document_removed_while_it_is_read_stays_removed() -> None:
+    organisations.create("greaves")
+    ingest(drop("inbox/greaves/invoice.pdf", (SAMPLES / "invoice.pdf").read_bytes()))
+    asked = messages()
+    documents.delete("greaves", 1)
+
+    assert extract(asked[0]) == {"batchItemFailures": []}
+    assert documents.list_documents("greaves").documents == []
+
+
+def test_a_failing_page_is_reported_for_another_delivery(monkeypatch: pytest.MonkeyPatch) -> None:
+    organisations.create("greaves")
+    ingest(drop("inbox/greaves/deed.pdf", (SAMPLES / "deed.pdf").read_bytes()))
+    message = messages()[0]
+
+    def out_of_reach() -> None:
+        raise ConnectionError("S3 does not answer")
+
+    monkeypatch.setattr(recognition, "_recognizer", out_of_reach)
+
+    assert extract(message) == {"batchItemFailures": [{"itemIdentifier": "m-1"}]}
+    assert documents.get("greaves", 1).pending == {1, 2}

@@ -1,0 +1,103 @@
+"""An archive in memory for the tests of the MCP endpoint."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from alma.errors import BadRequestError, ConflictError, NotFoundError
+from alma.evidence import Box, Region
+from alma.exports import Exported, ExportLink, export
+from alma.fields import Field, Reading, Status
+from alma.mcp.tools import Archive
+from alma.projection import project
+
+DEED = (
+    Field(
+        "grantor_name",
+        0,
+        (
+            Reading(
+                "vision",
+                "Josiah A. Greaves",
+                "Josiah A. Greaves",
+                0.973,
+                (Region(1, Box(0.142, 0.331, 0.268, 0.041)),),
+            ),
+        ),
+        Status.UNREVIEWED,
+    ),
+    Field(
+        "parcel_acreage",
+        0,
+        (Reading("vision", "12.5", "12.5", 0.61, (Region(2, Box(0.557, 0.214, 0.083, 0.029)),)),),
+        Status.ESCALATED,
+    ),
+)
+
+DEED_BODY: dict[str, Any] = {
+    "documentId": 4012,
+    "docType": "deed_of_conveyance",
+    "fields": [
+        {
+            "key": "grantor_name",
+            "value": "Josiah A. Greaves",
+            "confidence": 0.973,
+            "status": "unreviewed",
+            "evidence": {"page": 1, "bbox": {"x": 0.142, "y": 0.331, "w": 0.268, "h": 0.041}},
+        },
+        {
+            "key": "parcel_acreage",
+            "value": "12.5",
+            "confidence": 0.61,
+            "status": "escalated",
+            "evidence": {"page": 2, "bbox": {"x": 0.557, "y": 0.214, "w": 0.083, "h": 0.029}},
+        },
+    ],
+}
+
+SUMMARY: dict[str, Any] = {
+    "documentId": 4012,
+    "docType": "deed_of_conveyance",
+    "status": "ready",
+    "fileName": "deed.pdf",
+    "pages": 2,
+    "pagesRead": 2,
+    "createdAt": "2026-05-14T09:21:00Z",
+    "finishedAt": "2026-05-14T09:21:07Z",
+    "error": None,
+    "detail": None,
+}
+
+
+@dataclass
+class MemoryArchive:
+    """Document 4012 is read, 4013 is being read, all others are absent."""
+
+    asked: list[dict[str, Any]] = field(default_factory=list)
+
+    def list_documents(
+        self, *, cursor: str | None, limit: int, doc_type: str | None, status: str | None
+    ) -> dict[str, Any]:
+        self.asked.append({"cursor": cursor, "limit": limit, "doc_type": doc_type, "status": status})
+        if cursor is not None:
+            raise BadRequestError("The cursor is not one that a listing gave.")
+        return {"documents": [SUMMARY], "nextCursor": None}
+
+    def document(self, document_id: int) -> dict[str, Any]:
+        return project(document_id, "deed_of_conveyance", self._fields(document_id))
+
+    def export(self, document_id: int, format: str, *, max_inline: int) -> Exported | ExportLink:  # noqa: A002
+        file = export(document_id, "deed_of_conveyance", self._fields(document_id), format)
+        if len(file.body) > max_inline:
+            return ExportLink("https://archive.test/file", 300, file.media_type, file.file_name)
+        return file
+
+    def _fields(self, document_id: int) -> tuple[Field, ...]:
+        if document_id == 4013:
+            raise ConflictError("Document 4013 is still being read; ask again.", code="still_processing")
+        if document_id != 4012:
+            raise NotFoundError(f"There is no document {document_id}.")
+        return DEED
+
+
+# mypy compares the two here.
+_: type[Archive] = MemoryArchive
