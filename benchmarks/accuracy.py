@@ -28,7 +28,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from benchmarks.installation import ApiError, Connection, Installation, start_local
+from alma.cli.client import ApiError
+from benchmarks.installation import Connection, Installation, InstallationError, start_local
 from benchmarks.labels import read_labels
 from benchmarks.metrics import TYPE_NAMES, DocumentScore, score_document, summarise
 
@@ -48,7 +49,7 @@ def main() -> int:
     parser.add_argument("--limit", type=int, help="at most this many documents of each type, drawn at random")
     parser.add_argument("--seed", type=int, default=0, help="of that draw (default 0)")
     parser.add_argument("--json", type=Path, help="write the summary to this file")
-    parser.add_argument("--keep", type=Path, help="write every answer to this folder, one file a document")
+    parser.add_argument("--keep", type=Path, help="write every answer and all logs to this folder")
     parser.add_argument("--patience", type=float, default=300.0, help="seconds without progress to wait")
     running = parser.add_argument_group("use a running alma")
     running.add_argument("--url", help="of its API")
@@ -71,7 +72,8 @@ def main() -> int:
                 Connection(options.url, options.key, options.inbox, options.endpoint_url, options.region)
             )
         else:
-            _, installation = stack.enter_context(start_local())
+            logs = options.keep / "logs" if options.keep else None
+            _, installation = stack.enter_context(start_local(logs))
         run = measure(installation, options.data, rows, keep=options.keep, patience=options.patience)
     summary = run.summary()
     print_summary(summary)
@@ -197,18 +199,17 @@ def print_summary(summary: dict[str, Any]) -> None:
             figures = [_share(scores[name]) for name in ("precision", "recall", "f1")]
             fields.add_row("" if number else doc_type, key, *figures, str(scores["n"]))
     console.print(fields)
-    total = Table(
-        "type", "docs", "type right", "F1", "evidence", "s/page", "ECE", "AUROC", "wrong", "cover@99",
-        "cover@95", box=None,
-    )  # fmt: skip
+    quality = Table("type", "documents", "type right", "F1", "evidence", "s/page", box=None)
+    trust = Table("type", "wrong values", "ECE", "AUROC", "coverage at 99 %", "at 95 %", box=None)
     for doc_type, block in [*summary["types"].items(), ("[bold]all[/]", summary)]:
         shares = [_share(block[name]) for name in ("doctype_accuracy", "micro_f1", "evidence")]
         seconds = "–" if block["seconds_per_page"] is None else f"{block['seconds_per_page']:.2f}"
-        rest = [_share(block[name]) for name in ("ece", "auroc")]
-        errors = "–" if block["errors"] is None else str(block["errors"])
-        cover = [_share(block[name]) for name in ("coverage_at_99", "coverage_at_95")]
-        total.add_row(doc_type, str(block["documents"]), *shares, seconds, *rest, errors, *cover)
-    console.print(total)
+        quality.add_row(doc_type, str(block["documents"]), *shares, seconds)
+        wrong = "–" if block["errors"] is None else str(block["errors"])
+        figures = [_share(block[name]) for name in ("ece", "auroc", "coverage_at_99", "coverage_at_95")]
+        trust.add_row(doc_type, wrong, *figures)
+    console.print(quality)
+    console.print(trust)
 
 
 def _share(value: float | None) -> str:
@@ -229,4 +230,7 @@ def _progress() -> Iterator[Callable[[str, int], Callable[[int], None]]]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except (InstallationError, ApiError) as refusal:
+        sys.exit(f"accuracy: {refusal}")

@@ -19,7 +19,6 @@ import argparse
 import contextlib
 import json
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -32,7 +31,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from benchmarks.installation import Installation, LocalProcess, descendants, resident_bytes
+from alma.cli.client import ApiError
+from benchmarks.installation import (
+    Installation,
+    InstallationError,
+    LocalProcess,
+    functions_below,
+    resident_bytes,
+    start_local,
+)
 from benchmarks.labels import read_labels
 
 HANG_SECONDS = 30.0
@@ -53,22 +60,14 @@ def main() -> int:
     parser.add_argument("--kill", action="store_true", help="kill the runtime half-way and start it again")
     parser.add_argument("--patience", type=float, default=300.0, help="seconds without progress to wait")
     parser.add_argument("--json", type=Path, help="write the outcome of every file here")
+    parser.add_argument("--logs", type=Path, help="folder for the runtime's log files")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="alma-many-") as scratch:
-        process = LocalProcess(Path(scratch) / "data", Path(scratch) / "log.txt")
-        installation = process.start()
-        try:
-            if options.torture:
-                report = torture(process, installation, options.torture, options.patience)
-            else:
-                files = spread(options.data, options.count)
-                report = many(process, installation, files, kill=options.kill, patience=options.patience)
-        finally:
-            process.stop()
-        if report.problems:
-            kept = Path(tempfile.gettempdir()) / "alma-many.log"
-            kept.write_bytes((Path(scratch) / "log.txt").read_bytes())
-            console.print(f"The runtime's log: {kept}", highlight=False)
+    with start_local(options.logs) as (process, installation):
+        if options.torture:
+            report = torture(process, installation, options.torture, options.patience)
+        else:
+            files = spread(options.data, options.count)
+            report = many(process, installation, files, kill=options.kill, patience=options.patience)
     if options.json:
         options.json.write_text(json.dumps(report.outcomes, indent=1) + "\n")
     for problem in report.problems:
@@ -257,7 +256,7 @@ def _memory(process: LocalProcess) -> Iterator[_Memory]:
     def watch() -> None:
         while not done.wait(0.1):
             functions: Counter[int] = Counter()
-            for pid, function in descendants(process.pid).items():
+            for pid, function in functions_below(process.pid).items():
                 functions[function] += resident_bytes(pid)
             most = max(functions.values(), default=0)
             memory.peak, memory.here = max(memory.peak, most), max(memory.here, most)
@@ -282,4 +281,7 @@ def _progress() -> Progress:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except (InstallationError, ApiError) as refusal:
+        sys.exit(f"ingest_many: {refusal}")

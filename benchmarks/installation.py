@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alma.cli.client import ApiError, Client
+from alma.cli.client import Client
 from alma.cli.target import Api
 
 if TYPE_CHECKING:
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 ORGANISATION = "benchmark"
 _LIST_PAGE = 200
+
+
+class InstallationError(Exception):
+    """An alma cannot be started or used; the text is one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,9 @@ class Installation:
     def __init__(self, connection: Connection) -> None:
         bucket, _, prefix = connection.inbox.removeprefix("s3://").partition("/")
         if not bucket or not prefix:
-            raise ValueError(f"an inbox looks like s3://BUCKET/inbox/ORGANISATION/, not {connection.inbox!r}")
+            raise InstallationError(
+                f"an inbox looks like s3://BUCKET/inbox/ORGANISATION/, not {connection.inbox!r}"
+            )
         self._bucket, self._prefix = bucket, prefix.rstrip("/") + "/"
         self._client = Client(Api(connection.url.rstrip("/"), connection.key))
         self._connection = connection
@@ -165,9 +171,9 @@ class Installation:
 class LocalProcess:
     """An alma of our own on this machine, in a process that may be killed and started again."""
 
-    def __init__(self, data: Path, log: Path, *, api_port: int = 0, aws_port: int = 0) -> None:
-        self._data, self._log = data, log
-        self._ports = (api_port or _free_port(), aws_port or _free_port())
+    def __init__(self, data: Path, logs: Path) -> None:
+        self._data, self._logs = data, logs
+        self._ports = (_free_port(), _free_port())
         self._process: subprocess.Popen[bytes] | None = None
         self.connection: Connection | None = None
 
@@ -175,7 +181,7 @@ class LocalProcess:
     def pid(self) -> int:
         """Process id of the runtime."""
         if self._process is None:
-            raise RuntimeError("the runtime is not started")
+            raise InstallationError("the runtime is not started")
         return self._process.pid
 
     def alive(self) -> bool:
@@ -187,22 +193,30 @@ class LocalProcess:
 
         Raises
         ------
-        RuntimeError
-            It did not come up; its last lines are in the message.
+        InstallationError
+            It did not come up; the message holds its last line.
         """
         self._data.mkdir(parents=True, exist_ok=True)
+        self._logs.mkdir(parents=True, exist_ok=True)
         ready = self._data / "ready.json"
         ready.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "benchmarks.installation", "--data", str(self._data)]
-        command += ["--port", str(self._ports[0]), "--aws-port", str(self._ports[1])]
-        with self._log.open("ab") as log:
+        options = {
+            "--data": self._data.resolve(),
+            "--logs": self._logs.resolve(),
+            "--port": self._ports[0],
+            "--aws-port": self._ports[1],
+        }
+        command = [sys.executable, "-m", "benchmarks.installation"]
+        command += [str(part) for option in options.items() for part in option]
+        console = self._logs / "runtime.log"
+        with console.open("ab") as log:
             self._process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
         until = time.monotonic() + patience
         while not ready.exists():
             if not self.alive() or time.monotonic() > until:
                 self.stop()
-                tail = self._log.read_text(errors="replace").strip().splitlines()[-5:]
-                raise RuntimeError("alma did not start: " + " / ".join(tail))
+                last = console.read_text(errors="replace").strip().rpartition("\n")[2]
+                raise InstallationError(f"alma did not start: {last or 'no answer'}")
             time.sleep(0.05)
         self.connection = Connection(**json.loads(ready.read_text()))
         return Installation(self.connection)
@@ -225,11 +239,10 @@ class LocalProcess:
 
 
 @contextlib.contextmanager
-def start_local(data: Path | None = None) -> Iterator[tuple[LocalProcess, Installation]]:
-    """Start an alma of our own; without `data` its state is thrown away afterwards."""
+def start_local(logs: Path | None = None) -> Iterator[tuple[LocalProcess, Installation]]:
+    """Start an alma of our own, its state thrown away afterwards; `logs` is a folder for its log files."""
     with tempfile.TemporaryDirectory(prefix="alma-benchmark-") as scratch:
-        folder = data or Path(scratch) / "data"
-        process = LocalProcess(folder, Path(scratch) / "log.txt")
+        process = LocalProcess(Path(scratch) / "data", logs or Path(scratch) / "logs")
         installation = process.start()
         try:
             yield process, installation
@@ -237,8 +250,12 @@ def start_local(data: Path | None = None) -> Iterator[tuple[LocalProcess, Instal
             process.stop()
 
 
-def descendants(pid: int) -> dict[int, int]:
-    """Return the processes below `pid` with the direct child of `pid` that each belongs to (Linux)."""
+def functions_below(pid: int) -> dict[int, int]:
+    """Return the processes that run functions below the runtime `pid`, each with its function's (Linux).
+
+    The runtime starts a process that forks one process for each function's environment, so a function is a
+    grandchild; what it starts in turn (the parser of files) belongs to it.
+    """
     parents: dict[int, int] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -248,10 +265,10 @@ def descendants(pid: int) -> dict[int, int]:
     found: dict[int, int] = {}
     for process in parents:
         chain = [process]
-        while chain[-1] in parents and parents[chain[-1]] != pid and len(chain) < 64:
+        while chain[-1] in parents and chain[-1] != pid:
             chain.append(parents[chain[-1]])
-        if parents.get(chain[-1]) == pid:
-            found[process] = chain[-1]
+        if chain[-1] == pid and len(chain) > 2:
+            found[process] = chain[-3]
     return found
 
 
@@ -277,19 +294,28 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--aws-port", type=int, required=True)
+    parser.add_argument("--logs", type=Path, required=True)
     options = parser.parse_args()
 
     from infra.local.runtime import Runtime
+    from infra.local.template import REGION
 
     stopped: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda received, _frame: stopped.append(received))
-    runtime = Runtime(ROOT / "template.yaml", options.data / "state", options.port, options.aws_port)
-    with runtime:
+    state = options.data / "state"
+    with Runtime(ROOT / "template.yaml", state, options.port, options.aws_port, logs=options.logs) as runtime:
+        os.environ.update(
+            ALMA_TABLE=runtime.resource("Table"),
+            AWS_ENDPOINT_URL=runtime.aws_endpoint_url,
+            AWS_DEFAULT_REGION=REGION,
+            AWS_REGION=REGION,
+            AWS_ACCESS_KEY_ID="local",
+            AWS_SECRET_ACCESS_KEY="local",
+        )
         key = _key(options.data / "key")
         inbox = f"s3://{runtime.resource('InboxBucket')}/inbox/{ORGANISATION}/"
-        region = os.environ.get("AWS_REGION")
-        ready = Connection(runtime.api_url, key, inbox, runtime.aws_endpoint_url, region)
+        ready = Connection(runtime.api_url, key, inbox, runtime.aws_endpoint_url, REGION)
         temporary = options.data / "ready.json.new"
         temporary.write_text(json.dumps({name: getattr(ready, name) for name in Connection.__slots__}))
         temporary.rename(options.data / "ready.json")
@@ -310,8 +336,6 @@ def _key(path: Path) -> str:
     path.write_text(token)
     return token
 
-
-__all__ = ["ApiError", "Connection", "Installation", "LocalProcess", "start_local"]
 
 if __name__ == "__main__":
     main()

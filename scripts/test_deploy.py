@@ -29,10 +29,12 @@ from typing import Any, Literal, TypeVar
 
 import boto3
 import httpx
+from botocore.config import Config
 
 ROOT = Path(__file__).parents[1]
 STACK = "alma-test"
 REGION: Literal["eu-west-1"] = "eu-west-1"
+BUILD = ROOT / ".aws-sam" / "build"
 LOG = ROOT / ".aws-sam" / "test-deploy.log"
 PARAMETERS = {"KeepData": "Delete", "TableDeletionProtection": "false", "KeyCacheSeconds": "0"}
 
@@ -83,6 +85,23 @@ def free_port() -> int:
         return port
 
 
+def use(endpoint: str, certificate: Path) -> None:
+    """Point this process and the programs it starts at the emulator."""
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
+        os.environ.pop(name, None)
+    os.environ.update(
+        AWS_ENDPOINT_URL=endpoint,
+        AWS_CA_BUNDLE=str(certificate),
+        SSL_CERT_FILE=str(certificate),
+        AWS_ACCESS_KEY_ID="test",
+        AWS_SECRET_ACCESS_KEY="test",
+        AWS_DEFAULT_REGION=REGION,
+        AWS_REGION=REGION,
+        AWS_EC2_METADATA_DISABLED="true",
+        SAM_CLI_TELEMETRY="0",
+    )
+
+
 @contextmanager
 def emulator(program: Path, scratch: Path) -> Iterator[str]:
     """Run the emulator on loopback and yield its URL; it and every function's process end with the body."""
@@ -96,7 +115,8 @@ def emulator(program: Path, scratch: Path) -> Iterator[str]:
         "MINISTACK_HOST": "127.0.0.1",
         "MINISTACK_REGION": REGION,
         "GATEWAY_PORT": str(port),
-        "AUTH": "true",  # requests are signed, and the policies of roles decide
+        "AUTH": "true",  # requests are signed, and the policies of roles and buckets decide
+        "USE_SSL": "1",  # which refuse anything but TLS
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
     }
@@ -105,8 +125,9 @@ def emulator(program: Path, scratch: Path) -> Iterator[str]:
         process = subprocess.Popen(
             [program], env=environment, cwd=scratch, stdout=log, stderr=log, start_new_session=True
         )
-    url = f"http://127.0.0.1:{port}"
+    url = f"https://127.0.0.1:{port}"
     try:
+        use(url, scratch / "ministack-tls" / "server.crt")
         wait_for("the emulator", lambda: _answers(process, url), 60)
         yield url
     finally:
@@ -119,7 +140,7 @@ def _answers(process: subprocess.Popen[bytes], url: str) -> bool | None:
         raise Failed(f"the emulator ended with status {process.returncode}")
     try:
         return httpx.get(f"{url}/_ministack/health", timeout=2).is_success or None
-    except httpx.TransportError:
+    except (httpx.TransportError, FileNotFoundError):  # the certificate is made at the start
         return None
 
 
@@ -143,21 +164,6 @@ def alma(*arguments: str) -> Any:
     return json.loads(run(Path(sys.executable).parent / "alma", *arguments, "--json"))
 
 
-def use(endpoint: str) -> None:
-    """Point this process and the programs it starts at the emulator."""
-    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
-        os.environ.pop(name, None)
-    os.environ.update(
-        AWS_ENDPOINT_URL=endpoint,
-        AWS_ACCESS_KEY_ID="test",
-        AWS_SECRET_ACCESS_KEY="test",
-        AWS_DEFAULT_REGION=REGION,
-        AWS_REGION=REGION,
-        AWS_EC2_METADATA_DISABLED="true",
-        SAM_CLI_TELEMETRY="0",
-    )
-
-
 def deploy(sam: Path, architecture: str) -> dict[str, str]:
     """Deploy the build and return the stack's outputs."""
     boto3.client("s3").create_bucket(
@@ -173,14 +179,42 @@ def deploy(sam: Path, architecture: str) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
 
-def limit_concurrency() -> None:
-    """Let two pages be read at a time.
+def bridge_gaps(page_queue: str) -> None:
+    """Make up for where the emulator differs from AWS.
 
-    The template's parameter says how many, but the emulator compares it as text, and then polls no queue.
+    - It compares the template's ExtractConcurrency as text and then polls no queue: the number is set again.
+    - It has an IAM action sqs:SendMessageBatch, where AWS asks for sqs:SendMessage.
+    - It unpacks layers beside /opt, not into it: the models are named where the build put them.
+    - It takes the escaped */* of the API's binary media types as it stands, and its update of an API knows
+      no escapes: the list is sent as one, which the client's own validation would refuse.
     """
+    physical = {
+        resource["LogicalResourceId"]: resource["PhysicalResourceId"]
+        for resource in boto3.client("cloudformation").describe_stack_resources(StackName=STACK)[
+            "StackResources"
+        ]
+    }
     client = boto3.client("lambda")
     for mapping in client.list_event_source_mappings()["EventSourceMappings"]:
         client.update_event_source_mapping(UUID=mapping["UUID"], ScalingConfig={"MaximumConcurrency": 2})
+
+    extract = physical["ExtractFunction"]
+    variables = client.get_function_configuration(FunctionName=extract)["Environment"]["Variables"]
+    variables["ALMA_MODELS_DIR"] = str(BUILD / "VisionLayer" / "models")
+    client.update_function_configuration(FunctionName=extract, Environment={"Variables": variables})
+
+    boto3.client("apigateway", config=Config(parameter_validation=False)).update_rest_api(
+        restApiId=physical["Api"],
+        patchOperations=[{"op": "replace", "path": "/binaryMediaTypes", "value": ["*/*"]}],
+    )
+
+    arn = f"arn:aws:sqs:{REGION}:000000000000:{page_queue.rpartition('/')[2]}"
+    statement = {"Effect": "Allow", "Action": "sqs:SendMessageBatch", "Resource": arn}
+    boto3.client("iam").put_role_policy(
+        RoleName=physical["IngestFunctionRole"],
+        PolicyName="batches",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+    )
 
 
 class Caller:
@@ -347,10 +381,9 @@ def main() -> int:
             tempfile.TemporaryDirectory(prefix="alma-deploy-", ignore_cleanup_errors=True) as scratch,
             emulator(options.emulator.absolute(), Path(scratch)) as endpoint,
         ):
-            use(endpoint)
             with step("sam deploy creates the stack"):
                 outputs = deploy(options.sam.absolute(), options.architecture)
-                limit_concurrency()
+                bridge_gaps(outputs["PageQueueUrl"])
             check(outputs, endpoint)
     except Failed as failure:
         print(f"FAILED\n{failure}\nThe emulator's log: {LOG}", file=sys.stderr)

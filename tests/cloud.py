@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 import boto3
 
@@ -21,7 +21,7 @@ from alma.settings import settings
 from alma.storage import objects, queue
 from alma.storage.table import EXPIRY, INDEXES, PARTITION_KEY, SORT_KEY
 
-REGION = "eu-west-1"
+REGION: Final = "eu-west-1"
 
 
 def create() -> None:

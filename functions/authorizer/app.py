@@ -50,14 +50,14 @@ def _bearer(event: dict[str, Any]) -> str | None:
     ]
     if len(sent) != 1:  # none, or several that may contradict each other
         return None
-    scheme, _, token = sent[0].strip().partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else None
+    scheme, *token = sent[0].split(None, 1)
+    return token[0].strip() if token and scheme.lower() == "bearer" else None
 
 
 def _identify(token: str | None) -> Caller | None:
     if not token:
         return None
-    now = time.monotonic()
+    now = time.time()
     until, caller = _seen.get(token, (0.0, None))
     if caller is not None and now < until:
         return caller

@@ -5,6 +5,7 @@ from alma.archive import Archive
 from alma.errors import BadRequestError
 from alma.http.dispatch import serve
 from alma.http.message import Request, Response
+from alma.schemas import shipped_schemas
 from alma.settings import settings
 from alma.storage import objects
 from alma.views import AnnounceBody, Announced, Upload
@@ -30,6 +31,8 @@ def list_documents(request: Request) -> Response:
 def announce(request: Request) -> Response:
     """Make room for a file and answer where to upload it."""
     body = request.json(AnnounceBody)
+    if body.docType is not None and body.docType not in shipped_schemas():
+        raise BadRequestError(f"docType is one of {', '.join(shipped_schemas())}, or leave it out.")
     document = documents.announce(request.organisation, body.fileName, body.docType)
     view = Announced(
         documentId=document.id,

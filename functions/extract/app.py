@@ -18,12 +18,11 @@ processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failu
 def _read(record: SQSRecord) -> None:
     message = json.loads(record.body)
     where = {key: message[key] for key in ("organisation", "documentId", "page")}
-    receives = int(record.attributes.approximate_receive_count)
     try:
-        recognise(where["organisation"], where["documentId"], where["page"], receives)
+        recognise(where["organisation"], where["documentId"], where["page"])
     except Exception:
         # Logged here, where the page is known; raised on, so that the message is delivered again.
-        logger.exception("page failed", extra={**where, "receives": receives})
+        logger.exception("page failed", extra=where)
         raise
     logger.info("page read", extra=where)
 

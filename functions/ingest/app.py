@@ -15,7 +15,7 @@ def handler(event: dict[str, Any], _: LambdaContext) -> None:
     """Ingest every object of an S3 event; a failure is retried by the service, and doing it twice is safe."""
     for record in event["Records"]:
         stored = record["s3"]["object"]
-        document = ingest(unquote_plus(stored["key"]), stored["eTag"])
+        document = ingest(unquote_plus(stored["key"]), stored["eTag"], stored["sequencer"])
         if document is not None:
             logger.info(
                 "ingested",

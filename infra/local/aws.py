@@ -4,33 +4,38 @@ from __future__ import annotations
 
 import base64
 import json
-import logging
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 from socket import socket
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from moto.core.model_instances import reset_model_data
-from moto.dynamodb.models import dynamodb_backends
-from moto.moto_server.werkzeug_app import (
-    DomainDispatcherApplication,
-    MotoRequestHandler,
-    create_backend_app,
+from moto.core.request import (
+    PRESERVED_HEADER_NAMES_ENVIRON_KEY,
+    environ_key_for_header,
+    should_preserve_original_header_name,
 )
+from moto.dynamodb.models import dynamodb_backends
+from moto.dynamodb.models.dynamo_type import DynamoType
+from moto.dynamodb.models.table import Table
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.s3.models import FakeBucket, FakeDeleteMarker, FakeKey, s3_backends
-from moto.sqs.models import Message, Queue, sqs_backends
-from werkzeug.serving import make_server
+from moto.sqs.models import Message, sqs_backends
 
 from infra.local import emulation
+from infra.local.httpd import Headers, Request, Response, Server
 from infra.local.store import Store
 from infra.local.template import ACCOUNT, REGION, Stack
 
-_LOG = logging.getLogger(__name__)
+_LARGEST_BODY = 5 * 2**30
 _KEY_ATTRIBUTES = (
     "encryption",
     "kms_key_id",
@@ -56,23 +61,7 @@ _MESSAGE_ATTRIBUTES = (
 #: DynamoDB operations whose effect cannot be told from the request.
 _NOT_KEPT = ("ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction", "RestoreTable", "ImportTable")
 
-Notification = Callable[[str, str, FakeKey], None]
-Environ = dict[str, Any]
-
-
-class _Handler(MotoRequestHandler):  # type: ignore[misc]
-    """Keeps connections open: the endpoint always reads a request to its end."""
-
-    protocol_version = "HTTP/1.1"
-    timeout = 120
-    disable_nagle_algorithm = True
-
-    def send_header(self, keyword: str, value: str) -> None:
-        if keyword.lower() != "connection":
-            super().send_header(keyword, value)
-
-    def log_request(self, *_: object) -> None:
-        return
+Notification = Callable[[str, str, Any], None]
 
 
 class Aws:
@@ -94,7 +83,7 @@ class Aws:
         self.lock = threading.RLock()
         self._undo = ExitStack()
         self._changed: dict[tuple[str, str], None] = {}
-        self._notifications: dict[tuple[str, str, str], tuple[str, FakeKey]] = {}
+        self._notifications: dict[tuple[str, str, str], tuple[str, Any]] = {}
         self._known: dict[str, dict[str, int]] = {}
         self._app = DomainDispatcherApplication(create_backend_app)
         self.messages_arrived = threading.Condition(self.lock)
@@ -110,25 +99,16 @@ class Aws:
             on_key_changed=self._key_changed,
             on_notification=self._notified,
         )
-        self.tables = dynamodb_backends[ACCOUNT][REGION]
-        self.buckets = s3_backends[ACCOUNT]["aws"]
-        self.queues = sqs_backends[ACCOUNT][REGION]
+        # Any: moto's types say less than its code does.
+        self.tables: Any = dynamodb_backends[ACCOUNT][REGION]
+        self.buckets: Any = s3_backends[ACCOUNT]["aws"]
+        self.queues: Any = sqs_backends[ACCOUNT][REGION]
         self._create()
         self._load()
 
     def serve(self, listener: socket) -> None:
         """Answer requests on a bound socket, in a thread."""
-        host, port = listener.getsockname()
-        self._server = make_server(host, port, self, True, request_handler=_Handler, fd=listener.fileno())
-        listener.close()
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-        self._thread.start()
-        self._undo.callback(self._stop_serving)
-
-    def _stop_serving(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self._undo.callback(Server(listener, self.answer, limit=_LARGEST_BODY).stop)
 
     def stop(self) -> None:
         """Stop answering and leave moto as it was."""
@@ -156,7 +136,7 @@ class Aws:
             if status := resource.properties.get("VersioningConfiguration", {}).get("Status"):
                 self.buckets.put_bucket_versioning(resource.name, status)
         for _, resource in self.stack.of("AWS::DynamoDB::Table"):
-            emulation.Table.create_from_cloudformation_json(
+            Table.create_from_cloudformation_json(
                 resource.name, {"Properties": resource.properties}, ACCOUNT, REGION
             )
             if ttl := resource.properties.get("TimeToLiveSpecification"):
@@ -164,65 +144,55 @@ class Aws:
 
     # ------------------------------------------------------------ requests
 
-    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Answer one request (WSGI): whatever it changed is kept before the answer leaves."""
-        self._read_body(environ)
-        target = environ.get("HTTP_X_AMZ_TARGET", "")
-        service, _, operation = target.rpartition(".")
+    def answer(self, request: Request) -> Response:
+        """Answer one request: whatever it changed is kept before the answer leaves."""
+        request = self._with_bucket_in_path(request)
+        service, _, operation = request.header("x-amz-target").rpartition(".")
+        touched: list[tuple[str, dict[str, Any]]] = []
         if service == "AmazonSQS" and operation == "ReceiveMessage":
-            return self._receive(environ, start_response)
-        if service.startswith("DynamoDB") and operation in _NOT_KEPT:
-            start_response("400 Bad Request", [("Content-Type", "application/x-amz-json-1.0")])
-            detail = f"{operation} is not supported by the local runtime"
-            return [json.dumps({"__type": "ValidationException", "message": detail}).encode()]
-        return [self._answer(environ, start_response)]
+            return self._receive(request)
+        if service.startswith("DynamoDB"):
+            if operation in _NOT_KEPT:
+                detail = f"{operation} is not supported by the local runtime"
+                body = json.dumps({"__type": "ValidationException", "message": detail}).encode()
+                return Response(400, [("Content-Type", "application/x-amz-json-1.0")], body)
+            touched = _touched_items(operation, json.loads(request.body or b"{}"))
+        return self._through_moto(request, touched)
 
-    @staticmethod
-    def _read_body(environ: Environ) -> None:
-        """Take the whole body off the wire, so that a slow sender does not hold the lock."""
-        length = environ.get("CONTENT_LENGTH")
-        stream = environ["wsgi.input"]
-        chunked = environ.pop("HTTP_TRANSFER_ENCODING", "").lower() == "chunked"
-        data = stream.read() if chunked else stream.read(int(length or 0))
-        environ["wsgi.input"] = BytesIO(data)
-        environ["wsgi.input_terminated"] = True
-        environ["CONTENT_LENGTH"] = str(len(data))
+    def _with_bucket_in_path(self, request: Request) -> Request:
+        """Return a request to `BUCKET.localhost` as one to `localhost/BUCKET`; moto confuses the two."""
+        name, dot, rest = request.header("host").partition(".localhost")
+        if not dot or name not in self.buckets.buckets:
+            return request
+        headers = [each for each in request.headers if each[0].lower() != "host"]
+        target = f"/{name}{request.target}"
+        return replace(request, target=target, headers=[*headers, ("Host", f"localhost{rest}")])
 
-    def _answer(self, environ: Environ, start_response: Callable[..., Any]) -> bytes:
-        target = environ.get("HTTP_X_AMZ_TARGET", "")
-        touched = []
-        if target.startswith("DynamoDB"):
-            touched = _touched_items(target.rpartition(".")[2], json.loads(environ["wsgi.input"].getvalue()))
+    def _through_moto(self, request: Request, touched: Iterable[tuple[str, dict[str, Any]]] = ()) -> Response:
+        started: list[Any] = []
         with self.lock:
-            result = self._app(environ, start_response)
+            result = self._app(_environ(request), lambda *args: started.extend(args))
             try:
                 body = b"".join(result)
             finally:
-                close = getattr(result, "close", None)
-                if close:
-                    close()
+                result.close()
             self.keep(touched)
-        return body
+        return Response(int(started[0].split()[0]), _without_length(request, started[1]), body)
 
-    def _receive(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def _receive(self, request: Request) -> Response:
         """Long polling without holding the lock."""
-        request = json.loads(environ["wsgi.input"].getvalue())
-        wait = request.get("WaitTimeSeconds")
+        wanted = json.loads(request.body or b"{}")
+        wait = wanted.get("WaitTimeSeconds")
         if wait is None:
-            queue = self.queues.queues.get(request.get("QueueUrl", "").rpartition("/")[2])
+            queue = self.queues.queues.get(wanted.get("QueueUrl", "").rpartition("/")[2])
             wait = queue.receive_message_wait_time_seconds if queue else 0
         deadline = time.monotonic() + min(int(wait), 20)
-        data = json.dumps({**request, "WaitTimeSeconds": 0}).encode()
-        environ["CONTENT_LENGTH"] = str(len(data))
+        request = replace(request, body=json.dumps({**wanted, "WaitTimeSeconds": 0}).encode())
         while True:
-            started: list[Any] = []
-            body = self._answer(
-                {**environ, "wsgi.input": BytesIO(data)}, lambda *args, to=started: to.extend(args)
-            )
+            response = self._through_moto(request)
             remaining = deadline - time.monotonic()
-            if not started[0].startswith("200") or b'"Messages"' in body or remaining <= 0:
-                start_response(*started)
-                return [body]
+            if response.status != 200 or b'"Messages"' in response.body or remaining <= 0:
+                return response
             with self.messages_arrived:
                 self.messages_arrived.wait(min(remaining, 0.5))
 
@@ -242,8 +212,8 @@ class Aws:
                 self._keep_item(table, attributes)
             for bucket, key in self._changed:
                 obsolete += self._keep_object(bucket, key)
-            for event, found in self._notifications.values():
-                self._on_object(event, found.bucket_name, found)
+            for (bucket, _, _), (event, found) in self._notifications.items():
+                self._on_object(event, bucket, found)
             self._keep_messages()
         self._changed.clear()
         self._notifications.clear()
@@ -255,7 +225,7 @@ class Aws:
         if table is None or not all(key in attributes for key in table.table_key_attrs):
             return  # moto has refused the request
         key = {each: attributes[each] for each in table.table_key_attrs}
-        item = table.get_item(*(emulation.DynamoType(value) for value in key.values()))
+        item = table.get_item(*(DynamoType(value) for value in key.values()))
         body = None if item is None else {k: emulation.plain(v) for k, v in item.attrs.items()}
         self.store.put_item(table.name, json.dumps(key), body)
 
@@ -263,7 +233,7 @@ class Aws:
         bucket = self.buckets.buckets.get(bucket_name)
         versions = [] if bucket is None else bucket.keys.getlist(key, [])
         for version in versions:
-            if isinstance(version, FakeKey) and version.multipart:
+            if getattr(version, "multipart", None):
                 for part in version.multipart.parts.values():
                     if part._value_buffer.path:
                         part._value_buffer.path.unlink(missing_ok=True)
@@ -335,6 +305,7 @@ class Aws:
 
     def _restore_object(self, bucket: Any, name: str, about: dict[str, Any], path: Path | None) -> None:
         modified = datetime.fromisoformat(about["modified"])
+        version: Any
         if about.get("deleted"):
             version = FakeDeleteMarker(key=bucket.keys.get(name))
             version.name = name
@@ -361,7 +332,7 @@ class Aws:
             tags = self.buckets.tagger.convert_dict_to_tags_input(about["tags"])
             self.buckets.tagger.tag_resource(version.arn, tags)
 
-    def _restore_message(self, queue: Queue, description: dict[str, Any]) -> None:
+    def _restore_message(self, queue: Any, description: dict[str, Any]) -> None:
         """Put a message back, visible: whoever had received it is gone."""
         message = Message(description["id"], description["body"])
         for name, value in description.items():
@@ -392,6 +363,50 @@ class Aws:
         return len(gone)
 
 
+def _environ(request: Request) -> dict[str, Any]:
+    """Return a request in WSGI's form, which is moto's."""
+    path, _, query = request.target.partition("?")
+    body = request.body or b""
+    host = request.header("host") or "127.0.0.1"
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": request.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
+        "QUERY_STRING": query,
+        "RAW_URI": request.target,
+        "REQUEST_URI": request.target,
+        "REMOTE_ADDR": request.client,
+        "SERVER_NAME": host.partition(":")[0],
+        "SERVER_PORT": host.partition(":")[2] or "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": BytesIO(body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    spelt: dict[str, str] = {}
+    for name, value in request.headers:
+        key = environ_key_for_header(name)
+        if should_preserve_original_header_name(name):
+            spelt[key] = name
+        environ[key] = f"{environ[key]},{value}" if key in environ else value
+    environ[PRESERVED_HEADER_NAMES_ENVIRON_KEY] = spelt
+    for key in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+        if (value := environ.pop(f"HTTP_{key}", None)) is not None:
+            environ[key] = value
+    environ.pop("HTTP_TRANSFER_ENCODING", None)
+    environ["CONTENT_LENGTH"] = str(len(body))
+    return environ
+
+
+def _without_length(request: Request, headers: Headers) -> Headers:
+    """Return the headers without a length, except where it tells of a body that is not sent."""
+    return [each for each in headers if request.method == "HEAD" or each[0].lower() != "content-length"]
+
+
 def _touched_items(operation: str, request: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """Return table and key (or whole item) of everything a DynamoDB request may change."""
     match operation:
@@ -401,7 +416,10 @@ def _touched_items(operation: str, request: dict[str, Any]) -> list[tuple[str, d
             return [(request.get("TableName", ""), request.get("Key", {}))]
         case "BatchWriteItem":
             return [
-                (table, each.get("PutRequest", {}).get("Item") or each.get("DeleteRequest", {}).get("Key") or {})
+                (
+                    table,
+                    each.get("PutRequest", {}).get("Item") or each.get("DeleteRequest", {}).get("Key") or {},
+                )
                 for table, requests in request.get("RequestItems", {}).items()
                 for each in requests
             ]

@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from infra.local.errors import LocalRuntimeError
 from infra.local.runtime import Runtime
+from infra.local.template import REGION
 
 ROOT = Path(__file__).resolve().parents[2]
 ORGANISATION = "demo"
@@ -43,7 +44,12 @@ def main() -> int:
     try:
         # The AWS endpoint's port is the next one, so that it stays the same from start to start.
         with Runtime(
-            ROOT / "template.yaml", options.state / "data", port=options.port, aws_port=options.port + 1
+            ROOT / "template.yaml",
+            options.state / "data",
+            port=options.port,
+            aws_port=options.port + 1,
+            name="alma",
+            logs=options.state / "logs",
         ) as runtime:
             _serve(runtime, options.state, samples, stop)
     except LocalRuntimeError as error:
@@ -77,7 +83,6 @@ def _serve(runtime: Runtime, state: Path, samples: list[Path], stop: threading.E
         _drop(runtime, described["inbox"], samples)
         described["samples_dropped"] = True
         _write_state(state, described)
-    # The package reads its table's name at import; Runtime has set it by now.
     from alma.cli.client import Client
     from alma.cli.tables import documents_table, fields_table
     from alma.cli.target import Api
@@ -100,9 +105,17 @@ def _serve(runtime: Runtime, state: Path, samples: list[Path], stop: threading.E
 
 def _describe(runtime: Runtime, known: dict[str, Any]) -> dict[str, Any]:
     """Return what local.json says: the same keys as before where they still hold, new ones otherwise."""
+    # The package reads the table's name when it is imported.
+    os.environ |= {
+        "ALMA_TABLE": runtime.resource("Table"),
+        "AWS_ENDPOINT_URL": runtime.aws_endpoint_url,
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+    }
     from alma import keys, organisations
     from alma.errors import ConflictError
-    from alma.settings import settings
 
     with contextlib.suppress(ConflictError):
         organisations.create(ORGANISATION, "Demo")
@@ -117,12 +130,12 @@ def _describe(runtime: Runtime, known: dict[str, Any]) -> dict[str, Any]:
         **known,
         "api_url": runtime.api_url,
         "aws_endpoint_url": runtime.aws_endpoint_url,
-        "inbox": f"s3://{settings().inbox_bucket}/inbox/{ORGANISATION}/",
+        "inbox": f"s3://{runtime.resource('InboxBucket')}/inbox/{ORGANISATION}/",
         "organisation": ORGANISATION,
         "api_key": tokens["admin"],
         "keys": tokens,
-        "region": os.environ["AWS_DEFAULT_REGION"],
-        "table": settings().table,
+        "region": REGION,
+        "table": runtime.resource("Table"),
     }
 
 

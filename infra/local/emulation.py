@@ -6,6 +6,7 @@ endpoint.
 
 from __future__ import annotations
 
+import base64
 import copy
 import uuid
 from collections import defaultdict
@@ -16,9 +17,12 @@ from types import SimpleNamespace
 from typing import Any
 
 from moto.core.model_instances import model_data
-from moto.dynamodb.models import DynamoDBBackend, Table
+from moto.core.serialize import BaseJSONSerializer
+from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
+from moto.dynamodb.models.table import Table
 from moto.s3 import models as s3
+from moto.s3 import notifications
 from moto.s3.utils import _VersionedKeyStore
 
 
@@ -55,6 +59,24 @@ class Body:
         """The file goes when its row goes; see `Store.put_object`."""
 
 
+def _same_body(key: Any, _memo: dict[int, Any]) -> Any:
+    """Copy an object for a listing without writing its bytes again."""
+    clone = s3.FakeKey.__new__(s3.FakeKey)
+    clone.__dict__.update(key.__dict__)
+    return clone
+
+
+def _forget_quietly(key: Any) -> None:
+    """moto warns of files left open, and a Body has none."""
+    if not isinstance(key.__dict__.get("_value_buffer"), Body):
+        _dispose_at_end(key)
+
+
+_dispose_at_end = s3.FakeKey.__del__
+# For good: objects may outlive the runtime.
+setattr(s3.FakeKey, "__del__", _forget_quietly)  # noqa: B010 - mypy does not let a method be assigned
+
+
 class _NotTracked(list[object]):
     """moto remembers every instance ever made, for a reset; a service must forget them."""
 
@@ -84,7 +106,10 @@ def patch(
     """
 
     def replace(target: Any, name: str, value: Any) -> None:
-        undo.callback(setattr, target, name, getattr(target, name))
+        if hasattr(target, name):
+            undo.callback(setattr, target, name, getattr(target, name))
+        else:
+            undo.callback(delattr, target, name)
         setattr(target, name, value)
 
     class Keys(_VersionedKeyStore):
@@ -105,9 +130,11 @@ def patch(
             replace(model, "instances_tracked", _NotTracked())
     replace(s3, "tempfile", SimpleNamespace(SpooledTemporaryFile=lambda max_size=0: Body(bodies)))
     replace(s3, "_VersionedKeyStore", Keys)
-    replace(s3.FakeKey, "__del__", lambda self: None)  # it warns of open files, and a Body has none
+    replace(s3.FakeKey, "__deepcopy__", _same_body)
     replace(
-        s3.notifications, "send_event", lambda account, event, bucket, key: on_notification(event, bucket, key)
+        notifications,
+        "send_event",
+        lambda account, event, bucket, key: on_notification(event, bucket, key),
     )
     _patch_dynamodb(replace)
 
@@ -118,8 +145,8 @@ def _patch_dynamodb(replace: Callable[[Any, str, Any], None]) -> None:
     update_item = DynamoDBBackend.update_item
 
     def candidates(
-        table: Table, hash_key: Any, comparison: str | None, bounds: list[Any], index: Any, conditions: Any
-    ) -> list[Item]:
+        table: Any, hash_key: Any, comparison: str | None, bounds: list[Any], index: Any, conditions: Any
+    ) -> list[Any]:
         """Return the items a query can match, unsorted; moto sorts and filters them again."""
         if index:
             wanted = [(name, value.type, value.value) for name, value in conditions or ()]
@@ -143,7 +170,7 @@ def _patch_dynamodb(replace: Callable[[Any, str, Any], None]) -> None:
         return part
 
     def narrowed_query(
-        self: Table, hash_key: Any, range_comparison: Any, range_objs: Any, *args: Any, **options: Any
+        self: Any, hash_key: Any, range_comparison: Any, range_objs: Any, *args: Any, **options: Any
     ) -> Any:
         index = options.get("index_name", args[4] if len(args) > 4 else None)
         conditions = options.get("hash_key_conditions")
@@ -155,14 +182,16 @@ def _patch_dynamodb(replace: Callable[[Any, str, Any], None]) -> None:
         finally:
             del self.narrowed
 
-    def narrowed_items(self: Table) -> list[Item]:
-        found: list[Item] | None = self.__dict__.get("narrowed")
+    def narrowed_items(self: Any) -> list[Any]:
+        found: list[Any] | None = self.__dict__.get("narrowed")
         return all_items(self) if found is None else found
 
-    def cheap_copy(self: Table, memo: dict[int, Any]) -> Table:
+    def cheap_copy(self: Any, memo: dict[int, Any]) -> Any:
         """A transaction's way back: the items themselves are never changed in place, see below."""
         clone = copy.copy(self)
-        clone.items = defaultdict(dict, {k: dict(v) if isinstance(v, dict) else v for k, v in self.items.items()})
+        clone.items = defaultdict(
+            dict, {k: dict(v) if isinstance(v, dict) else v for k, v in self.items.items()}
+        )
         return clone
 
     def update_a_copy(self: DynamoDBBackend, table_name: str, key: Any, *args: Any, **options: Any) -> Any:
@@ -182,17 +211,25 @@ def _patch_dynamodb(replace: Callable[[Any, str, Any], None]) -> None:
                 table.delete_item(hash_key, range_key)
             raise
 
+    def serialize_structure(self: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
+        if isinstance(value, DynamoType) and key:
+            serialized[key] = plain(value)  # moto would look for each of the ten kinds a value can be of
+        else:
+            structure(self, serialized, value, shape, key)
+
+    structure = BaseJSONSerializer._serialize_type_structure
+    replace(BaseJSONSerializer, "_serialize_type_structure", serialize_structure)
     replace(Table, "query", narrowed_query)
     replace(Table, "all_items", narrowed_items)
-    Table.__deepcopy__ = cheap_copy
+    replace(Table, "__deepcopy__", cheap_copy)
     replace(DynamoDBBackend, "update_item", update_a_copy)
 
 
-def _of_part(part: Any) -> list[Item]:
+def _of_part(part: Any) -> list[Any]:
     return list(part.values()) if isinstance(part, dict) else [part]
 
 
-def _place(table: Table, item: Item) -> None:
+def _place(table: Any, item: Any) -> None:
     if item.range_key:
         table.items[item.hash_key][item.range_key] = item
     else:
@@ -205,15 +242,32 @@ def plain(value: DynamoType) -> dict[str, Any]:
         return {value.type: {key: plain(each) for key, each in value.value.items()}}
     if value.is_list():
         return {value.type: [plain(each) for each in value.value]}
-    return value.to_json()  # type: ignore[no-any-return]
+    if value.type == "BS":
+        return {"BS": [base64.b64encode(each).decode() for each in value.value]}
+    return value.to_json()
 
 
-def restore_item(table: Table, attributes: dict[str, Any]) -> None:
+def _decoded(value: dict[str, Any]) -> dict[str, Any]:
+    """Return DynamoDB's JSON with bytes for base64, which is how moto holds binary values."""
+    ((kind, held),) = value.items()
+    match kind:
+        case "B":
+            held = base64.b64decode(held)
+        case "BS":
+            held = [base64.b64decode(each) for each in held]
+        case "M":
+            held = {key: _decoded(each) for key, each in held.items()}
+        case "L":
+            held = [_decoded(each) for each in held]
+    return {kind: held}
+
+
+def restore_item(table: Any, attributes: dict[str, Any]) -> None:
     """Put a kept item back; moto's constructor would check its size once per attribute."""
-    item = Item.__new__(Item)
-    item.hash_key = DynamoType(attributes[table.hash_key_attr])
-    item.range_key = DynamoType(attributes[table.range_key_attr]) if table.range_key_attr else None
+    item: Any = Item.__new__(Item)
     item.attrs = LimitedSizeDict()
     for key, value in attributes.items():
-        dict.__setitem__(item.attrs, key, DynamoType(value))
+        dict.__setitem__(item.attrs, key, DynamoType(_decoded(value)))
+    item.hash_key = item.attrs[table.hash_key_attr]
+    item.range_key = item.attrs[table.range_key_attr] if table.range_key_attr else None
     _place(table, item)

@@ -90,7 +90,10 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Write everything in the block, or nothing of it."""
+        """Write everything in the block, or nothing of it; blocks inside join the outer one."""
+        if self._database.in_transaction:
+            yield
+            return
         self._database.execute("BEGIN")
         try:
             yield
@@ -158,7 +161,7 @@ class Store:
             )
 
     def events(self) -> list[tuple[int, str, bytes, int]]:
-        """Return id, function, payload and attempts so far of every pending asynchronous event, oldest first."""
+        """Return id, function, payload and attempts so far of every pending event, oldest first."""
         return self._database.execute(
             "SELECT id, function, payload, attempt FROM events ORDER BY id"
         ).fetchall()

@@ -70,7 +70,7 @@ class Resource:
 
 @dataclass(slots=True)
 class Stack:
-    """The resources and outputs of a template, nested templates included (their ids get the parent's prefix)."""
+    """The resources and outputs of a template; ids of a nested one's get its id as a prefix."""
 
     resources: dict[str, Resource] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
@@ -245,7 +245,11 @@ class _Resolver:
             path = self.root / properties["TemplateURL"]
             parameters = {k: str(v) for k, v in properties.get("Parameters", {}).items()}
             self.nested[key] = load(
-                path, name=f"{self.name}-{key}", endpoint=self.endpoint, parameters=parameters, cache=self.cache
+                path,
+                name=f"{self.name}-{key}",
+                endpoint=self.endpoint,
+                parameters=parameters,
+                cache=self.cache,
             )
         return self.nested[key]
 
@@ -284,7 +288,12 @@ class _Resolver:
         match self.raw[key]["Type"]:
             case "AWS::SQS::Queue":
                 return f"{self.endpoint}/{ACCOUNT}/{self.physical_name(key)}"
-            case "AWS::Lambda::Alias" | "AWS::Lambda::Version" | "AWS::Lambda::LayerVersion" | "AWS::SNS::Topic":
+            case (
+                "AWS::Lambda::Alias"
+                | "AWS::Lambda::Version"
+                | "AWS::Lambda::LayerVersion"
+                | "AWS::SNS::Topic"
+            ):
                 return self.arn(key)
             case "AWS::ApiGateway::RestApi":
                 return "local"
@@ -348,7 +357,9 @@ class _Resolver:
                     raise LocalRuntimeError(f"The template refers to {operand}, which is not there.")
                 return self.reference(operand)
             case "Fn::GetAtt":
-                key, _, name = operand.partition(".") if isinstance(operand, str) else (operand[0], "", operand[1])
+                key, _, name = (
+                    operand.partition(".") if isinstance(operand, str) else (operand[0], "", operand[1])
+                )
                 return self.attribute(key, str(name))
             case "Fn::Sub":
                 text, extra = (operand, {}) if isinstance(operand, str) else operand

@@ -6,7 +6,7 @@ import urllib.parse
 import boto3
 import pytest
 
-from alma import documents
+from alma import clock, documents
 from alma.documents import DocumentStatus
 from alma.keys import Role
 from alma.settings import settings
@@ -148,7 +148,8 @@ def test_the_list_filters_by_type_and_status() -> None:
 
 @pytest.mark.parametrize(
     "query",
-    [{"limit": "0"}, {"limit": "201"}, {"limit": "many"}, {"cursor": "?"}, {"cursor": "bm8"},
+    [{"limit": "0"}, {"limit": "201"}, {"limit": "many"}, {"cursor": "?"}, {"cursor": "bm8"}, {"cursor": "W1tb" * 9},
+
      {"status": "done"}],
 )  # fmt: skip
 def test_a_wrong_limit_cursor_or_status_is_400(query: dict[str, str]) -> None:
@@ -170,7 +171,10 @@ def test_announcing_answers_an_id_and_a_url_into_the_own_inbox() -> None:
     assert urllib.parse.unquote(url.path).endswith(key)
 
 
-@pytest.mark.parametrize("name", ["", "../../other/x.pdf", "a/b.pdf", "a\\b.pdf", "x\n.pdf", "x" * 256])
+@pytest.mark.parametrize(
+    "name",
+    ["", "../../other/x.pdf", "a/b.pdf", "a\\b.pdf", "x\n.pdf", "x" * 256, "..", "\u202epdf.x", "😀" * 100],
+)
 def test_a_file_name_with_folders_or_controls_is_400(name: str) -> None:
     answer = Tenant.create("greaves").call("documents", "POST", "/v1/documents", body={"fileName": name})
 
@@ -194,7 +198,7 @@ def test_an_upload_that_never_came_is_a_failure_that_says_so(monkeypatch: pytest
 
     tenant = Tenant.create("greaves")
     document = documents.announce("greaves", "deed.pdf")
-    late = documents.now() + timedelta(seconds=settings().upload_seconds + 1)
+    late = clock.now() + timedelta(seconds=settings().upload_seconds + 1)
     monkeypatch.setattr(documents, "now", lambda: late)
 
     answer = tenant.call("documents", "GET", "/v1/documents/{id}", path={"id": str(document.id)})
@@ -206,10 +210,10 @@ def test_removing_a_document_leaves_nothing_of_it() -> None:
     tenant = Tenant.create("greaves")
     s3 = boto3.client("s3")
     key = "inbox/greaves/deed.pdf"
-    s3.put_object(Bucket=settings().inbox_bucket, Key=key, Body=b"%PDF")
-    document = documents.arrive("greaves", key, "etag")
+    put = s3.put_object(Bucket=settings().inbox_bucket, Key=key, Body=b"%PDF")
+    document = documents.arrive("greaves", key, put["ETag"], "1")
     assert document is not None
-    documents.put_page(document, 1, width=10, height=10, has_text=False)
+    documents.put_page(document, 1, width=10, height=10, has_text=False, waiting=True)
     s3.put_object(Bucket=settings().archive_bucket, Key=f"greaves/pages/{document.id}/p1.png", Body=b"png")
     from alma.fields import Extraction
 
@@ -228,9 +232,9 @@ def test_removing_a_document_leaves_nothing_of_it() -> None:
 def test_a_file_delivered_twice_is_one_document_and_changed_content_is_another() -> None:
     Tenant.create("greaves")
 
-    first = documents.arrive("greaves", "inbox/greaves/a.pdf", "etag-1")
-    again = documents.arrive("greaves", "inbox/greaves/a.pdf", "etag-1")
-    changed = documents.arrive("greaves", "inbox/greaves/a.pdf", "etag-2")
+    first = documents.arrive("greaves", "inbox/greaves/a.pdf", "etag-1", "1")
+    again = documents.arrive("greaves", "inbox/greaves/a.pdf", "etag-1", "1")
+    changed = documents.arrive("greaves", "inbox/greaves/a.pdf", "etag-2", "1")
 
     assert first is not None
     assert again is not None
@@ -241,20 +245,98 @@ def test_a_file_delivered_twice_is_one_document_and_changed_content_is_another()
 
 def test_a_finished_document_has_nothing_left_to_do_when_its_file_is_delivered_again() -> None:
     Tenant.create("greaves")
-    document = documents.arrive("greaves", "inbox/greaves/a.pdf", "etag-1")
+    document = documents.arrive("greaves", "inbox/greaves/a.pdf", "etag-1", "1")
     assert document is not None
     documents.fail(document, "damaged_file", "x")
 
-    assert documents.arrive("greaves", "inbox/greaves/a.pdf", "etag-1") is None
+    assert documents.arrive("greaves", "inbox/greaves/a.pdf", "etag-1", "1") is None
     assert documents.get("greaves", document.id).status is DocumentStatus.FAILED
+
+
+def test_a_file_that_failed_is_read_again_when_it_is_dropped_again() -> None:
+    Tenant.create("greaves")
+    first = documents.arrive("greaves", "inbox/greaves/a.pdf", "etag-1", "1")
+    assert first is not None
+    documents.fail(first, "too_many_pages", "x")
+
+    assert documents.arrive("greaves", "inbox/greaves/a.pdf", "etag-1", "1") is None
+    again = documents.arrive("greaves", "inbox/greaves/a.pdf", "etag-1", "2")
+
+    assert again is not None
+    assert (again.id, again.attempts) == (first.id + 1, 1)
+
+
+def test_removing_an_old_document_leaves_newer_content_of_the_same_name() -> None:
+    tenant = Tenant.create("greaves")
+    s3 = boto3.client("s3")
+    key = "inbox/greaves/deed.pdf"
+    first = s3.put_object(Bucket=settings().inbox_bucket, Key=key, Body=b"one")
+    document = documents.arrive("greaves", key, first["ETag"].strip('"'), "1")
+    assert document is not None
+    s3.put_object(Bucket=settings().inbox_bucket, Key=key, Body=b"two")
+
+    assert (
+        tenant.call("documents", "DELETE", "/v1/documents/{id}", path={"id": str(document.id)}).status == 204
+    )
+    assert s3.get_object(Bucket=settings().inbox_bucket, Key=key)["Body"].read() == b"two"
+
+
+def test_a_late_finish_touches_nothing_that_people_may_have_reviewed() -> None:
+    from alma.fields import Extraction
+
+    tenant = Tenant.create("greaves")
+    document = tenant.seed_document(seed_fields())
+
+    documents.finish(document, Extraction("invoice", None, seed_fields()[:1]))
+
+    finished, fields = documents.read("greaves", document.id)
+    assert finished.doc_type == "deed_of_conveyance"
+    assert [field.key for field in fields] == ["grantor_name", "parcel_acreage"]
+
+
+def test_five_hundred_values_of_a_repeated_field_come_back_in_order() -> None:
+    from alma.fields import Extraction, Field, Reading
+
+    Tenant.create("greaves")
+    document = documents.announce("greaves", "deed.pdf")
+    readings = [Reading("text", f"Party {n}", f"Party {n}", None, ()) for n in range(500)]
+    fields = [Field("party", n, (reading,)) for n, reading in enumerate(readings)]
+
+    documents.finish(document, Extraction("contract", None, fields))
+
+    _, kept = documents.read("greaves", document.id)
+    assert [field.best.value for field in kept] == [f"Party {n}" for n in range(500)]
+
+
+def test_a_storage_that_asks_to_slow_down_is_503_with_retry_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    from botocore.exceptions import ClientError
+
+    tenant = Tenant.create("greaves")
+
+    def slow(*_: object, **__: object) -> None:
+        raise ClientError({"Error": {"Code": "ThrottlingException", "Message": "x"}}, "Query")
+
+    monkeypatch.setattr(documents, "read", slow)
+    answer = tenant.call("documents", "GET", "/v1/documents/{id}", path={"id": "1"})
+
+    assert (answer.status, answer.json["error"], answer.headers["Retry-After"]) == (503, "unavailable", "5")
+
+
+def test_announcing_an_unknown_type_names_the_known_ones() -> None:
+    answer = Tenant.create("greaves").call(
+        "documents", "POST", "/v1/documents", body={"fileName": "x.pdf", "docType": "novel"}
+    )
+
+    assert answer.status == 400
+    assert "deed_of_conveyance" in answer.json["detail"]
 
 
 def test_an_announced_file_becomes_its_document_and_a_second_upload_one_of_its_own() -> None:
     Tenant.create("greaves")
     announced = documents.announce("greaves", "deed.pdf")
 
-    arrived = documents.arrive("greaves", announced.object_key, "etag-1")
-    second = documents.arrive("greaves", announced.object_key, "etag-2")
+    arrived = documents.arrive("greaves", announced.object_key, "etag-1", "1")
+    second = documents.arrive("greaves", announced.object_key, "etag-2", "1")
 
     assert arrived is not None
     assert second is not None

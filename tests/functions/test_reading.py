@@ -26,12 +26,17 @@ def _models(models_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recognition, "settings", lambda: local)
 
 
-def drop(key: str, body: bytes) -> dict[str, Any]:
+def drop(key: str, body: bytes, sequencer: str = "0A") -> dict[str, Any]:
     """Put a file into the inbox and return the event S3 sends for it."""
     from urllib.parse import quote_plus
 
     put = boto3.client("s3").put_object(Bucket=settings().inbox_bucket, Key=key, Body=body)
-    stored = {"key": quote_plus(key, safe="/"), "size": len(body), "eTag": put["ETag"].strip('"')}
+    stored = {
+        "key": quote_plus(key, safe="/"),
+        "size": len(body),
+        "eTag": put["ETag"].strip('"'),
+        "sequencer": sequencer,
+    }
     return {"Records": [{"s3": {"bucket": {"name": settings().inbox_bucket}, "object": stored}}]}
 
 
@@ -46,13 +51,13 @@ def messages() -> list[dict[str, Any]]:
     return found
 
 
-def extract(message: dict[str, Any], receives: int = 1) -> Any:
+def extract(message: dict[str, Any]) -> Any:
     """Deliver one message to `extract`."""
     record = {
         "messageId": "m-1",
         "receiptHandle": "r",
         "body": json.dumps(message),
-        "attributes": {"ApproximateReceiveCount": str(receives)},
+        "attributes": {"ApproximateReceiveCount": "1"},
         "messageAttributes": {},
         "eventSource": "aws:sqs",
         "eventSourceARN": "arn:aws:sqs:eu-west-1:123456789012:pages",
@@ -156,6 +161,7 @@ def test_a_file_of_an_unknown_organisation_or_a_folder_marker_is_left_alone() ->
     ingest(drop("inbox/nobody/x.pdf", b"%PDF-"))
     ingest(drop("inbox/greaves/", b""))
     ingest(drop("inbox/stray.pdf", b"%PDF-"))
+    ingest(drop("inbox//x.pdf", b"%PDF-"))
 
     assert documents.list_documents("greaves").documents == []
 
@@ -164,21 +170,40 @@ def test_a_page_that_is_never_finished_is_given_up_and_its_document_does_not_wai
     organisations.create("greaves")
     ingest(drop("inbox/greaves/deed.pdf", (SAMPLES / "deed.pdf").read_bytes()))
     first, second = messages()
+    document = documents.get("greaves", 1)
+    for page in (1, 2):
+        for _ in range(3):  # begun, and the function killed each time
+            documents.begin_page(document, page)
 
-    extract(first, receives=5)
-    extract(second, receives=5)
+    extract(first)
+    extract(second)
 
     document = documents.get("greaves", 1)
-    assert (document.status, document.error) == (DocumentStatus.FAILED, "too_complex")
-    assert document.detail == "Page 1: Reading this page took too much memory or time."
+    assert (document.status, document.error) == (DocumentStatus.FAILED, "unreadable_page")
+    assert document.detail == "Page 1: This page could not be read in several attempts."
 
 
-def test_a_file_begun_three_times_without_an_end_is_given_up() -> None:
+def test_a_document_whose_fields_cannot_be_told_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    organisations.create("greaves")
+    ingest(drop("inbox/greaves/invoice.pdf", (SAMPLES / "invoice.pdf").read_bytes()))
+    message = messages()[0]
+
+    def poisoned(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(recognition, "extract", poisoned)
+    failures = [extract(message)["batchItemFailures"] for _ in range(4)]
+
+    assert [len(each) for each in failures] == [1, 1, 1, 0]
+    assert documents.get("greaves", 1).error == "too_complex"
+
+
+def test_a_file_begun_twice_without_an_end_is_given_up_at_the_last_delivery() -> None:
     organisations.create("greaves")
     event = drop("inbox/greaves/invoice.pdf", (SAMPLES / "invoice.pdf").read_bytes())
     stored = event["Records"][0]["s3"]["object"]
-    for _ in range(3):  # begun, and the function killed each time
-        documents.arrive("greaves", stored["key"], stored["eTag"])
+    for _ in range(2):  # begun, and the function killed each time
+        documents.arrive("greaves", stored["key"], stored["eTag"], "0A")
 
     ingest(event)
 
@@ -189,7 +214,7 @@ def test_a_killed_ingestion_is_taken_up_again() -> None:
     organisations.create("greaves")
     event = drop("inbox/greaves/invoice.pdf", (SAMPLES / "invoice.pdf").read_bytes())
     stored = event["Records"][0]["s3"]["object"]
-    document = documents.arrive("greaves", stored["key"], stored["eTag"])
+    document = documents.arrive("greaves", stored["key"], stored["eTag"], "0A")
     assert document is not None
     documents.pages_known(document, 1, [], "application/pdf")  # killed before the message was sent
 
@@ -198,14 +223,81 @@ def test_a_killed_ingestion_is_taken_up_again() -> None:
     assert messages() == [{"organisation": "greaves", "documentId": 1, "page": 0}]
 
 
-def test_a_document_removed_while_it_is_read_stays_removed() -> None:
+def test_an_ingestion_that_was_cut_off_goes_on_after_the_last_page_it_kept() -> None:
     organisations.create("greaves")
-    ingest(drop("inbox/greaves/invoice.pdf", (SAMPLES / "invoice.pdf").read_bytes()))
-    asked = messages()
+    event = drop("inbox/greaves/deed.pdf", (SAMPLES / "deed.pdf").read_bytes())
+    stored = event["Records"][0]["s3"]["object"]
+    document = documents.arrive("greaves", stored["key"], stored["eTag"], "0A")
+    assert document is not None
+    documents.put_page(document, 1, width=1, height=1, has_text=False, waiting=True)
+
+    ingest(event)
+
+    assert archive() == ["greaves/pages/1/p2.png"]
+    assert [message["page"] for message in messages()] == [1, 2]
+
+
+def test_a_second_delivery_does_not_lose_what_was_recognised_meanwhile() -> None:
+    organisations.create("greaves")
+    document = documents.announce("greaves", "deed.pdf")
+    documents.put_page(document, 1, width=1, height=1, has_text=False, waiting=True)
+    documents.page_recognised(document, 1, 90)
+
+    documents.put_page(document, 1, width=1, height=1, has_text=True, waiting=True)
+
+    assert documents.list_pages(document)[0].tracks == {"text", "vision"}
+
+
+def test_a_document_removed_while_it_is_read_stays_removed_with_everything_of_it() -> None:
+    organisations.create("greaves")
+    ingest(drop("inbox/greaves/deed.pdf", (SAMPLES / "deed.pdf").read_bytes()))
+    first, _ = messages()
+    document = documents.get("greaves", 1)
+    documents.delete("greaves", 1)
+    documents.put_page(document, 1, width=1, height=1, has_text=False, waiting=True)  # came late
+
+    assert extract(first) == {"batchItemFailures": []}
+    assert documents.list_documents("greaves").documents == []
+    assert documents.list_pages(document) == []
+    assert archive() == []
+
+
+def test_an_event_that_comes_after_its_document_was_removed_makes_no_new_one() -> None:
+    organisations.create("greaves")
+    event = drop("inbox/greaves/invoice.pdf", (SAMPLES / "invoice.pdf").read_bytes())
+    ingest(event)
     documents.delete("greaves", 1)
 
-    assert extract(asked[0]) == {"batchItemFailures": []}
+    ingest(event)
+
     assert documents.list_documents("greaves").documents == []
+
+
+def test_a_file_replaced_before_it_was_read_is_said_to_be_and_the_new_one_is_read() -> None:
+    organisations.create("greaves")
+    first = drop("inbox/greaves/a.pdf", (SAMPLES / "invoice.pdf").read_bytes())
+    second = drop("inbox/greaves/a.pdf", (SAMPLES / "contract.pdf").read_bytes(), "0B")
+
+    ingest(first)
+    ingest(second)
+
+    assert documents.get("greaves", 1).error == "file_replaced"
+    assert documents.get("greaves", 2).pages == 2
+
+
+def test_a_file_over_the_limit_is_refused_before_it_is_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dataclasses import replace
+
+    from alma.storage import objects
+
+    organisations.create("greaves")
+    event = drop("inbox/greaves/a.pdf", b"%PDF" + b"x" * 3_000_000)
+    small = replace(settings(), max_file_bytes=2_000_000)
+    monkeypatch.setattr(objects, "settings", lambda: small)
+
+    ingest(event)
+
+    assert documents.get("greaves", 1).error == "file_too_large"
 
 
 def test_a_failing_page_is_reported_for_another_delivery(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,9 +8,7 @@ conditions on the row decide which of two does it, and the other changes nothing
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -45,8 +43,12 @@ from alma.storage.table import (
 )
 
 MAX_LIMIT = 200
-#: Times a file may be begun before it is given up: the first and two retries.
-MAX_ATTEMPTS = 3
+#: Fields in one transaction, which takes a hundred actions.
+_TRANSACTION = 99
+#: Times a file may be begun: the last of the three invocations an S3 event gets only records the failure.
+MAX_ATTEMPTS = 2
+#: Times the fields of a document may be begun to be resolved.
+MAX_RESOLUTIONS = 3
 
 
 class DocumentStatus(StrEnum):
@@ -73,6 +75,8 @@ class Document:
         The type the sender said it is.
     file_name, object_key : str
         The file's own name, and where in the inbox it is.
+    etag : str or None
+        Tells the content it was read from.
     file_key : str or None
         Row of the file it came from.
     pages : int or None
@@ -94,6 +98,7 @@ class Document:
     requested_type: str | None
     file_name: str
     object_key: str
+    etag: str | None
     file_key: str | None
     pages: int | None
     pending: frozenset[int]
@@ -135,6 +140,15 @@ def get(organisation: str, document_id: int) -> Document:
         raise _absent(document_id) from None
 
 
+def exists(organisation: str, document_id: int) -> bool:
+    """Tell whether the organisation has such a document."""
+    try:
+        get(organisation, document_id)
+    except NotFoundError:
+        return False
+    return True
+
+
 def read(organisation: str, document_id: int) -> tuple[Document, list[Field]]:
     """Return a document and its fields, in one Query.
 
@@ -145,15 +159,17 @@ def read(organisation: str, document_id: int) -> tuple[Document, list[Field]]:
     """
     key = document_key(document_id)
     document: Document | None = None
-    fields: list[Field] = []
-    for item in Item.query(organisation, Item.sk.between(key, field_prefix(document_id) + "~")):
+    fields: list[FieldItem] = []
+    between = Item.sk.between(key, field_prefix(document_id) + "~")
+    for item in Item.query(organisation, between, consistent_read=True):
         if isinstance(item, DocumentItem):
             document = _from_item(item)
         elif isinstance(item, FieldItem):
-            fields.append(_field_from_item(item))
+            fields.append(item)
     if document is None:
         raise _absent(document_id)
-    return document, fields
+    fields.sort(key=lambda item: (item.order, item.occurrence))
+    return document, [_field_from_item(item) for item in fields]
 
 
 def list_documents(
@@ -201,6 +217,7 @@ def list_documents(
             filter_condition=filtered,
             scan_index_forward=False,
             limit=limit + 1,
+            page_size=limit + 1 if filtered is None else 1000,
         )
     ]
     more = len(found) > limit
@@ -227,23 +244,36 @@ def announce(organisation: str, file_name: str, requested_type: str | None = Non
     return _from_item(item)
 
 
-def arrive(organisation: str, object_key: str, etag: str) -> Document | None:
+def is_known(organisation: str, object_key: str, etag: str) -> bool:
+    """Tell whether a file has become a document already."""
+    return _known_file(_file_item(organisation, object_key, etag, "")) is not None
+
+
+def arrive(organisation: str, object_key: str, etag: str, sequencer: str) -> Document | None:
     """Return the document a dropped file is, creating it on its first arrival; None if nothing is to do.
 
-    The same object delivered twice, or read again after a crash, is the same document. `attempts` counts how
-    often it was begun.
+    The same object delivered twice, or read again after a crash, is the same document; `attempts` counts how
+    often it was begun. Dropped once more after it failed, it is a new document: limits may have been raised.
+
+    Parameters
+    ----------
+    object_key, etag : str
+        Name and content of the object.
+    sequencer : str
+        Tells one upload of that content from the next.
     """
-    file_item = FileItem(
-        organisation,
-        "file#" + hashlib.sha256(f"{object_key}\0{etag}".encode()).hexdigest()[:40],
-        object_key=object_key,
-    )
-    document_id = _known_document(file_item)
-    if document_id is None:
-        document_id = _claim(organisation, file_item) or _known_document(file_item)
-    if document_id is None:
-        raise ConflictError("The file was claimed and released at the same time; deliver it again.")
-    item = DocumentItem(organisation, document_key(document_id))
+    file_item = _file_item(organisation, object_key, etag, sequencer)
+    known = _known_file(file_item)
+    if known is not None and known.sequencer != sequencer and _failed(organisation, known.document_id):
+        _release(known)
+        known = None
+    if known is None:
+        document_id = _claim(organisation, file_item, etag)
+        if document_id is None and (known := _known_file(file_item)) is None:
+            raise ConflictError("The file was claimed and released at the same time; deliver it again.")
+    if known is not None:
+        document_id = int(known.document_id)
+    item = DocumentItem(organisation, document_key(document_id or 0))
     begun = unless_refused(
         lambda: item.update(
             actions=[DocumentItem.attempts.add(1)],
@@ -253,14 +283,32 @@ def arrive(organisation: str, object_key: str, etag: str) -> Document | None:
     return None if begun is None else _from_item(item)
 
 
-def _known_document(file_item: FileItem) -> int | None:
+def _file_item(organisation: str, object_key: str, etag: str, sequencer: str) -> FileItem:
+    digest = hashlib.sha256(f"{object_key}\0{etag}".encode()).hexdigest()[:40]
+    return FileItem(organisation, f"file#{digest}", object_key=object_key, sequencer=sequencer)
+
+
+def _release(file_item: FileItem) -> None:
+    """Let go of a claim, unless another delivery has renewed it."""
+    same: Any = FileItem.sequencer == file_item.sequencer
+    unless_refused(lambda: file_item.delete(same))
+
+
+def _known_file(file_item: FileItem) -> FileItem | None:
     try:
-        return int(FileItem.get(file_item.pk, file_item.sk, consistent_read=True).document_id)
+        return FileItem.get(file_item.pk, file_item.sk, consistent_read=True)
     except FileItem.DoesNotExist:
         return None
 
 
-def _claim(organisation: str, file_item: FileItem) -> int | None:
+def _failed(organisation: str, document_id: float) -> bool:
+    try:
+        return get(organisation, int(document_id)).status is DocumentStatus.FAILED
+    except NotFoundError:
+        return True
+
+
+def _claim(organisation: str, file_item: FileItem, etag: str) -> int | None:
     """Bind a file to its announced document or to a new one; None when another delivery was faster."""
     announced = _announced_id(organisation, file_item.object_key)
     if announced is not None:
@@ -274,6 +322,7 @@ def _claim(organisation: str, file_item: FileItem) -> int | None:
                     actions=[
                         DocumentItem.expires_at.remove(),
                         DocumentItem.file_key.set(file_item.sk),
+                        DocumentItem.etag.set(etag),
                     ],
                     condition=(DocumentItem.object_key == file_item.object_key)
                     & DocumentItem.expires_at.exists(),
@@ -283,13 +332,13 @@ def _claim(organisation: str, file_item: FileItem) -> int | None:
             if not refused(error):
                 raise
             # Used or deleted in the meantime: nothing is lost, the file becomes a document of its own.
-    if (known := _known_document(file_item)) is not None:
-        return known
+    if _known_file(file_item) is not None:
+        return None
     document_id = organisations.next_document_id(organisation)
     file_item.document_id = document_id
     name = file_item.object_key.rsplit("/", 1)[-1]
     item = _new_item(organisation, document_id, name, file_item.object_key)
-    item.file_key = file_item.sk
+    item.file_key, item.etag = file_item.sk, etag
     try:
         with transaction() as write:
             write.save(file_item, condition=FileItem.pk.does_not_exist())
@@ -320,54 +369,72 @@ class PageRecord:
         1-based.
     tracks : frozenset of str
         The tracks whose words are in the archive.
+    waiting : bool
+        Something on it can be read from its image only.
     error, detail : str or None
         Slug and sentence of a failure.
     """
 
     number: int
     tracks: frozenset[str]
+    waiting: bool
     error: str | None
     detail: str | None
 
 
-def put_page(document: Document, number: int, *, width: int, height: int, has_text: bool) -> None:
-    """Record a page's image, and whether the file's own words of it are kept."""
-    PageItem(
-        document.organisation,
-        page_key(document.id, number),
-        document_id=document.id,
-        number=number,
-        width=width,
-        height=height,
-        tracks={Track.TEXT.value} if has_text else None,
-    ).save()
+def put_page(
+    document: Document, number: int, *, width: int, height: int, has_text: bool, waiting: bool
+) -> None:
+    """Record a page's image and whether the file's own words of it are kept; what others read stays."""
+    actions: list[Any] = [
+        PageItem.width.set(width),
+        PageItem.height.set(height),
+        PageItem.waiting.set(waiting),
+        PageItem.error.remove(),
+        PageItem.detail.remove(),
+    ]
+    if has_text:
+        actions.append(PageItem.tracks.add({Track.TEXT.value}))
+    _update_page(document, number, actions)
+
+
+def begin_page(document: Document, number: int) -> int:
+    """Count that recognition of a page begins, and return how often it has."""
+    return int(_update_page(document, number, [PageItem.begun.add(1)]).begun)
 
 
 def page_recognised(document: Document, number: int, turned: int) -> None:
     """Record that a page's words were recognised, and the degrees clockwise that make it upright."""
-    PageItem(document.organisation, page_key(document.id, number)).update(
-        actions=[PageItem.turned.set(turned), PageItem.tracks.add({Track.VISION.value})]
-    )
+    _update_page(document, number, [PageItem.turned.set(turned), PageItem.tracks.add({Track.VISION.value})])
 
 
 def page_failed(document: Document, number: int, error: str, detail: str) -> None:
     """Record why a page could not be read, keeping what is known of it."""
-    PageItem(document.organisation, page_key(document.id, number), number=number).update(
-        actions=[
-            PageItem.kind.set(PageItem),
-            PageItem.document_id.set(document.id),
-            PageItem.number.set(number),
-            PageItem.error.set(error),
-            PageItem.detail.set(detail),
-        ]
-    )
+    _update_page(document, number, [PageItem.error.set(error), PageItem.detail.set(detail)])
+
+
+def _update_page(document: Document, number: int, actions: list[Any]) -> PageItem:
+    """Change a page's row, making it if it is not there: several may write it, and none first."""
+    item = PageItem(document.organisation, page_key(document.id, number))
+    always = [
+        PageItem.kind.set(PageItem),
+        PageItem.document_id.set(document.id),
+        PageItem.number.set(number),
+    ]
+    item.update(actions=[*always, *actions])
+    return item
 
 
 def list_pages(document: Document) -> list[PageRecord]:
     """Return what is known of the document's pages, in order."""
-    items = PageItem.query(document.organisation, PageItem.sk.startswith(page_prefix(document.id)))
+    items = PageItem.query(
+        document.organisation, PageItem.sk.startswith(page_prefix(document.id)), consistent_read=True
+    )
     return [
-        PageRecord(int(item.number), frozenset(item.tracks or ()), item.error, item.detail) for item in items
+        PageRecord(
+            int(item.number), frozenset(item.tracks or ()), bool(item.waiting), item.error, item.detail
+        )
+        for item in items
     ]
 
 
@@ -407,13 +474,46 @@ def page_read(document: Document, number: int) -> Document:
     return _from_item(item)
 
 
+def begin_resolution(document: Document) -> int:
+    """Count that resolving the fields begins, and return how often it has.
+
+    Raises
+    ------
+    NotFoundError
+        The document was deleted in the meantime.
+    """
+    item = DocumentItem(document.organisation, document_key(document.id))
+    begun = unless_refused(
+        lambda: item.update(actions=[DocumentItem.resolutions.add(1)], condition=DocumentItem.pk.exists())
+    )
+    if begun is None:
+        raise _absent(document.id)
+    return int(item.resolutions)
+
+
 def finish(document: Document, extraction: Extraction) -> None:
-    """Keep the fields and make the document ready, unless it is finished or gone already."""
+    """Keep the fields and make the document ready, unless it is finished or gone already.
+
+    Fields are written only while the document is being read: whoever comes late cannot touch what people have
+    reviewed since.
+    """
     order: dict[str, int] = {}
-    with FieldItem.batch_write() as batch:
-        for field in extraction.fields:
-            place = order.setdefault(field.key, len(order))
-            batch.save(_field_to_item(document, place, field))
+    items = [
+        _field_to_item(document, order.setdefault(field.key, len(order)), field)
+        for field in extraction.fields
+    ]
+    row = DocumentItem(document.organisation, document_key(document.id))
+    in_progress = DocumentItem.status == DocumentStatus.PROCESSING.value
+    for start in range(0, len(items), _TRANSACTION):
+        try:
+            with transaction() as write:
+                write.condition_check(DocumentItem, row.pk, row.sk, condition=in_progress)
+                for item in items[start : start + _TRANSACTION]:
+                    write.save(item)
+        except TransactWriteError as error:
+            if refused(error):
+                return
+            raise
     actions: list[Any] = [
         DocumentItem.status.set(DocumentStatus.READY.value),
         DocumentItem.status_key.set(f"{document.organisation}#{DocumentStatus.READY.value}"),
@@ -465,16 +565,23 @@ def delete(organisation: str, document_id: int) -> None:
     NotFoundError
         The organisation has no such document.
     """
-    document, _ = read(organisation, document_id)
-    objects.delete_inbox(document.object_key)
+    document = get(organisation, document_id)
+    objects.delete_inbox(document.object_key, document.etag)
+    if document.file_key is not None:
+        FileItem(organisation, document.file_key).delete()
+    purge(organisation, document_id)
+    DocumentItem(organisation, document_key(document_id)).delete()
+    # What was being written meanwhile; whoever finds the row gone from now on purges too.
+    purge(organisation, document_id)
+
+
+def purge(organisation: str, document_id: int) -> None:
+    """Remove what was made of a document: objects of the archive, fields, pages. Twice is fine."""
     objects.delete_document(organisation, document_id)
     with Item.batch_write() as batch:
         for prefix in (field_prefix(document_id), page_prefix(document_id)):
-            for item in Item.query(organisation, Item.sk.startswith(prefix)):
+            for item in Item.query(organisation, Item.sk.startswith(prefix), consistent_read=True):
                 batch.delete(item)
-        if document.file_key is not None:
-            batch.delete(FileItem(organisation, document.file_key))
-    DocumentItem(organisation, document_key(document_id)).delete()
 
 
 # --- rows ------------------------------------------------------------------
@@ -514,6 +621,7 @@ def _from_item(item: DocumentItem) -> Document:
         requested_type=item.requested_type,
         file_name=item.file_name,
         object_key=item.object_key,
+        etag=item.etag,
         file_key=item.file_key,
         pages=None if item.pages is None else int(item.pages),
         pending=frozenset(int(page) for page in item.pending or ()),
@@ -543,8 +651,9 @@ def _reading_from_json(raw: dict[str, Any]) -> Reading:
 def _field_to_item(document: Document, order: int, field: Field) -> FieldItem:
     return FieldItem(
         document.organisation,
-        field_key(document.id, order, field.key, field.occurrence),
+        field_key(document.id, field.key, field.occurrence),
         document_id=document.id,
+        order=order,
         key=field.key,
         occurrence=field.occurrence,
         status=field.status.value,
@@ -568,18 +677,18 @@ def _field_from_item(item: FieldItem) -> Field:
 
 
 def _encode_cursor(document_id: int) -> str:
-    return base64.urlsafe_b64encode(json.dumps({"before": document_id}).encode()).decode().rstrip("=")
+    return base64.urlsafe_b64encode(str(document_id).encode()).decode().rstrip("=")
 
 
 def _decode_cursor(cursor: str | None) -> int | None:
     if cursor is None:
         return None
     try:
-        before = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))["before"]
-        if type(before) is not int or before < 0:
-            raise ValueError
-        return before
-    except (binascii.Error, ValueError, KeyError, TypeError):
+        number = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True).decode("ascii")
+    except ValueError:
+        number = ""
+    if not number.isdigit() or len(number) > 12:
         raise BadRequestError(
             "cursor is not one of this list; use nextCursor of the page before, or leave it out."
-        ) from None
+        )
+    return int(number)

@@ -8,19 +8,19 @@ from pathlib import Path
 
 from alma import documents, organisations
 from alma.documents import MAX_ATTEMPTS, Document
-from alma.errors import NotFoundError, UnreadableFileError
-from alma.files.isolation import read_file
+from alma.errors import BadRequestError, NotFoundError, UnreadableFileError
+from alma.files.isolation import FilePage, read_file
 from alma.settings import settings
 from alma.storage import objects, queue
 
 _log = logging.getLogger(__name__)
 
 
-def ingest(object_key: str, etag: str) -> Document | None:
+def ingest(object_key: str, etag: str, sequencer: str) -> Document | None:
     """Split a dropped file into pages and have them read.
 
     Safe to run twice, at once or after a crash: the file's row decides which document it is, pages are
-    written over with the same content, and pages already known are not asked for again.
+    written over with the same content, and a file that was cut off is taken up where it stopped.
 
     Parameters
     ----------
@@ -28,6 +28,8 @@ def ingest(object_key: str, etag: str) -> Document | None:
         `inbox/ORGANISATION/…`, decoded.
     etag : str
         Tells one content of a key from the next.
+    sequencer : str
+        Tells one upload from the next.
 
     Returns
     -------
@@ -38,64 +40,70 @@ def ingest(object_key: str, etag: str) -> Document | None:
     if not name or name.endswith("/"):
         return None  # a folder marker, as the S3 console makes them
     try:
-        organisations.get(organisation)
-    except NotFoundError:
-        _log.warning("a file was dropped for an organisation that does not exist: %s", organisation)
+        organisations.get(organisations.check_id(organisation))
+    except (BadRequestError, NotFoundError):
+        _log.warning("a file was dropped for an organisation that does not exist: %r", organisation)
         return None
-    document = documents.arrive(organisation, object_key, etag)
+    if not objects.in_inbox(object_key) and not documents.is_known(organisation, object_key, etag):
+        return None  # removed with its document, and delivered once more
+    document = documents.arrive(organisation, object_key, etag, sequencer)
     if document is None:
         return None
-    if document.attempts > MAX_ATTEMPTS:
-        documents.fail(
-            document,
-            "too_complex",
-            "Reading this file was begun three times and never came to an end; split it or save it anew.",
-        )
-        return documents.get(organisation, document.id)
-    if document.pages is None:
-        try:
-            document = _split(document)
-        except UnreadableFileError as error:
-            documents.fail(document, error.slug, error.detail)
-            return documents.get(organisation, document.id)
-    queue.send_pages(organisation, document.id, sorted(document.pending) or [0])
+    try:
+        if document.pages is None:
+            document = _split(document, etag)
+        queue.send_pages(organisation, document.id, sorted(document.pending) or [0])
+    except UnreadableFileError as error:
+        documents.fail(document, error.slug, error.detail)
+        document = documents.get(organisation, document.id)
+    except NotFoundError:
+        _log.info("document %s of %s was removed while it was ingested", document.id, organisation)
+        documents.purge(organisation, document.id)
+        return None
     return document
 
 
-def _split(document: Document) -> Document:
+def _split(document: Document, etag: str) -> Document:
     """Store every page's image and own text; return the document with its pages known."""
-    waiting: list[int] = []
+    if document.attempts > MAX_ATTEMPTS:
+        raise UnreadableFileError(
+            "Reading this file was begun several times and never came to an end; split it or save it anew.",
+            code="too_complex",
+        )
+    known = documents.list_pages(document)
     with tempfile.TemporaryDirectory(prefix="alma-") as folder:
         path = Path(folder) / "file"
-        try:
-            objects.fetch_inbox(document.object_key, path)
-        except NotFoundError as error:
-            raise UnreadableFileError(error.detail, code="file_missing") from error
-        with read_file(path, settings()) as file:
+        objects.fetch_inbox(document.object_key, etag, path)
+        with read_file(path, settings(), first_page=len(known) + 1) as file:
             for page in file:
-                if page.error is not None:
-                    documents.page_failed(document, page.number, page.error.slug, page.error.detail)
-                    continue
-                objects.put(
-                    document.organisation,
-                    objects.page_image_key(document.id, page.number),
-                    page.image,
-                    "image/png",
-                )
-                if page.text is not None:
-                    objects.put(
-                        document.organisation,
-                        objects.words_key(document.id, page.number, page.text.track),
-                        page.text.to_json(),
-                        "application/json",
-                    )
-                if page.needs_vision:
-                    waiting.append(page.number)
-                documents.put_page(
-                    document,
-                    page.number,
-                    width=page.width,
-                    height=page.height,
-                    has_text=page.text is not None,
-                )
-        return documents.pages_known(document, file.pages, waiting, file.kind.media_type)
+                _store(document, page)
+    waiting = [page.number for page in documents.list_pages(document) if page.waiting]
+    return documents.pages_known(document, file.pages, waiting, file.kind.media_type)
+
+
+def _store(document: Document, page: FilePage) -> None:
+    if page.error is not None:
+        documents.page_failed(document, page.number, page.error.slug, page.error.detail)
+        return
+    objects.put(
+        document.organisation,
+        objects.page_image_key(document.id, page.number),
+        page.image,
+        "image/png",
+    )
+    if page.text is not None:
+        objects.put(
+            document.organisation,
+            objects.words_key(document.id, page.number, page.text.track),
+            page.text.to_json(),
+            "application/json",
+        )
+    # The row goes last: a page that has one is complete, and is not read again.
+    documents.put_page(
+        document,
+        page.number,
+        width=page.width,
+        height=page.height,
+        has_text=page.text is not None,
+        waiting=page.needs_vision,
+    )

@@ -24,6 +24,7 @@ PREFIX = "alma_"
 _ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _LENGTH, _LOOKUP = 33, 8
 _TOKEN = re.compile(rf"{PREFIX}([0-9A-Za-z]{{{_LENGTH}}})")
+_KEY_ID = re.compile(rf"key_[0-9A-Za-z]{{{_LOOKUP}}}")
 _SORT_PREFIX = "key#"
 
 
@@ -115,7 +116,7 @@ def create(organisation: str, name: str, role: Role, *, created_by: str | None =
 
 def list_keys(organisation: str) -> list[Key]:
     """Return the organisation's keys, revoked ones included, oldest first."""
-    items = KeyItem.query(organisation, KeyItem.sk.startswith(_SORT_PREFIX))
+    items = KeyItem.query(organisation, KeyItem.sk.startswith(_SORT_PREFIX), consistent_read=True)
     return sorted((_from_item(item) for item in items), key=lambda key: (key.created_at, key.id))
 
 
@@ -127,9 +128,9 @@ def revoke(organisation: str, key_id: str) -> None:
     NotFoundError
         The organisation has no such key.
     """
-    lookup = key_id.removeprefix("key_")
+    lookup = key_id.removeprefix("key_") if _KEY_ID.fullmatch(key_id) else ""
     try:
-        item = KeyItem.get(organisation, _SORT_PREFIX + lookup)
+        item = KeyItem.get(organisation, _SORT_PREFIX + lookup, consistent_read=True)
     except KeyItem.DoesNotExist:
         raise NotFoundError(f"There is no key {key_id!r}; GET /api/v1/keys lists them.") from None
     if item.revoked_at is not None:

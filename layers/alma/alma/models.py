@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from alma.errors import ConflictError, NotFoundError
 from alma.storage.table import ModelItem
 
+_ID = re.compile(r"mdl_[a-z0-9_]{1,64}")
 _SORT_PREFIX = "model#"
 
 
@@ -38,7 +40,7 @@ class FineTunedModel:
 
 def list_models(organisation: str) -> list[FineTunedModel]:
     """Return the organisation's models, oldest first."""
-    items = ModelItem.query(organisation, ModelItem.sk.startswith(_SORT_PREFIX))
+    items = ModelItem.query(organisation, ModelItem.sk.startswith(_SORT_PREFIX), consistent_read=True)
     return sorted((_from_item(item) for item in items), key=lambda m: (m.created_at, m.id))
 
 
@@ -53,7 +55,9 @@ def get_ready(organisation: str, model_id: str) -> FineTunedModel:
         It is not ready.
     """
     try:
-        model = _from_item(ModelItem.get(organisation, _SORT_PREFIX + model_id))
+        if not _ID.fullmatch(model_id):
+            raise ModelItem.DoesNotExist
+        model = _from_item(ModelItem.get(organisation, _SORT_PREFIX + model_id, consistent_read=True))
     except ModelItem.DoesNotExist:
         raise NotFoundError(
             f"There is no model {model_id!r} in your organisation; GET /api/v1/models lists them."

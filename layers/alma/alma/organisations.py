@@ -74,7 +74,7 @@ def get(organisation: str) -> Organisation:
         There is none of that id.
     """
     try:
-        return _from_item(OrganisationItem.get(organisation, _SORT_KEY))
+        return _from_item(OrganisationItem.get(organisation, _SORT_KEY, consistent_read=True))
     except OrganisationItem.DoesNotExist:
         raise NotFoundError(
             f"There is no organisation {organisation!r}; create it with `alma org create`."

@@ -21,15 +21,14 @@ if TYPE_CHECKING:
     from alma.extraction.ocr import Recognizer
 
 _log = logging.getLogger(__name__)
-_PARALLEL_READS = 16
 
 
-def recognise(organisation: str, document_id: int, page: int, receives: int = 1) -> None:
+def recognise(organisation: str, document_id: int, page: int) -> None:
     """Read one page with ONNX; whoever reads the last one resolves the document's fields.
 
-    Doing it twice changes nothing. A page that was begun `settings().max_receives` times and never finished
-    (the function ran out of memory or time, which leaves no other trace) is recorded as unreadable, so that
-    its document does not wait for ever.
+    Doing it twice changes nothing. A page that was begun `settings().page_attempts` times and never finished
+    is recorded as unreadable, so that its document does not wait for ever, whatever happened: the function
+    may have run out of memory or time, which leaves no other trace.
 
     Parameters
     ----------
@@ -37,25 +36,21 @@ def recognise(organisation: str, document_id: int, page: int, receives: int = 1)
         The document.
     page : int
         1-based; 0 where there is nothing to read but the document to resolve.
-    receives : int
-        How often this message has been delivered, this time included.
     """
     try:
         document = documents.get(organisation, document_id)
         if document.status is not DocumentStatus.PROCESSING:
             return
         if page in document.pending:
-            if receives > settings().max_receives:
-                documents.page_failed(
-                    document, page, "too_complex", "Reading this page took too much memory or time."
-                )
-            else:
-                _read_page(document, page)
+            _read_page(document, page)
             document = documents.page_read(document, page)
         if not document.pending:
             _resolve(document)
     except NotFoundError:
-        _log.info("document %s of %s is gone", document_id, organisation)
+        if documents.exists(organisation, document_id):
+            raise  # something of the document is not there, and somebody must know
+        _log.info("document %s of %s was removed while it was read", document_id, organisation)
+        documents.purge(organisation, document_id)
 
 
 @lru_cache(maxsize=1)
@@ -68,6 +63,12 @@ def _recognizer() -> Recognizer:
 def _read_page(document: Document, page: int) -> None:
     from PIL import Image
 
+    if documents.begin_page(document, page) > settings().page_attempts:
+        _log.error("page %s of document %s is given up", page, document.id)
+        documents.page_failed(
+            document, page, "unreadable_page", "This page could not be read in several attempts."
+        )
+        return
     png = objects.get(document.organisation, objects.page_image_key(document.id, page))
     with Image.open(io.BytesIO(png)) as image:
         text = _recognizer().read(image, page)
@@ -82,6 +83,10 @@ def _read_page(document: Document, page: int) -> None:
 
 def _resolve(document: Document) -> None:
     """Turn the words of all pages into fields, or into a failure when no page could be read."""
+    if documents.begin_resolution(document) > documents.MAX_RESOLUTIONS:
+        _log.error("document %s is given up", document.id)
+        documents.fail(document, "too_complex", "The fields of this document could not be told; split it.")
+        return
     pages = documents.list_pages(document)
     unreadable = [page for page in pages if page.error is not None and not page.tracks]
     if pages and len(unreadable) == len(pages):
@@ -95,6 +100,8 @@ def _resolve(document: Document) -> None:
         return
     words = _words(document, pages)
     documents.finish(document, extract(words, shipped_schemas(), document.requested_type))
+    if not documents.exists(document.organisation, document.id):
+        documents.purge(document.organisation, document.id)
 
 
 def _words(document: Document, pages: list[PageRecord]) -> list[PageText]:
@@ -104,5 +111,5 @@ def _words(document: Document, pages: list[PageRecord]) -> list[PageText]:
     def load(where: tuple[int, Track]) -> PageText:
         return PageText.from_json(objects.get(document.organisation, objects.words_key(document.id, *where)))
 
-    with ThreadPoolExecutor(_PARALLEL_READS) as pool:
+    with ThreadPoolExecutor(objects.PARALLEL) as pool:
         return list(pool.map(load, wanted))

@@ -9,7 +9,7 @@ from functools import lru_cache
 from importlib import resources
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 
 class FieldType(StrEnum):
@@ -42,13 +42,16 @@ class FieldSchema(BaseModel):
         description="Regular expressions with a group `value`, for values that stand in a sentence. {NAME}, "
         "{DATE}, {AMOUNT}, {DURATION} and {PLACE} stand for such a value.",
     )
+    rejects: tuple[str, ...] = Field(
+        default=(), description="Regular expressions of what a pattern may match and is never a value."
+    )
     pages: Literal["any", "first"] = Field(
         default="any", description="Where patterns are tried: every page, or the first two."
     )
-    position: Literal["labelled", "top", "below_top", "addressee"] = Field(
+    position: Literal["labelled", "above", "top", "below_top", "addressee"] = Field(
         default="labelled",
-        description="Without a label: at the head of the first page, in the lines below the head, or first "
-        "line of the block a letter is addressed to.",
+        description="Where else than right of or below a label: above it; or without a label at the head of "
+        "the first page, in the lines below the head, in the first line of the block a letter is sent to.",
     )
     name_order: Literal["as_written", "last_first"] = Field(
         default="as_written", description="A person's name on a form that asks for the last name first."
@@ -57,15 +60,15 @@ class FieldSchema(BaseModel):
         default="first", description="Which of equally good values is taken."
     )
 
-    @field_validator("patterns")
+    @field_validator("patterns", "rejects")
     @classmethod
-    def _patterns_compile(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+    def _patterns_compile(cls, patterns: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         for pattern in patterns:
             try:
                 re.compile(re.sub(r"\{[A-Z]+\}", "x", pattern))
             except re.error as error:
                 raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
-            if "(?P<value>" not in pattern:
+            if info.field_name == "patterns" and "(?P<value>" not in pattern:
                 raise ValueError(f"{pattern!r} has no group named value")
         return patterns
 
@@ -82,6 +85,10 @@ class DocumentSchema(BaseModel):
     )
     other_labels: tuple[str, ...] = Field(
         default=(), description="Labels of things that are not read: they end the value of another label."
+    )
+    closing_labels: tuple[str, ...] = Field(
+        default=(),
+        description="Labels of a closing part that repeats values in another sense (a tax summary).",
     )
     fields: tuple[FieldSchema, ...]
 

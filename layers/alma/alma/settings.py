@@ -36,10 +36,10 @@ class Settings:
         Memory the isolated parser may use.
     page_image_side : int
         Longer side, in pixels, of a rendered page image.
-    max_receives : int
-        Deliveries of one page message after which the page is given up, with the reason recorded.
+    page_attempts : int
+        Times one page may be begun before it is given up, with the reason recorded.
     upload_seconds, download_seconds : int
-        How long presigned URLs hold.
+        How long presigned URLs hold. Those a function signs die with its credentials, so not for long.
     key_cache_seconds : int
         How long the authorizer may trust a key it has seen; the bound of a revocation's delay.
     max_inline_bytes : int
@@ -57,8 +57,8 @@ class Settings:
     page_seconds: int = 25
     parser_memory_mb: int = 1200
     page_image_side: int = 2000
-    max_receives: int = 4
-    upload_seconds: int = 3600
+    page_attempts: int = 3
+    upload_seconds: int = 900
     download_seconds: int = 300
     key_cache_seconds: int = 20
     max_inline_bytes: int = 4_500_000

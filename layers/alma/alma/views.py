@@ -5,9 +5,10 @@ Validation, OpenAPI and the MCP tools' schemas all come from these models.
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt
 
 from alma.documents import Document, DocumentStatus, Listing
 from alma.keys import Key, Role
@@ -25,17 +26,21 @@ class DigitizeBody(Body):
     documentId: Annotated[StrictInt, Field(ge=1, lt=10**12, description="Number of the document.")]
 
 
+def _check_file_name(name: str) -> str:
+    if len(name.encode()) > 255 or name in (".", ".."):
+        raise ValueError("a name has at most 255 bytes and is not . or ..")
+    if any(c in "/\\" or unicodedata.category(c).startswith("C") for c in name):
+        raise ValueError("a name has no slashes and no control or formatting characters")
+    return name
+
+
 class AnnounceBody(Body):
     """A file that is about to be uploaded."""
 
     fileName: Annotated[
         str,
-        Field(
-            min_length=1,
-            max_length=255,
-            pattern=r"^[^/\\\x00-\x1f]+$",
-            description="The file's own name, without folders.",
-        ),
+        Field(min_length=1, max_length=255, description="The file's own name, without folders."),
+        AfterValidator(_check_file_name),
     ]
     docType: Annotated[
         str | None,

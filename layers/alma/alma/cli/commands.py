@@ -40,6 +40,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        # Only the operator's commands have reached storage, so only they pay for importing it.
+        from alma.storage.failures import unavailable
+
+        if unavailable(error) is None:
+            raise
+        err.print(f"[red]alma:[/] the table cannot be reached: {error}", highlight=False, soft_wrap=True)
+        return 1
     return 0
 
 

@@ -3,7 +3,7 @@
 A candidate is always `normalise(words[i:j])`: it carries the regions of exactly these words. Three ways lead
 to one:
 
-1. *beside a label*: to its right in the row, or below it in its column;
+1. *beside a label*: to its right in the row, below it in its column, or above it where the schema says so;
 2. *in a sentence*: a pattern of the schema matches the running text (`between {NAME} and`);
 3. *by position*: the schema says the value heads the page (a shop's name, its address below).
 
@@ -29,6 +29,15 @@ from alma.schemas import DocumentSchema, FieldSchema, FieldType
 
 #: How far below a label its value may stand, in line heights.
 BELOW = 5.0
+#: Characters of a page in which patterns are searched: several times a full page, so that a page made to
+#: be slow is not.
+PATTERN_CHARACTERS = 30_000
+#: Rank of a label that opens the closing part of a document.
+CLOSING = -1
+#: How far above a label its value may stand, where the schema says so, in line heights.
+ABOVE = 2.5
+#: Rows below a label that are looked at.
+ROWS_BELOW = 7
 #: Values after one label that are looked at.
 MAX_SPANS = 12
 #: Words a text beside a label may have.
@@ -48,7 +57,7 @@ class Candidate:
     regions : tuple of Region
         Exactly the words it was cut from, on the page as displayed.
     origin : str
-        `right`, `below`, `pattern` or `top`.
+        `right`, `below` or `above` a label, `pattern` or `top`.
     score : float
         Sum of weights; higher is better.
     place : tuple of (int, int)
@@ -73,10 +82,14 @@ def lexicon_of(schema: DocumentSchema) -> Lexicon:
 def _lexicon_of(schema: DocumentSchema) -> Lexicon:
     phrases: dict[str, list[Label]] = {}
     for field in schema.fields:
-        for rank, alias in enumerate((*field.aliases, field.key.replace("_", " "))):
+        # A field that names neither labels nor patterns is looked for under its own name.
+        own = () if field.patterns else (field.key.replace("_", " "),)
+        for rank, alias in enumerate((*field.aliases, *own)):
             phrases.setdefault(alias, []).append(Label(field.key, rank))
     for other in schema.other_labels:
         phrases.setdefault(other, []).append(Label("", 0))
+    for closing in schema.closing_labels:
+        phrases.setdefault(closing, []).append(Label("", CLOSING))
     return Lexicon.of(phrases)
 
 
@@ -86,19 +99,21 @@ _MONTH_NAME = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|"
     r"oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
 )
-_CAPITAL = r"(?-i:[A-Z0-9][\w&.'’/+¢-]*)"
-_LEGAL_FORM = (
-    r"(?:incorporated|inc|l\.?l\.?c|l\.?l\.?p|l\.?p|ltd|limited|corporation|corp|company|co|n\.?\s?a|s\.?a|a\.?g"
-    r"|gmbh|plc|b\.?v|n\.?v|s\.?r\.?l|p\.?c)\.?(?![\w])"
+_CAPITAL = r"(?-i:[A-Z0-9](?:[\w&'’/+¢-]|\.(?=\w)|(?<=\b[A-Z])\.|(?<=\bSt)\.|(?<=\b[JSDM]r)\.)*)"
+_FORMS = (
+    r"Inc|Incorporated|L\.?\s?L\.?\s?C|L\.?L\.?P|L\.?P|Ltd|Limited|Corporation|Corp|Company|Co|N\.\s?A|S\.?A"
+    r"|A\.?G|GmbH|[Pp]lc|B\.?V|N\.?V|S\.?R\.?L|P\.?C|Bank|Trust|Bancorp|Partnership"
 )
+_LEGAL_FORM = rf"(?-i:(?:{_FORMS}|INCORPORATED|INC|LTD|LIMITED|CORPORATION|CORP|COMPANY|CO|PLC)\b\.?)"
 _MACROS = {
-    "NAME": rf"{_CAPITAL}(?:(?:\s+(?:{_CAPITAL}|&|of|the|for|de|van|von|d/b/a)){{0,8}}?\s+{_CAPITAL})?"
+    "NAME": rf"{_CAPITAL}(?:\s+(?:{_CAPITAL}|&|(?:of|the|for|de|van|von|d/b/a)(?=\s+{_CAPITAL}))){{0,8}}"
     rf"(?:,?\s+{_LEGAL_FORM}){{0,2}}",
-    "COMPANY": rf"{_CAPITAL}(?:\s+(?:{_CAPITAL}|&|of|the|for|and)){{0,7}}?,?\s+{_LEGAL_FORM}",
-    "DATE": rf"(?:\d{{1,2}}[-/.]\d{{1,2}}[-/.]\d{{2,4}}|\d{{4}}-\d\d-\d\d|{_MONTH_NAME}\s+\d{{1,2}}\s?"
+    "COMPANY": rf"{_CAPITAL}(?:\s+(?:{_CAPITAL}|&|(?:of|the|for|and)(?=\s+{_CAPITAL}))){{0,7}}?"
+    rf",?\s+{_LEGAL_FORM}",
+    "DATE": rf"\b(?:\d{{1,2}}[-/.]\d{{1,2}}[-/.]\d{{2,4}}|\d{{4}}-\d\d-\d\d|{_MONTH_NAME}\s+\d{{1,2}}\s?"
     rf"(?:st|nd|rd|th)?\s?,?\s*\d{{4}}|\d{{1,2}}\s?(?:st|nd|rd|th)?,?\s+(?:day\s+)?(?:of\s+)?{_MONTH_NAME},?\s+"
     rf"(?:in\s+the\s+year\s+)?\d{{4}}|(?:[a-z]+[ -])?[a-z]+\s+day\s+of\s+{_MONTH_NAME},?\s+"
-    r"(?:in\s+the\s+year\s+)?(?:of\s+our\s+lord\s+)?(?:[a-z]+[\s-]*){2,8})",
+    r"(?:in\s+the\s+year\s+)?(?:of\s+our\s+lord\s+)?[a-z]+(?:[\s-]+[a-z]+){1,8})",
     "AMOUNT": r"(?:[$€£]\s?)?\d[\d,.]*",
     "NUMBER": r"\d[\d,.]*",
     "DURATION": r"(?:\d{1,3}|[a-z]+(?:-[a-z]+)?)\s*(?:\(\s*\d{1,3}\s*\))?[\s-]*(?:year|month|week|day)s?",
@@ -111,7 +126,12 @@ def _places() -> str:
         resources.files("alma.data").joinpath("places.json").read_text(encoding="utf-8")
     )
     names.sort(key=len, reverse=True)
-    return "(?:" + "|".join(re.escape(n).replace(r"\ ", r"\s+") for n in names) + r")(?!\w)"
+    # The look-ahead spares the list of names at all places where no name can begin.
+    return (
+        r"(?<!\w)(?=(?-i:[A-Z]))(?:"
+        + "|".join(re.escape(n).replace(r"\ ", r"\s+") for n in names)
+        + r")(?!\w)"
+    )
 
 
 @lru_cache(maxsize=512)
@@ -128,7 +148,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 class _Page:
     """One page being searched: its layout, its labels, and what is shared by all fields."""
 
-    def __init__(self, layout: Layout, schema: DocumentSchema, locale: Locale, pages: int) -> None:
+    def __init__(self, layout: Layout, schema: DocumentSchema, locale: Locale) -> None:
         self.layout = layout
         self.schema = schema
         self.fields = {field.key: field for field in schema.fields}
@@ -136,7 +156,8 @@ class _Page:
         self.hits = lexicon_of(schema).hits(layout)
         self.label_at = {hit.start: hit for hit in self.hits}
         self.in_label = {i for hit in self.hits for i in range(hit.start, hit.end)}
-        self.pages = pages
+        closing = [h.start for h in self.hits if any(label.rank == CLOSING for label in h.labels)]
+        self.closing = min(closing, default=len(layout.words))
 
     # A value ends where the next label starts; a label word inside a text (`Total Wine Ltd`) does not
     # end it unless it opens a cell or is closed by a colon.
@@ -144,10 +165,16 @@ class _Page:
         hit = self.label_at.get(index)
         if hit is None:
             return False
-        return hit.closed or index == start or self._opens_cell(index)
+        several = hit.end - hit.start > 1 and self.layout.words[index].text[:1].isupper()
+        return hit.closed or index == start or several or self._opens_cell(index)
 
     def _opens_cell(self, index: int) -> bool:
         return self.layout.cells[self.layout.cell_of[index]].start == index
+
+    def _is_label(self, start: int, end: int) -> bool:
+        """Return whether a cell is a label or starts with one; `Lieferant GmbH` is a name."""
+        hit = self.label_at.get(start)
+        return hit is not None and (hit.closed or hit.end >= end)
 
     def _connects(self, index: int) -> bool:
         """Return whether a word only leads from a label to its value: `Advertiser  Name:  Bernie`."""
@@ -181,6 +208,8 @@ class _Page:
         score = 1.0 - 0.1 * min(label.rank, 15)
         if hit.fuzzy:
             score -= 0.5
+        if hit.start >= self.closing:
+            score -= 1.5
         if hit.closed:
             score += 0.6
         before = hit.start - 1
@@ -223,9 +252,13 @@ class _Page:
         layout, field = self.layout, self.fields[label.key]
         box = enclosing(layout.words[i].box for i in range(hit.start, hit.end))
         base = self.label_score(hit, label) + 0.5
+        cell = layout.cells[layout.cell_of[hit.end - 1]]
+        if hit.end < cell.end and not hit.closed and hit.end not in self.label_at:
+            base -= 0.8  # its value more likely follows in the same cell, or it is no label
         lines: list[tuple[int, int]] = []
         bottom = box.bottom
-        for row in range(layout.row_of[hit.start] + 1, len(layout.rows)):
+        start_row = layout.row_of[hit.start] + 1
+        for row in range(start_row, min(start_row + ROWS_BELOW, len(layout.rows))):
             first, last = layout.rows[row]
             top = layout.words[first].box.y
             if top - bottom > BELOW * max(layout.line_height, box.h):
@@ -238,8 +271,8 @@ class _Page:
                 while start < last - 1 and self._connects(start):
                     start += 1
                 end = layout.cells[layout.cell_of[start]].end
-            elif start in self.label_at and (field.type in TYPED or not lines):
-                # Another label's row: a party's name may stand below its number (`GLN 4333741000005`).
+            elif self._is_label(start, end) and (field.type in TYPED or not lines):
+                # Another label's row: a party's name may stand below its number (`GLN: 4333741000005`).
                 if field.type in TYPED or any(label.key for label in self.label_at[start].labels):
                     break
                 bottom = layout.words[start].box.bottom
@@ -254,19 +287,42 @@ class _Page:
                 if found:
                     return
                 continue
-            lines.append((start, end))
-            if field.type is not FieldType.ADDRESS or len(lines) == 5:
-                break
             bottom = layout.words[start].box.bottom
-        if lines and field.type is FieldType.ADDRESS:
+            if field.type is not FieldType.ADDRESS:
+                found = list(self._whole(field, start, end, "below", base))
+                yield from found
+                if found:
+                    return
+                base -= 0.2
+                continue
+            lines.append((start, end))
+            if len(lines) == 5:
+                break
+        if lines:
             yield from self._block(field, lines, "below", base)
-        elif lines:
-            yield from self._whole(field, *lines[0], "below", base)
+
+    def above(self, hit: Hit, label: Label) -> Iterable[Candidate]:
+        """Yield what stands on the line over a label, as on forms with a rule to write on."""
+        layout, field = self.layout, self.fields[label.key]
+        box = enclosing(layout.words[i].box for i in range(hit.start, hit.end))
+        base = self.label_score(hit, label) + 1.0
+        for row in range(layout.row_of[hit.start] - 1, -1, -1):
+            first, last = layout.rows[row]
+            if box.y - layout.words[first].box.bottom > ABOVE * max(layout.line_height, box.h):
+                return
+            piece = self._column(first, last, box)
+            if piece is None:
+                continue
+            if field.type in TYPED:
+                yield from self._typed(field, *piece, "above", base)
+            else:
+                yield from self._whole(field, *piece, "above", base)
+            return
 
     def _column(self, first: int, last: int, box: Box) -> tuple[int, int] | None:
         """Return the cell of a row that stands under `box`, cut at the labels inside it."""
         layout = self.layout
-        index = first
+        index, other = first, None
         while index < last:
             cell = layout.cells[layout.cell_of[index]]
             overlap = min(cell.box.right, box.right) - max(cell.box.x, box.x)
@@ -279,9 +335,11 @@ class _Page:
                     if self._ends(at, start) and self.label_at[at].closed:
                         end = at
                         break
-                return start, end
+                if start not in self.label_at or self._connects(start):
+                    return start, end
+                other = other or (start, end)
             index = cell.end
-        return None
+        return other
 
     def _typed(
         self, field: FieldSchema, start: int, stop: int, origin: str, base: float
@@ -310,7 +368,9 @@ class _Page:
             end = self._with_line_below(start, end)
         text = self.layout.text(start, end)
         for span in spans(text, field.type, self.locale):
-            if field.type is FieldType.NAME and (span.quality < 0.5 or _LEGAL_START.match(fold(span.value))):
+            if field.type is FieldType.NAME and (
+                span.quality < 0.5 or span.value.islower() or _LEGAL_START.match(fold(span.value))
+            ):
                 continue
             prose = sum(w.text[:1].islower() for w in self.layout.words[start:end])
             penalty = 0.15 * prose + (0.4 if end - start > 10 and field.type is FieldType.NAME else 0.0)
@@ -356,6 +416,7 @@ class _Page:
 
     def matching(self, field: FieldSchema) -> Iterable[Candidate]:
         text, starts = self.layout.running_text()
+        text = text[:PATTERN_CHARACTERS]
         for rank, pattern in enumerate(field.patterns):
             for number, match in enumerate(_compiled(pattern).finditer(text)):
                 if number == 8:
@@ -365,6 +426,8 @@ class _Page:
                 last = bisect_right(starts, end - 1)
                 piece = text[begin:end]
                 for span in spans(piece, field.type, self.locale)[:1]:
+                    if any(_compiled(reject).search(span.value) for reject in field.rejects):
+                        continue
                     yield Candidate(
                         field.key,
                         squeeze(span.value) if field.type not in TYPED else span.value,
@@ -377,8 +440,12 @@ class _Page:
 
 
 _ENUMERATOR = re.compile(r"^\(?[\dA-Za-z]{1,2}[.)]$")
-_TITLES = frozenset({"herrn", "herr", "frau", "firma", "mr", "mr.", "mrs", "mrs.", "ms", "monsieur", "madame"})
-_CONNECTORS = frozenset({"name", "nom", "naam", "nombre", "nome", "is", "are", "von", "vom", "du", "van", ":"})
+_TITLES = frozenset(
+    {"herrn", "herr", "frau", "firma", "mr", "mr.", "mrs", "mrs.", "ms", "monsieur", "madame", "herrn."}
+)
+_CONNECTORS = frozenset(
+    {"name", "nom", "naam", "nombre", "nome", "is", "are", "von", "vom", "du", "van", ":"}
+)
 
 
 # --- by position ----------------------------------------------------------------------------------------
@@ -386,7 +453,7 @@ _CONNECTORS = frozenset({"name", "nom", "naam", "nombre", "nome", "is", "are", "
 _COMPANY_WORDS = re.compile(
     r"\b(?:sdn|bhd|berhad|ltd|limited|inc|llc|llp|lp|l\.l\.c|l\.l\.p|gmbh|ag|kg|ug|ohg|e\.v\.|sas|sarl|s\.a\.|bv|b\.v\.|corp|co|company|enterprise|"
     r"enterprises|trading|restaurant|restoran|cafe|store|stores|shop|mart|market|supermarket|hardware|"
-    r"pharmacy|holdings|industries|services|service|hotel|bakery|kopitiam|perniagaan|kedai|s/b)\b"
+    r"pharmacy|holdings|industries|services|service|hotel|bakery|kopitiam|perniagaan|kedai|s/b|a\.\s?g\.)(?!\w)"
 )
 _STREET_WORDS = re.compile(
     r"\b(?:no|lot|jalan|jln|lorong|taman|tmn|street|st|road|rd|avenue|ave|lane|drive|blvd|floor|level|unit|"
@@ -394,11 +461,13 @@ _STREET_WORDS = re.compile(
     r"str|platz|weg|rue|place|selangor|johor|kuala|lumpur|penang|perak|melaka|sabah|sarawak|darul|wilayah|"
     r"batu|malaysia|seksyen|section|park|centre|center|p\.?o\.? box)\b|\d{5}|^\d+[a-z]?[,-]"
 )
-_LEGAL_START = re.compile(r"^(?:\(m\)|sdn|bhd|co|ltd|limited|llc|inc|gmbh|enterprise|restaurant|trading)\.?,?$")
+_LEGAL_START = re.compile(
+    r"^(?:\(m\)|sdn|bhd|co|ltd|limited|llc|inc|gmbh|enterprise|restaurant|trading)\.?,?$"
+)
 _PHONE = re.compile(r"(?<!\d)\+?\d{2,3}[- ]\d{3,4}[- ]?\d{4}(?!\d)")
 _NOT_HEAD = re.compile(
     r"\b(?:tel|fax|phone|gst|reg|roc|co\.?\s?reg|company\s?no|tax|invoice|receipt|cash|bill|date|time|www|http|"
-    r"email|e-mail|cashier|welcome|copy|page|thank|original|table|member|doc|no\.?:|id)\b|@|\d{6,}",
+    r"email|e-mail|cashier|welcome|copy|page|thank|original|table|member|doc|no\.?:|id|rechnung(?:en)?|facture|factuur|fattura|factura)\b|@|\d{6,}",
 )
 _REGISTRATION = re.compile(r"\(?\b\d{4,7}\s?-\s?[a-z]\b\)?|\(\s*\d{4,7}\s*-?\s*[a-z]\s*\)")
 
@@ -429,6 +498,8 @@ def by_position(page: _Page) -> Iterable[Candidate]:
         if letters < 3:
             continue
         score = 0.4 - 0.25 * layout.row_of[start]
+        if start in page.label_at:
+            score -= 1.5
         if _COMPANY_WORDS.search(lowered):
             score += 1.4
         if _NOT_HEAD.search(_REGISTRATION.sub("", lowered)):
@@ -455,7 +526,9 @@ def by_position(page: _Page) -> Iterable[Candidate]:
     yield from _address_below(page, below, rows, name_row)
 
 
-_POSTCODE = re.compile(r"^(?:[A-Z]{1,2}[- ])?\d{4,5}(?:\s[A-Z]{2})?\s+[^\W\d_]{2,}|\b[A-Z]{2},?\s+\d{5}(?:-\d{4})?$")
+_POSTCODE = re.compile(
+    r"^(?:[A-Z]{1,2}[- ])?\d{4,5}(?:\s[A-Z]{2})?\s+[^\W\d_]{2,}|\b[A-Z]{2},?\s+\d{5}(?:-\d{4})?$"
+)
 
 
 def _addressee(page: _Page, field: FieldSchema) -> Iterable[Candidate]:
@@ -487,7 +560,7 @@ def _addressee(page: _Page, field: FieldSchema) -> Iterable[Candidate]:
 
 
 def _with_line_above(layout: Layout, start: int, rows: Sequence[tuple[int, int]], number: int) -> int:
-    """Return the start of a company's name: a line that begins with its legal form continues the one above."""
+    """Return the start of a company's name: a line that begins with a legal form continues the last."""
     if number and _LEGAL_START.match(fold(layout.words[start].text)) and rows[number - 1][1] == start:
         return rows[number - 1][0]
     return start
@@ -536,7 +609,9 @@ def _address_below(
         yield from page._block(field, lines, "top", min(strength * 0.3, 2.0))
 
 
-def candidates(layouts: Sequence[Layout], schema: DocumentSchema, locale: Locale) -> dict[str, list[Candidate]]:
+def candidates(
+    layouts: Sequence[Layout], schema: DocumentSchema, locale: Locale
+) -> dict[str, list[Candidate]]:
     """Return what may be the value of each field, best first.
 
     Parameters
@@ -550,10 +625,14 @@ def candidates(layouts: Sequence[Layout], schema: DocumentSchema, locale: Locale
     """
     found: dict[str, list[Candidate]] = {field.key: [] for field in schema.fields}
     for number, layout in enumerate(layouts):
-        page = _Page(layout, schema, locale, len(layouts))
+        page = _Page(layout, schema, locale)
         for hit in page.hits:
             for label in hit.labels:
-                if label.key:
+                if not label.key:
+                    continue
+                if page.fields[label.key].position == "above":
+                    found[label.key].extend(page.above(hit, label))
+                else:
                     found[label.key].extend(page.right_of(hit, label))
                     found[label.key].extend(page.below(hit, label))
         for field in schema.fields:

@@ -93,6 +93,7 @@ class Lexicon:
     _squashed: dict[str, str] = field(default_factory=dict)
     _found: dict[str, tuple[tuple[Label, ...], bool] | None] = field(default_factory=dict)
     _prefixes: set[str] = field(default_factory=set)
+    _ends: set[tuple[str, int, int]] = field(default_factory=set)
     longest: int = 0
 
     @classmethod
@@ -107,6 +108,8 @@ class Lexicon:
             lexicon.longest = max(lexicon.longest, len(squashed) + 1)
             lexicon._prefixes.update(squashed[:at] for at in range(1, len(squashed) + 1))
             if len(squashed) >= FUZZY_LENGTH:
+                for length in range(len(squashed) - 1, len(squashed) + 2):
+                    lexicon._ends.update({(squashed[:3], length, 0), (squashed[-3:], length, 1)})
                 for at in range(len(squashed)):
                     lexicon._near.setdefault(squashed[:at] + squashed[at + 1 :], squashed)
         return lexicon
@@ -138,6 +141,10 @@ class Lexicon:
         return found
 
     def _look_up_nearly(self, squashed: str) -> tuple[tuple[Label, ...], bool] | None:
+        # A single error leaves either the beginning or the end of a phrase as it is.
+        length = len(squashed)
+        if (squashed[:3], length, 0) not in self._ends and (squashed[-3:], length, 1) not in self._ends:
+            return None
         # One character deleted on either side covers insertion, deletion and substitution.
         near = self._near.get(squashed)
         if near is None and len(squashed) >= FUZZY_LENGTH:
@@ -175,6 +182,8 @@ class Lexicon:
         words = layout.words
         # Within a sentence only exact phrases count: there are few labels and many near misses.
         nearly = layout.cells[layout.cell_of[at]].start == at or words[at - 1].text.endswith((":", "."))
+        if not nearly and squashed[at] not in self._prefixes:
+            return None
         best: Hit | None = None
         phrase = ""
         for index in range(at, min(at + MAX_WORDS, last)):
@@ -192,9 +201,7 @@ class Lexicon:
         return best
 
     @staticmethod
-    def _hit(
-        layout: Layout, start: int, end: int, last: int, labels: tuple[tuple[Label, ...], bool]
-    ) -> Hit:
+    def _hit(layout: Layout, start: int, end: int, last: int, labels: tuple[tuple[Label, ...], bool]) -> Hit:
         closed = layout.words[end - 1].text.endswith((":", "="))
         if not closed and end < last and layout.words[end].text in (":", "=", ".:"):
             closed, end = True, end + 1

@@ -78,8 +78,8 @@ class Layout:
 
     def gap(self, left: int, right: int) -> float:
         """Return the white space between two words of a row, in line heights."""
-        height = max(self.words[left].box.h, self.words[right].box.h, self.line_height)
-        return (self.words[right].box.x - self.words[left].box.right) * self.ratio / height
+        a, b = self.words[left].box, self.words[right].box
+        return (b.x - a.x - a.w) * self.ratio / max(a.h, b.h, self.line_height)
 
     def regions(self, indices: range | list[int]) -> tuple[Region, ...]:
         """Return where words stand on the page as displayed: one region per line they touch."""
@@ -143,14 +143,20 @@ def arrange(page: PageText) -> Layout:
     for number, (_, _, row) in enumerate(merged):
         end = at + len(row)
         layout.rows.append((at, end))
-        for index in range(at, end):
-            layout.row_of.append(number)
-            if index == at or layout.gap(index - 1, index) > CELL_GAP:
-                layout.cells.append(Cell(index, index + 1, number, ordered[index].box))
-            else:
-                cell = layout.cells[-1]
-                cell.end = index + 1
-                cell.box = cell.box.union(ordered[index].box)
-            layout.cell_of.append(len(layout.cells) - 1)
+        layout.row_of.extend([number] * len(row))
+        start = at
+        for index in range(at + 1, end + 1):
+            if index == end or layout.gap(index - 1, index) > CELL_GAP:
+                layout.cell_of.extend([len(layout.cells)] * (index - start))
+                layout.cells.append(Cell(start, index, number, _around(ordered[start:index])))
+                start = index
         at = end
     return layout
+
+
+def _around(words: list[Word]) -> Box:
+    if len(words) == 1:
+        return words[0].box
+    left, top = min(w.box.x for w in words), min(w.box.y for w in words)
+    right, bottom = max(w.box.right for w in words), max(w.box.bottom for w in words)
+    return Box(left, top, right - left, bottom - top)

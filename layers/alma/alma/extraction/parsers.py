@@ -55,42 +55,42 @@ class Span:
 
 # --- words ----------------------------------------------------------------------------------------------
 
-_MONTHS: dict[str, int] = {}
-for _number, _names in enumerate(
-    (
-        "january januar janvier enero gennaio januari jan janv ene gen",
-        "february februar fevrier febrero febbraio februari feb fevr febr",
-        "march marz mars marzo maart mar maerz mrz mrt",
-        "april avril abril aprile apr avr abr",
-        "may mai mayo maggio mei mag",
-        "june juni juin junio giugno jun giu",
-        "july juli juillet julio luglio jul juil lug",
-        "august aout agosto augustus aug ago",
-        "september septembre septiembre settembre sept sep set sett",
-        "october oktober octobre octubre ottobre oct okt ott",
-        "november novembre noviembre nov",
-        "december dezember decembre diciembre dicembre dec dez dic",
-    ),
-    start=1,
-):
-    for _name in _names.split():
-        _MONTHS[_name] = _number
+_MONTHS: dict[str, int] = {
+    name: number
+    for number, names in enumerate(
+        (
+            "january januar janvier enero gennaio januari jan janv ene gen",
+            "february februar fevrier febrero febbraio februari feb fevr febr",
+            "march marz mars marzo maart mar maerz mrz mrt",
+            "april avril abril aprile apr avr abr",
+            "may mai mayo maggio mei mag",
+            "june juni juin junio giugno jun giu",
+            "july juli juillet julio luglio jul juil lug",
+            "august aout agosto augustus aug ago",
+            "september septembre septiembre settembre sept sep set sett",
+            "october oktober octobre octubre ottobre oct okt ott",
+            "november novembre noviembre nov",
+            "december dezember decembre diciembre dicembre dec dez dic",
+        ),
+        start=1,
+    )
+    for name in names.split()
+}
 
-_UNITS = (
+_CARDINALS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
     "seventeen eighteen nineteen"
-).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+)
 _ORDINALS = (
     "zeroth first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth "
     "fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth"
-).split()
+)
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 _NUMBER_WORDS: dict[str, int] = {
-    **{word: n for n, word in enumerate(_UNITS)},
-    **{word: n for n, word in enumerate(_ORDINALS)},
-    **{word: 10 * n for n, word in enumerate(_TENS, start=2)},
-    **{word[:-1] + "ieth": 10 * n for n, word in enumerate(_TENS, start=2)},
-    "fourty": 40,
+    **{word: n for n, word in enumerate(_CARDINALS.split())},
+    **{word: n for n, word in enumerate(_ORDINALS.split())},
+    **{word: 10 * n for n, word in enumerate(_TENS.split(), start=2)},
+    **{word[:-1] + "ieth": 10 * n for n, word in enumerate(_TENS.split(), start=2)},
 }
 _SCALES = {"hundred": 100, "thousand": 1000, "million": 1_000_000}
 
@@ -130,7 +130,7 @@ def words_to_number(text: str) -> int | None:
 # --- dates ----------------------------------------------------------------------------------------------
 
 _MONTH = r"(?P<month>[^\W\d_]{3,10})\.?"
-_ORDINAL = r"(?:st|nd|rd|th|er|e|º|°)?"
+_ORDINAL = r"(?:st|nd|rd|th|er|e|o|º|°)?"
 _YEAR = r"(?P<year>(?:1[6-9]|20|21)\d\d|['’]?\d\d)(?!\d)"
 _SPELLED = r"(?:(?:and|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|" + (
     r"fifteen|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|"
@@ -270,7 +270,9 @@ def _amounts(text: str, locale: Locale) -> Iterator[Span]:
         value = plain_decimal(digits, locale, money=True)
         if value is None:
             continue
-        negative = bool(match["sign"] or match["sign2"] or match["trail"] or (match["open"] and match["close"]))
+        negative = bool(
+            match["sign"] or match["sign2"] or match["trail"] or (match["open"] and match["close"])
+        )
         money = bool(match["before"] or match["after"])
         cents = bool(re.search(r"[.,]\d\d$", digits)) or bool(match["dash"])
         quality = 1.0 if cents else 0.9 if money else 0.5 if re.search(r"[.,]", digits) else 0.15
@@ -296,7 +298,10 @@ def _numbers(text: str, locale: Locale) -> Iterator[Span]:
 # --- everything else ------------------------------------------------------------------------------------
 
 _IDENTIFIER = re.compile(r"#?\s?(?P<id>(?=[^\s]*\d)[\w][\w/._&*-]*[\w*]|\d)(?:\s-\s?(?P<tail>\d+)(?!\S))?")
-_IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b")
+# Bank account and tax numbers are written in groups: `DE88 2008 0000 …`, `GB 123 4567 89`.
+_GROUPED = re.compile(
+    r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b|\b[A-Z]{2} ?\d{2,4}(?:[ .]\d{2,4}){1,4}\b"
+)
 _DURATION = re.compile(
     rf"(?P<count>\d{{1,3}}|{_SPELLED})\s*(?:\(\s*(?P<again>\d{{1,3}})\s*\))?[\s-]*"
     r"(?P<unit>year|month|week|day)s?\b(?:['’]s?)?",
@@ -307,8 +312,8 @@ _NOTHING = re.compile(r"^(?:n\s?/\s?a|none|nil|null|unknown|tbd|[\W_]*)$", re.IG
 
 
 def _identifiers(text: str, locale: Locale) -> Iterator[Span]:
-    for match in _IBAN.finditer(text):
-        yield Span(match.start(), match.end(), match.group().replace(" ", ""))
+    for match in _GROUPED.finditer(text):
+        yield Span(match.start(), match.end(), re.sub("[ .]", "", match.group()))
         return
     for match in _IDENTIFIER.finditer(text):
         value = match["id"].strip("._-&/")
@@ -347,7 +352,7 @@ def _names(text: str, locale: Locale) -> Iterator[Span]:
             continue
         digits = sum(c.isdigit() for c in span.value)
         house_number = re.match(r"\d+\s", span.value) is not None
-        quality = 0.2 if letters <= 2 * digits else 0.4 if house_number else 1.0
+        quality = 0.2 if letters <= digits else 0.4 if house_number else 1.0
         yield Span(span.start, span.end, span.value, quality)
 
 
@@ -392,7 +397,10 @@ def parse(text: str, kind: FieldType, locale: Locale | None = None) -> str | Non
 _SLASHED = re.compile(r"(?<![\d/.-])(\d{1,2})([/.-])(\d{1,2})\2(?:\d{4}|\d{2})(?!\d)")
 _COMMA_CENTS = re.compile(r"\d,\d\d(?![\d.,])")
 _POINT_CENTS = re.compile(r"\d\.\d\d(?![\d.,])")
-_MONTH_FIRST_PLACE = re.compile(r"\b(?:[AP]\.?M\.?|ZIP|USA|[A-Z]{2} \d{5}(?:-\d{4})?)\b")
+_MONTH_FIRST_PLACE = re.compile(
+    r"\b(?:USA|(?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI|S[CD]"
+    r"|T[NX]|UT|V[AT]|W[AIVY]),? \d{5}(?:-\d{4})?)\b"
+)
 _US_DOLLAR = re.compile(r"(?<![A-Z])\$ ?\d")
 
 

@@ -12,7 +12,7 @@ from alma.evidence import Region
 from alma.extraction.candidates import Candidate, candidates, is_company
 from alma.extraction.doctype import document_type
 from alma.extraction.layout import Layout, arrange
-from alma.extraction.parsers import Locale, fold, locale_of
+from alma.extraction.parsers import fold, locale_of
 from alma.fields import Extraction, Field, Reading, Status
 from alma.pages import PageText, Track
 from alma.schemas import DocumentSchema, FieldSchema, FieldType
@@ -22,8 +22,8 @@ ESCALATE_BELOW = 0.5
 #: Score below which nothing is better than the best candidate.
 MINIMUM_SCORE = 0.9
 #: A repeated field keeps values this close to the best, and no more than so many.
-REPEAT_MARGIN = 1.6
-MOST_REPEATS = 12
+REPEAT_MARGIN = 0.75
+MOST_REPEATS = 20
 #: Pages whose dates and amounts decide the locale.
 LOCALE_PAGES = 20
 
@@ -92,8 +92,12 @@ def choose(field: FieldSchema, found: Sequence[Candidate], layouts: Mapping[int,
     for score, candidate, support in scored:
         if scored[0][0] - score > REPEAT_MARGIN or len(chosen) == MOST_REPEATS:
             break
-        if any(_overlap(candidate.regions, c.candidate.regions) for c in chosen):
-            continue
+        value = same_value(candidate.value)
+        if any(
+            value in same_value(c.candidate.value) or _overlap(candidate.regions, c.candidate.regions)
+            for c in chosen
+        ):
+            continue  # a short form of, or the same words as, what is already there
         margin = scored[0][0] - score
         chosen.append(Choice(candidate, Signals(score, 3.0 - margin, support, _quality(candidate, layouts))))
     chosen.sort(key=lambda c: c.candidate.place)
@@ -141,19 +145,30 @@ def _aligned(tracks: Mapping[str, Sequence[Choice]]) -> list[dict[str, Choice]]:
     return rows
 
 
+def agreement(row: Mapping[str, Choice]) -> bool | None:
+    """Return whether the tracks read the same value; None where only one reads any."""
+    if len(row) < 2:
+        return None
+    return len({same_value(choice.candidate.value) for choice in row.values()}) == 1
+
+
+def value_of(field: FieldSchema, choice: Choice) -> str:
+    """Return the value a choice stands for, in the order in which names are written."""
+    value = choice.candidate.value
+    return last_name_last(value) if field.name_order == "last_first" else value
+
+
 def _field(
     schema: DocumentSchema, field: FieldSchema, occurrence: int, row: Mapping[str, Choice], model: Calibration
 ) -> Field:
     readings = []
-    values = {same_value(c.candidate.value) for c in row.values()}
+    agrees = agreement(row)
     for track, choice in row.items():
         candidate = choice.candidate
-        agrees = None if len(row) == 1 else len(values) == 1
-        value = last_name_last(candidate.value) if field.name_order == "last_first" else candidate.value
         readings.append(
             Reading(
                 track,
-                value,
+                value_of(field, choice),
                 candidate.content,
                 model.probability(schema.doc_type, field.key, choice.signals, agrees),
                 candidate.regions,
@@ -164,18 +179,40 @@ def _field(
     best = readings[0].confidence
     if best is not None and best < ESCALATE_BELOW:
         reasons.append("low_confidence")
-    if len(values) > 1:
+    if agrees is False:
         reasons.append("tracks_disagree")
     status = Status.ESCALATED if reasons else Status.UNREVIEWED
     return Field(field.key, occurrence, tuple(readings), status, reasons=tuple(reasons))
 
 
-def _of_track(
-    layouts: Sequence[Layout], schema: DocumentSchema, locale: Locale
-) -> dict[str, list[Choice]]:
-    by_page = {layout.page: layout for layout in layouts}
-    found = candidates(layouts, schema, locale)
-    return {field.key: choose(field, found[field.key], by_page) for field in schema.fields}
+def layouts_by_track(pages: Sequence[PageText]) -> dict[str, list[Layout]]:
+    """Return the pages of each track that have words, arranged and in order."""
+    tracks: dict[str, list[Layout]] = {}
+    for track in Track:
+        own = sorted((page for page in pages if page.track is track and page.words), key=lambda p: p.page)
+        if own:
+            tracks[track.value] = [arrange(page) for page in own]
+    return tracks
+
+
+def choices(
+    tracks: Mapping[str, Sequence[Layout]], schema: DocumentSchema
+) -> list[tuple[FieldSchema, list[dict[str, Choice]]]]:
+    """Return what each track reads for each field: one dict by track for every occurrence."""
+    chosen: dict[str, dict[str, list[Choice]]] = {}
+    for track, layouts in tracks.items():
+        locale = locale_of(layout.running_text()[0] for layout in layouts[:LOCALE_PAGES])
+        found = candidates(layouts, schema, locale)
+        by_page = {layout.page: layout for layout in layouts}
+        chosen[track] = {field.key: choose(field, found[field.key], by_page) for field in schema.fields}
+    result = []
+    for field in schema.fields:
+        by_track = {track: of_track[field.key] for track, of_track in chosen.items() if of_track[field.key]}
+        if field.repeated:
+            result.append((field, _aligned(by_track)))
+        elif by_track:
+            result.append((field, [{track: each[0] for track, each in by_track.items()}]))
+    return result
 
 
 def extract(
@@ -209,11 +246,7 @@ def extract(
         `doc_type` is given and not among `schemas`.
     """
     model = calibration or shipped_calibration()
-    tracks: dict[str, list[Layout]] = {}
-    for track in Track:
-        layouts = [arrange(page) for page in pages if page.track is track and page.words]
-        if layouts:
-            tracks[track.value] = sorted(layouts, key=lambda layout: layout.page)
+    tracks = layouts_by_track(pages)
     sure: float | None = None
     if doc_type is None:
         guesses = [document_type(layouts, schemas) for layouts in tracks.values()]
@@ -221,16 +254,9 @@ def extract(
         if doc_type is None:
             return Extraction(None, None, [])
     schema = schemas[doc_type]
-    chosen: dict[str, dict[str, list[Choice]]] = {}
-    for track_name, layouts in tracks.items():
-        locale = locale_of(layout.running_text()[0] for layout in layouts[:LOCALE_PAGES])
-        chosen[track_name] = _of_track(layouts, schema, locale)
-    fields: list[Field] = []
-    for field in schema.fields:
-        by_track = {name: of_track[field.key] for name, of_track in chosen.items()}
-        if field.repeated:
-            rows = _aligned(by_track)
-        else:
-            rows = [row] if (row := {name: each[0] for name, each in by_track.items() if each}) else []
-        fields.extend(_field(schema, field, n, row, model) for n, row in enumerate(rows))
+    fields = [
+        _field(schema, field, occurrence, row, model)
+        for field, rows in choices(tracks, schema)
+        for occurrence, row in enumerate(rows)
+    ]
     return Extraction(doc_type, sure, fields)

@@ -40,3 +40,7 @@ class Parser(Protocol):
     def read(self, number: int) -> PageContent:
         """Return page `number` (from 1); raises UnreadableFileError where that page cannot be read."""
         ...
+
+    def close(self) -> None:
+        """Close the file."""
+        ...

@@ -56,13 +56,20 @@ class ImageParser:
 
     def __init__(self, path: Path, kind: Kind, *, side: int, max_pixels: int) -> None:
         self._side, self._max_pixels = side, max_pixels
+        self._stream = path.open("rb")
         try:
             # Only the decoder of the kind found: no other may be tempted by a crafted file.
-            self._image = Image.open(path, formats=["JPEG", "MPO"] if kind is Kind.JPEG else [kind.value])
+            formats = ["JPEG", "MPO"] if kind is Kind.JPEG else [kind.value]
+            self._image = Image.open(self._stream, formats=formats)
             self._frames = _frames(self._image) if kind is Kind.TIFF else [0]
         except _DAMAGE as error:
+            self.close()
             raise _damaged() from error
         self.pages = len(self._frames)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._stream.close()
 
     def read(self, number: int) -> PageContent:
         """Return one page.

@@ -346,6 +346,6 @@ class _Parser:
     def _death(self, what: str) -> _LostError:
         status = self.end()
         _log.warning("the parser ended with status %d and %d MiB", status, self.peak_memory // 2**20)
-        if self.peak_memory > _BLOATED * self._limit or status == -signal.SIGKILL:
+        if self.peak_memory > _BLOATED * self._limit:
             return _LostError(_too_complex(what, "needs too much memory"), code="too_complex")
         return _LostError(_damaged(what))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import math
-from collections.abc import Iterator
 from pathlib import Path
 
 import pypdfium2 as pdfium
@@ -28,7 +29,8 @@ MAX_UNREAD = 0.4
 #: A page with fewer words may have its text as outlines or in an image, whatever the images' size.
 FEW_WORDS = 10
 
-_MAX_OBJECTS = 20_000
+# A scan cut into strips has hundreds.
+_MAX_IMAGES = 20_000
 _MAX_NESTING = 5
 
 
@@ -50,9 +52,14 @@ class PdfParser:
 
     def __init__(self, path: Path, *, side: int) -> None:
         self._side = side
-        self._pdf = _open(path)
-        self._pdf.init_forms()
+        self._pdf = _open(path) or _mended(path)
+        with contextlib.suppress(pdfium.PdfiumError):  # pages without their form's values beat no pages
+            self._pdf.init_forms()
         self.pages = len(self._pdf)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._pdf.close()
 
     def read(self, number: int) -> PageContent:
         """Return one page.
@@ -65,26 +72,25 @@ class PdfParser:
         try:
             page = self._pdf[number - 1]
         except pdfium.PdfiumError:
-            raise UnreadableFileError(
-                f"Page {number} of the PDF is damaged; print the document to a new PDF and send that."
-            ) from None
-        width, height = page.get_size()
+            raise _damaged_page(number) from None
+        display = Display(page)
         image = _draw(page, self._side)
-        scans = list(_images(page))
+        scans = _images(page, display)
         if c.FPDFPage_GetAnnotCount(page) > 0 and c.FPDFPage_Flatten(page, 0) == c.FLATTEN_SUCCESS:
             # Values of form fields and notes are not in the text layer; flattening the page (in memory) puts
             # them there. Only a page loaded anew shows it.
             page.close()
             page = self._pdf[number - 1]
-        layer = read_text_layer(page)
+        layer = read_text_layer(page, display)
         page.close()
         text = None
         if layer.words:
-            text = PageText(number, width, height, Track.TEXT, layer.words, layer.turned)
+            text = PageText(number, display.width, display.height, Track.TEXT, layer.words, layer.turned)
         return PageContent(image, text, _needs_vision(image, layer, scans))
 
 
-def _open(path: Path) -> pdfium.PdfDocument:
+def _open(path: Path) -> pdfium.PdfDocument | None:
+    """Return the document, or None where pdfium makes nothing of it."""
     try:
         return pdfium.PdfDocument(path)
     except pdfium.PdfiumError as error:
@@ -96,18 +102,24 @@ def _open(path: Path) -> pdfium.PdfDocument:
                 "that.",
                 code="password_protected",
             ) from None
-    return _mended(path)
+    return None
 
 
 def _mended(path: Path) -> pdfium.PdfDocument:
     """Return the document as pypdf writes it anew, which mends structures that pdfium refuses."""
-    # Half a second of import that hardly any file needs.
+    # Importing pypdf takes longer than reading a page, and hardly any file needs it.
     from alma.files.mending import mended
 
     try:
         return pdfium.PdfDocument(mended(path))
     except pdfium.PdfiumError as error:
         raise UnreadableFileError(DAMAGED_PDF) from error
+
+
+def _damaged_page(number: int) -> UnreadableFileError:
+    return UnreadableFileError(
+        f"Page {number} of the PDF is damaged; print the document to a new PDF and send that."
+    )
 
 
 def _draw(page: pdfium.PdfPage, side: int) -> Image.Image:
@@ -130,25 +142,21 @@ def _without_needless_colour(image: Image.Image) -> Image.Image:
     return green
 
 
-def _images(page: pdfium.PdfPage) -> Iterator[list[Point]]:
-    """Yield the corners (unit square, as displayed) of the images on a page."""
-    display = Display(page, 1.0, 1.0)
+def _images(page: pdfium.PdfPage, display: Display) -> list[list[Point]]:
+    """Return the corners (unit square, as displayed) of the images on a page, in forms too."""
     unit = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
-    for matrix in _image_matrices(page):
-        yield [display.point(*matrix.on_point(x, y)) for x, y in unit]
-
-
-def _image_matrices(page: pdfium.PdfPage) -> Iterator[pdfium.PdfMatrix]:
-    left = _MAX_OBJECTS
-    for item in page.get_objects(filter=(c.FPDF_PAGEOBJ_IMAGE,), max_depth=_MAX_NESTING):
-        left -= 1
-        if left < 0:
-            return
-        matrix, container = item.get_matrix(), item.container
-        while container is not None:
-            matrix = matrix.multiply(container.get_matrix())
-            container = container.container
-        yield matrix
+    found: list[list[Point]] = []
+    # An image that pdfium cannot place is one it did not draw.
+    with contextlib.suppress(pdfium.PdfiumError):
+        images = page.get_objects(filter=(c.FPDF_PAGEOBJ_IMAGE,), max_depth=_MAX_NESTING)
+        for item in itertools.islice(images, _MAX_IMAGES):
+            matrix, container = item.get_matrix(), item.container
+            while container is not None:
+                matrix = matrix.multiply(container.get_matrix())
+                container = container.container
+            corners = (display.point(*matrix.on_point(x, y)) for x, y in unit)
+            found.append([(x / display.width, y / display.height) for x, y in corners])
+    return found
 
 
 def _needs_vision(image: Image.Image, layer: TextLayer, scans: list[list[Point]]) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+import sys
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ import pypdfium2 as pdfium
 import pypdfium2.raw as c
 
 from alma.evidence import Box, Word
-from alma.files.legibility import Census
+from alma.files.legibility import is_garbage, is_odd
 from alma.files.lines import Token, in_lines
 
 #: Characters of one page beyond which the rest is left out: a dense page of a telephone book has 20,000.
@@ -50,6 +51,8 @@ class Glyph:
         Height of an em.
     angle : float
         Direction of the baseline in degrees clockwise from left-to-right.
+    odd : bool
+        It does not belong into good text: the font's table of characters may be wrong.
     """
 
     text: str
@@ -61,6 +64,7 @@ class Glyph:
     y: float
     size: float
     angle: float
+    odd: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +86,15 @@ class TextLayer:
     garbage: bool = False
 
 
-def read_text_layer(page: pdfium.PdfPage) -> TextLayer:
+def read_text_layer(page: pdfium.PdfPage, display: Display) -> TextLayer:
     """Return the words of a page's text layer.
 
     Parameters
     ----------
     page : pypdfium2.PdfPage
         A loaded page; forms are read where they were flattened into it.
+    display : Display
+        Its map, made before flattening, which can change the page's boxes but not where its text stands.
 
     Returns
     -------
@@ -96,14 +102,18 @@ def read_text_layer(page: pdfium.PdfPage) -> TextLayer:
         Words split at white space and at gaps, boxes around their ink, invisible text (the recognised text
         under a scan) included, text outside the visible page left out.
     """
-    width, height = page.get_size()
-    textpage = page.get_textpage()
+    width, height = display.width, display.height
     try:
-        census = Census()
-        runs = list(_runs(_glyphs(textpage, Display(page, width, height), census)))
+        textpage = page.get_textpage()
+    except pdfium.PdfiumError:
+        return TextLayer((), garbage=True)
+    try:
+        runs = list(_runs(_glyphs(textpage, display)))
     finally:
         textpage.close()
-    if census.garbage():
+    glyphs = [glyph for run in runs for glyph in run]
+    words_as_read = ("".join(glyph.text for glyph in run) for run in runs)
+    if is_garbage(words_as_read, characters=len(glyphs), odd=sum(glyph.odd for glyph in glyphs)):
         return TextLayer((), garbage=True)
     runs = [run for run in runs if any(glyph.text for glyph in run)]
     directions = Counter[int]()
@@ -131,17 +141,24 @@ def read_text_layer(page: pdfium.PdfPage) -> TextLayer:
 
 
 class Display:
-    """The map from PDF user space to points on the page as displayed."""
+    """The map from PDF user space to points on the page as displayed.
+
+    Attributes
+    ----------
+    width, height : float
+        Size of the page as displayed, in points.
+    """
 
     _STEPS = 1_000_000
 
-    def __init__(self, page: pdfium.PdfPage, width: float, height: float) -> None:
+    def __init__(self, page: pdfium.PdfPage) -> None:
+        self.width, self.height = page.get_size()
         # pdfium knows crop box and rotation; three points of its map give all of it.
         x, y = ctypes.c_int(), ctypes.c_int()
         corners = []
         for px, py in ((0.0, 0.0), (1000.0, 0.0), (0.0, 1000.0)):
             c.FPDF_PageToDevice(page, 0, 0, self._STEPS, self._STEPS, 0, px, py, x, y)
-            corners.append((x.value / self._STEPS * width, y.value / self._STEPS * height))
+            corners.append((x.value / self._STEPS * self.width, y.value / self._STEPS * self.height))
         (self.e, self.f), along_x, along_y = corners
         self.a, self.b = (along_x[0] - self.e) / 1000, (along_x[1] - self.f) / 1000
         self.c, self.d = (along_y[0] - self.e) / 1000, (along_y[1] - self.f) / 1000
@@ -155,35 +172,38 @@ class Display:
         return math.degrees(math.atan2(self.b * x + self.d * y, self.a * x + self.c * y))
 
 
-def _glyphs(textpage: pdfium.PdfTextPage, display: Display, census: Census) -> Iterator[Glyph | None]:
+def _glyphs(textpage: pdfium.PdfTextPage, display: Display) -> Iterator[Glyph | None]:
     """Yield the characters in the file's order, None where a word ends."""
     left, bottom, right, top, x, y = (ctypes.c_double() for _ in range(6))
     loose, matrix = c.FS_RECTF(), c.FS_MATRIX()
+    raw = textpage.raw  # the helper object would be unwrapped anew at every call
     for index in range(min(textpage.count_chars(), MAX_CHARACTERS)):
-        code = c.FPDFText_GetUnicode(textpage, index)
-        generated = c.FPDFText_IsGenerated(textpage, index) == 1
+        code = min(c.FPDFText_GetUnicode(raw, index), sys.maxunicode)
+        generated = c.FPDFText_IsGenerated(raw, index) == 1
         # White space that pdfium makes of gaps and line ends has no place on the page.
         if chr(code).isspace() or (generated and code not in _LINE_END_HYPHENS):
             yield None
             continue
-        c.FPDFText_GetCharBox(textpage, index, left, right, bottom, top)
-        c.FPDFText_GetLooseCharBox(textpage, index, loose)
+        c.FPDFText_GetCharBox(raw, index, left, right, bottom, top)
+        c.FPDFText_GetLooseCharBox(raw, index, loose)
         box = (left.value, bottom.value, right.value, top.value)
         if box[0] >= box[2] or box[1] >= box[3]:
             box = (loose.left, loose.bottom, loose.right, loose.top)
-        c.FPDFText_GetCharOrigin(textpage, index, x, y)
-        c.FPDFText_GetMatrix(textpage, index, matrix)
-        size = c.FPDFText_GetFontSize(textpage, index) * math.hypot(matrix.c, matrix.d)
+        c.FPDFText_GetCharOrigin(raw, index, x, y)
+        c.FPDFText_GetMatrix(raw, index, matrix)
+        size = c.FPDFText_GetFontSize(raw, index) * math.hypot(matrix.c, matrix.d)
         if not size > 0:
             size = abs(loose.top - loose.bottom)
         text = _readable(code, visible=box[0] < box[2])
-        census.count(code, text, unmapped=c.FPDFText_HasUnicodeMapError(textpage, index) == 1)
+        odd = is_odd(code, text, unmapped=c.FPDFText_HasUnicodeMapError(raw, index) == 1)
         x0, y0 = display.point(box[0], box[1])
         x1, y1 = display.point(box[2], box[3])
         origin = display.point(x.value, y.value)
         angle = display.direction(matrix.a, matrix.b)
+        if not math.isfinite(x0 + y0 + x1 + y1 + sum(origin) + size + angle):
+            continue
         yield Glyph(
-            text, min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1), origin[0], origin[1], size, angle
+            text, min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1), origin[0], origin[1], size, angle, odd
         )
 
 

@@ -14,6 +14,7 @@ import resource
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,8 @@ def main() -> None:
         signal.alarm(2 * order["seconds"])
         answer(_recorded(partial(_saved, parsers[0], int(line), Path(order["folder"]))))
         signal.alarm(0)
+    for parser in parsers:
+        parser.close()
 
 
 def _open(order: Answer) -> Parser:

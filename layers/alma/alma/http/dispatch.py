@@ -12,6 +12,7 @@ from alma.archive import DocumentFailedError, DocumentProcessingError
 from alma.errors import AlmaError, ForbiddenError, UnauthorizedError
 from alma.http.message import Request, Response
 from alma.http.routes import ROUTES, route
+from alma.storage.failures import unavailable
 from alma.views import Processing
 
 Operation = Callable[[Request], Response]
@@ -64,10 +65,14 @@ def serve(function: str, operations: Mapping[str, Operation], *, crashed: Operat
         except AlmaError as error:
             logger.info("refused", extra={"error": error.slug, "status": error.status})
             response = error_response(error, request.request_id)
-        except Exception:
+        except Exception as error:
             # The top level: whatever it is, the caller gets the one error shape and the log the traceback.
             logger.exception("failed")
-            response = (crashed or _crashed)(request)
+            out_of_reach = unavailable(error)
+            if out_of_reach is not None:
+                response = error_response(out_of_reach, request.request_id)
+            else:
+                response = (crashed or _crashed)(request)
         return response.to_event()
 
     return handler

@@ -11,12 +11,17 @@ exports/ID/FILE                             an export too large for an answer
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alma.errors import NotFoundError
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from alma.errors import NotFoundError, UnavailableError, UnreadableFileError
 from alma.settings import settings
 
 if TYPE_CHECKING:
@@ -24,6 +29,8 @@ if TYPE_CHECKING:
 
 INBOX = "inbox/"
 UPLOADS = ".uploads/"
+#: Requests that may be under way at once.
+PARALLEL = 16
 
 
 def page_image_key(document_id: int, page: int) -> str:
@@ -54,7 +61,6 @@ def upload_key(organisation: str, document_id: int, file_name: str) -> str:
 @lru_cache(maxsize=1)
 def _client() -> S3Client:
     import boto3
-    from botocore.config import Config
 
     # s3v4 and the regional host: presigned URLs then work in every region and against a local endpoint.
     client: S3Client = boto3.client(
@@ -65,14 +71,13 @@ def _client() -> S3Client:
             retries={"max_attempts": 4, "mode": "standard"},
             connect_timeout=2,
             read_timeout=20,
+            max_pool_connections=PARALLEL,
         ),
     )
     return client
 
 
 def _local() -> bool:
-    import os
-
     return bool(os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT_URL_S3"))
 
 
@@ -129,22 +134,49 @@ def upload_url(key: str) -> str:
     )
 
 
-def fetch_inbox(key: str, into: Path) -> None:
-    """Copy a file of the inbox to disk.
+def in_inbox(key: str) -> bool:
+    """Tell whether a file is in the inbox."""
+    try:
+        _client().head_object(Bucket=settings().inbox_bucket, Key=key)
+    except ClientError as error:
+        if _status(error) == 404:
+            return False
+        raise
+    return True
+
+
+def fetch_inbox(key: str, etag: str, into: Path) -> None:
+    """Copy a file of the inbox to disk, if it is still the content that `etag` tells.
 
     Raises
     ------
-    NotFoundError
-        It was taken away in the meantime.
+    UnreadableFileError
+        It was taken away (`file_missing`) or replaced (`file_replaced`), or it is larger than files may be
+        (`file_too_large`), which is told before anything is copied.
     """
-    from botocore.exceptions import ClientError
-
+    limit = settings().max_file_bytes
     try:
-        _client().download_file(settings().inbox_bucket, key, str(into))
+        answer = _client().get_object(Bucket=settings().inbox_bucket, Key=key, IfMatch=etag)
     except ClientError as error:
-        if error.response.get("Error", {}).get("Code") in ("404", "NoSuchKey"):
-            raise NotFoundError("The file is no longer in the inbox.") from None
+        if _status(error) == 404:
+            raise UnreadableFileError(
+                "The file was taken out of the inbox before it was read; send it again.",
+                code="file_missing",
+            ) from None
+        if _status(error) == 412:
+            raise UnreadableFileError(
+                "The file was replaced before it was read; its new content is a document of its own.",
+                code="file_replaced",
+            ) from None
         raise
+    with answer["Body"] as body, into.open("wb") as file:
+        if answer["ContentLength"] > limit:
+            raise UnreadableFileError(
+                f"The file has {answer['ContentLength'] / 2**20:.0f} MiB and the limit is "
+                f"{limit / 2**20:.0f} MiB; split it, or scan it at a lower resolution.",
+                code="file_too_large",
+            )
+        shutil.copyfileobj(body, file, 2**20)
 
 
 def drop(organisation: str, name: str, path: Path) -> str:
@@ -154,20 +186,37 @@ def drop(organisation: str, name: str, path: Path) -> str:
     return key
 
 
-def delete_inbox(key: str) -> None:
-    """Remove a file from the inbox; absent is fine."""
-    _client().delete_object(Bucket=settings().inbox_bucket, Key=key)
+def delete_inbox(key: str, etag: str | None) -> None:
+    """Remove a file from the inbox unless other content has taken its place; absent is fine."""
+    condition: dict[str, Any] = {} if etag is None else {"IfMatch": etag}
+    try:
+        _client().delete_object(Bucket=settings().inbox_bucket, Key=key, **condition)
+    except ClientError as error:
+        if _status(error) not in (404, 412):
+            raise
 
 
 def delete_document(organisation: str, document_id: int) -> None:
-    """Remove a document's pages, words and exports from the archive."""
+    """Remove a document's pages, words and exports from the archive.
+
+    Raises
+    ------
+    UnavailableError
+        Not all of them could be removed; doing it again is safe.
+    """
     for folder in ("pages", "words", "exports"):
         keys = list(_keys(_archive_key(organisation, f"{folder}/{document_id}/")))
         for start in range(0, len(keys), 1000):
-            _client().delete_objects(
+            answer = _client().delete_objects(
                 Bucket=settings().archive_bucket,
                 Delete={"Objects": [{"Key": key} for key in keys[start : start + 1000]], "Quiet": True},
             )
+            if answer.get("Errors"):
+                raise UnavailableError("Not everything of the document could be removed; try again.")
+
+
+def _status(error: ClientError) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
 def _keys(prefix: str) -> Iterator[str]:

@@ -12,7 +12,7 @@ ORG                    key#ID                                   KeyItem (never t
 token#LOOKUP           token                                    TokenItem (salted hash of the token)
 ORG                    file#DIGEST                              FileItem: which document a file became
 ORG                    document#000000004012                    DocumentItem
-ORG                    document#000000004012#field#0001#KEY#0   FieldItem, in the schema's order
+ORG                    document#000000004012#field#KEY#00000    FieldItem
 ORG                    page#000000004012#00001                  PageItem
 ORG                    model#ID                                 ModelItem
 =====================  =======================================  =====================================
@@ -25,6 +25,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from pynamodb.attributes import (
+    BooleanAttribute,
     DiscriminatorAttribute,
     JSONAttribute,
     NumberAttribute,
@@ -136,6 +137,7 @@ class FileItem(Item, discriminator="file"):
 
     document_id = NumberAttribute()
     object_key = UnicodeAttribute()
+    sequencer = UnicodeAttribute()
 
 
 class DocumentItem(Item, discriminator="document"):
@@ -151,11 +153,13 @@ class DocumentItem(Item, discriminator="document"):
     requested_type = UnicodeAttribute(null=True)
     file_name = UnicodeAttribute()
     object_key = UnicodeAttribute()
+    etag = UnicodeAttribute(null=True)
     file_key = UnicodeAttribute(null=True)
     media_type = UnicodeAttribute(null=True)
     pages = NumberAttribute(null=True)
     pending = NumberSetAttribute(null=True)
     attempts = NumberAttribute(default=0)
+    resolutions = NumberAttribute(default=0)
     error = UnicodeAttribute(null=True)
     detail = UnicodeAttribute(null=True)
     created_at = UnicodeAttribute()
@@ -173,6 +177,7 @@ class FieldItem(Item, discriminator="field"):
     document_id = NumberAttribute()
     key = UnicodeAttribute()
     occurrence = NumberAttribute()
+    order = NumberAttribute()
     status = UnicodeAttribute()
     readings = JSONAttribute()
     reviewed = JSONAttribute(null=True)
@@ -189,6 +194,8 @@ class PageItem(Item, discriminator="page"):
     height = NumberAttribute(null=True)
     turned = NumberAttribute(null=True)
     tracks = UnicodeSetAttribute(null=True)
+    waiting = BooleanAttribute(default=False)
+    begun = NumberAttribute(default=0)
     error = UnicodeAttribute(null=True)
     detail = UnicodeAttribute(null=True)
 
@@ -219,9 +226,9 @@ def field_prefix(document_id: int) -> str:
     return document_key(document_id) + "#field#"
 
 
-def field_key(document_id: int, order: int, key: str, occurrence: int) -> str:
-    """Return the sort key of a field; `order` is its place in the answer."""
-    return f"{field_prefix(document_id)}{order:05d}#{key}#{occurrence}"
+def field_key(document_id: int, key: str, occurrence: int) -> str:
+    """Return the sort key of a field; a second extraction of it meets the same row."""
+    return f"{field_prefix(document_id)}{key}#{occurrence:05d}"
 
 
 def page_prefix(document_id: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from alma.extraction.ocr.geometry import Quad, extent
@@ -43,3 +44,9 @@ def crop(image: Image.Image, corners: Quad) -> Image.Image:
     coefficients = (step_x[0], step_y[0], corners[0][0], step_x[1], step_y[1], corners[0][1])
     straight = image.transform(size, Image.Transform.AFFINE, coefficients, Image.Resampling.BICUBIC)
     return straight.resize((width, HEIGHT), Image.Resampling.BILINEAR)
+
+
+def network_input(image: Image.Image) -> NDArray[np.float32]:
+    """Return an RGB image as the networks were trained: BGR in -1..1, shape (3, height, width)."""
+    pixels = np.asarray(image)[:, :, ::-1].transpose(2, 0, 1)
+    return pixels / np.float32(127.5) - np.float32(1.0)

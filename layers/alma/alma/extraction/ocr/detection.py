@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from alma.extraction.ocr.crops import network_input
 from alma.extraction.ocr.geometry import Quad, components, quad, rectangle
 from alma.extraction.ocr.session import open_session
 
@@ -44,10 +45,8 @@ class Detector:
         """Return the lines of an RGB image, corners in its pixels, in no particular order."""
         scale = min(1.0, self._side / max(image.size))
         width, height = (max(STRIDE, round(size * scale / STRIDE) * STRIDE) for size in image.size)
-        pixels = np.asarray(image.resize((width, height), Image.Resampling.BILINEAR), np.float32)
-        # The network was trained on BGR in -1..1.
-        inputs = np.ascontiguousarray(pixels[None, :, :, ::-1].transpose(0, 3, 1, 2)) / 127.5 - 1.0
-        del pixels
+        resized = image.resize((width, height), Image.Resampling.BILINEAR)
+        inputs = np.ascontiguousarray(network_input(resized)[None])
         probability = self._session.run(None, {"x": inputs})[0][0, 0]
         ratio = np.array([image.width / width, image.height / height])
         limit = np.array([image.width, image.height], float)

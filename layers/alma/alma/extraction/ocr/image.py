@@ -55,7 +55,9 @@ def _rgb(image: Image.Image, levels: tuple[float, float] | None) -> Image.Image:
     if levels is not None:
         low, high = levels
         values = np.asarray(image, np.float32)
-        image = Image.fromarray(np.clip((values - low) * (255.0 / max(high - low, 1.0)), 0, 255).astype(np.uint8))
+        image = Image.fromarray(
+            np.clip((values - low) * (255.0 / max(high - low, 1.0)), 0, 255).astype(np.uint8)
+        )
     if image.mode == "RGB":
         return image
     if image.mode in ("RGBa", "La"):

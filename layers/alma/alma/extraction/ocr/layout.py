@@ -34,10 +34,14 @@ def lines(quads: Sequence[Quad]) -> list[list[int]]:
         for members in grouped[-12:]:
             # A curled receipt bends its lines: only the nearest neighbour says where this one runs.
             near = min(members, key=lambda m: _gap(low, high, m, index))
-            if _gap(low, high, near, index) < -SHARED_WIDTH * min(_span(low, high, near), _span(low, high, index)):
+            if _gap(low, high, near, index) < -SHARED_WIDTH * min(
+                _span(low, high, near), _span(low, high, index)
+            ):
                 continue
             height = min(high[near, 1] - low[near, 1], high[index, 1] - low[index, 1])
-            shared = (min(high[near, 1], high[index, 1]) - max(low[near, 1], low[index, 1])) / max(height, 1e-9)
+            shared = (min(high[near, 1], high[index, 1]) - max(low[near, 1], low[index, 1])) / max(
+                height, 1e-9
+            )
             if shared > most:
                 best, most = members, shared
         if best is None:

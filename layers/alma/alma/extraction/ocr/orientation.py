@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from alma.extraction.ocr.crops import HEIGHT, is_tall
+from alma.extraction.ocr.crops import HEIGHT, is_tall, network_input
 from alma.extraction.ocr.geometry import Quad, extent
 from alma.extraction.ocr.session import open_session
 
@@ -47,6 +47,6 @@ class Classifier:
         inputs = np.zeros((len(crops), 3, HEIGHT, WIDTH), np.float32)
         for row, line in enumerate(crops):
             # The beginning of a long line says as much as all of it squeezed.
-            pixels = np.asarray(line.crop((0, 0, min(line.width, WIDTH), HEIGHT)))
-            inputs[row, :, :, : pixels.shape[1]] = pixels[:, :, ::-1].transpose(2, 0, 1) / np.float32(127.5) - 1
-        return float(self._session.run(None, {self._session.get_inputs()[0].name: inputs})[0][:, 1].mean())
+            width = min(line.width, WIDTH)
+            inputs[row, :, :, :width] = network_input(line.crop((0, 0, width, HEIGHT)))
+        return float(self._session.run(None, {"x": inputs})[0][:, 1].mean())

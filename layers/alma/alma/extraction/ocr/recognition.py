@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from alma.extraction.ocr.crops import HEIGHT
+from alma.extraction.ocr.crops import HEIGHT, network_input
 from alma.extraction.ocr.session import open_session
 
 #: Crops of one batch; their widths differ by less than `SPREAD`.
@@ -19,6 +19,11 @@ BATCH = 8
 BUCKET = 32
 SPREAD = 1.25
 BLANK = 0
+#: Probability of a space between two characters above which it is one, though the blank is likelier: the
+#: network drops spaces. Word F1 on 40 receipts: .889 without, .917 at .05 and .06, .915 at .1, .908 at .01.
+SPACE = 0.06
+#: What stands in western lines beyond Latin and Greek.
+WESTERN_SIGNS = frozenset("–—―‘’“”„†•…‰€₤₹₽№™←→↑↓√≤≥≠≈■□▪●○☐☑☒✓✔★☆")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +37,7 @@ class Span:
     start, end : float
         Where it begins and ends, as a share of the line's length.
     confidence : float
-        0..1.
+        Probability that every character is right, 0..1, taking them as independent.
     """
 
     text: str
@@ -65,56 +70,82 @@ class LineReader:
         listed = self._session.get_modelmeta().custom_metadata_map["character"].split("\n")
         if listed[-1] == "":
             listed.pop()
-        self._alphabet = ["", *listed, " "]
+        self._alphabet = ["", *(_plain(character) for character in listed), " "]
+        self._western = np.array(
+            [index for index, character in enumerate(self._alphabet) if _is_western(character)], np.intp
+        )
 
     def read(self, crops: Sequence[Image.Image]) -> list[Reading]:
         """Return the reading of every crop (RGB, `HEIGHT` high), in their order."""
-        readings: list[Reading | None] = [None] * len(crops)
+        readings: dict[int, Reading] = {}
         for batch in batches([image.width for image in crops]):
             width = -(-max(crops[index].width for index in batch) // BUCKET) * BUCKET
             inputs = np.zeros((len(batch), 3, HEIGHT, width), np.float32)
-            pixels = [np.asarray(crops[index]) for index in batch]
-            for row, line in enumerate(pixels):
-                inputs[row, :, :, : line.shape[1]] = line[:, :, ::-1].transpose(2, 0, 1) / np.float32(127.5) - 1
-            probabilities = self._session.run(None, {"x": inputs})[0]
-            best, certainty = probabilities.argmax(2), probabilities.max(2)
             for row, index in enumerate(batch):
-                readings[index] = self._decode(best[row], certainty[row], width / crops[index].width)
-        return [reading for reading in readings if reading is not None]
+                inputs[row, :, :, : crops[index].width] = network_input(crops[index])
+            for index, probabilities in zip(batch, self._session.run(None, {"x": inputs})[0], strict=True):
+                readings[index] = self._decode(probabilities, width / crops[index].width)
+        return [readings[index] for index in range(len(crops))]
 
-    def _decode(self, best: NDArray[np.int64], certainty: NDArray[np.float32], stretch: float) -> Reading:
+    def _decode(self, probabilities: NDArray[np.float32], stretch: float) -> Reading:
         """Return the reading of one row of the network's output.
 
         Parameters
         ----------
-        best, certainty : ndarray, shape (steps,)
-            The likeliest character at every step and its probability.
+        probabilities : ndarray of float32, shape (steps, characters)
         stretch : float
             Width of the padded input over the width of the line.
         """
-        starts = np.flatnonzero((best != BLANK) & (np.diff(best, prepend=BLANK) != 0))
+        best = probabilities.argmax(1)
+        starts = emissions(best)
+        # The alphabet is mostly Chinese: a smear in a western line would be read as an ideograph or an arrow.
+        if 2 * np.isin(best[starts], self._western).sum() > len(starts):
+            best = self._western[probabilities[:, self._western].argmax(1)]
+            starts = emissions(best)
         if not len(starts):
             return Reading((), 0.0)
-        characters = [self._alphabet[index] for index in best[starts]]
-        centres = (starts + 0.5) * stretch / len(best)
-        certainties = certainty[starts]
-        half = 0.5 / len(characters)
+        steps = len(best)
+        spaces = probabilities[:, len(self._alphabet) - 1]
+        certainties = probabilities[starts, best[starts]]
+        centres = (starts + 0.5) * stretch / steps
+        half = 0.5 / len(starts)
         words: list[Span] = []
         letters: list[int] = []
-        for place, character in enumerate([*characters, " "]):
-            if not character.isspace():
-                letters.append(place)
-            elif letters:
+        previous = 0
+        for place, start in enumerate([*starts.tolist(), steps]):
+            character = self._alphabet[best[start]] if start < steps else " "
+            dropped = bool(letters) and float(spaces[previous + 1 : start].max(initial=0.0)) > SPACE
+            if letters and (dropped or character == " "):
                 words.append(
                     Span(
-                        "".join(characters[letter] for letter in letters),
+                        "".join(self._alphabet[best[starts[letter]]] for letter in letters),
                         max(0.0, float(centres[letters[0]]) - half),
                         min(1.0, float(centres[letters[-1]]) + half),
-                        float(certainties[letters].mean()),
+                        float(certainties[letters].prod()),
                     )
                 )
                 letters = []
+            if character != " ":
+                letters.append(place)
+            previous = start
         return Reading(tuple(words), float(certainties.mean()))
+
+
+def emissions(best: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return the steps at which a character begins: repeats are one character, blanks are none."""
+    return np.flatnonzero((best != BLANK) & (np.diff(best, prepend=BLANK) != 0))
+
+
+def _plain(character: str) -> str:
+    """Return the ASCII form of a full-width character or space, any other as it is."""
+    if "\uff01" <= character <= "\uff5e":
+        return chr(ord(character) - 0xFEE0)
+    return " " if character.isspace() else character
+
+
+def _is_western(character: str) -> bool:
+    """Tell whether a character belongs to a western line (blank included)."""
+    return character <= "\u024f" or "\u0370" <= character <= "\u03ff" or character in WESTERN_SIGNS
 
 
 def batches(widths: Sequence[int]) -> list[list[int]]:

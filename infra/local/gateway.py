@@ -1,0 +1,439 @@
+"""API Gateway's REST API (v1) in front of the functions, read from the translated template.
+
+`Gateway.answer` takes a request as it came over the wire and behaves as the service does: routing,
+authorizer, proxy events, gateway responses, binary bodies, limits.
+"""
+
+from __future__ import annotations
+
+import base64
+import fnmatch
+import json
+import re
+import threading
+import time
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+from infra.local.functions import PAYLOAD_LIMIT, Function, Functions
+from infra.local.httpd import Headers, Request, Response
+from infra.local.template import ACCOUNT, REGION, Stack
+
+REQUEST_LIMIT = 10 * 2**20
+INTEGRATION_SECONDS = 29.0
+#: Gateway responses: status, message, and the name in `x-amzn-ErrorType`.
+_DEFAULTS: dict[str, tuple[int, str | None, str]] = {
+    "UNAUTHORIZED": (401, "Unauthorized", "UnauthorizedException"),
+    "ACCESS_DENIED": (403, "User is not authorized to access this resource", "AccessDeniedException"),
+    "MISSING_AUTHENTICATION_TOKEN": (
+        403,
+        "Missing Authentication Token",
+        "MissingAuthenticationTokenException",
+    ),
+    "REQUEST_TOO_LARGE": (413, "Request Too Long", "RequestTooLargeException"),
+    "AUTHORIZER_CONFIGURATION_ERROR": (500, None, "AuthorizerConfigurationException"),
+    "AUTHORIZER_FAILURE": (500, None, "AuthorizerFailureException"),
+    "INTEGRATION_TIMEOUT": (504, "Endpoint request timed out", "GatewayTimeoutException"),
+    "DEFAULT_5XX": (502, "Internal server error", "InternalServerErrorException"),
+}
+_NOT_FORWARDED = {
+    "connection",
+    "content-length",
+    "expect",
+    "keep-alive",
+    "te",
+    "transfer-encoding",
+    "upgrade",
+}
+#: Headers of an answer that API Gateway keeps for itself.
+_REMAPPED = {"connection", "content-length", "date", "server", "trailer", "transfer-encoding", "upgrade"}
+_PROXY_KEYS = {"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Authorizer:
+    function: Function
+    kind: str
+    seconds: int
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    resource: str
+    method: str
+    pattern: re.Pattern[str]
+    function: Function | None
+    mock: dict[str, Any] | None
+    authorizer: _Authorizer | None
+
+
+class Gateway:
+    """The one REST API of a stack."""
+
+    def __init__(self, stack: Stack, functions: Functions) -> None:
+        ((_, resource),) = stack.of("AWS::ApiGateway::RestApi")
+        self.api = resource.reference
+        stages = [r.properties["StageName"] for _, r in stack.of("AWS::ApiGateway::Stage")]
+        self.stage = stages[0]
+        body = resource.properties["Body"]
+        types = resource.properties.get("BinaryMediaTypes") or body.get(
+            "x-amazon-apigateway-binary-media-types", []
+        )
+        self._binary = [each.replace("~1", "/") for each in types]
+        self._responses: dict[str, Any] = body.get("x-amazon-apigateway-gateway-responses", {})
+        schemes = body.get("components", {}).get("securitySchemes") or body.get("securityDefinitions", {})
+        authorizers = {
+            name: _authorizer(scheme["x-amazon-apigateway-authorizer"], functions)
+            for name, scheme in schemes.items()
+            if "x-amazon-apigateway-authorizer" in scheme
+        }
+        self._routes = sorted(
+            (
+                _route(path, method, operation, functions, authorizers)
+                for path, methods in body["paths"].items()
+                for method, operation in methods.items()
+                if "x-amazon-apigateway-integration" in operation
+            ),
+            key=_precedence,
+        )
+        self._policies: dict[tuple[str, ...], tuple[float, dict[str, Any]]] = {}
+        self._lock = threading.Lock()
+
+    # ------------------------------------------------------------ one request
+
+    def answer(self, request: Request) -> Response:
+        """Return what API Gateway would return."""
+        call = _Call(request, self.stage, self.api)
+        response = self._answer(call)
+        headers = [*response.headers, ("x-amzn-RequestId", call.id), ("x-amz-apigw-id", call.id[:16])]
+        return Response(response.status, headers, response.body)
+
+    def _answer(self, call: _Call) -> Response:
+        route, parameters = self._match(call)
+        if route is None:
+            return self._refuse("MISSING_AUTHENTICATION_TOKEN", call)
+        call.resource, call.parameters = route.resource, parameters
+        if call.request.body is None:
+            return self._refuse("REQUEST_TOO_LARGE", call)
+        if route.authorizer is not None and (refused := self._authorize(route.authorizer, call)):
+            return self._refuse(refused, call)
+        if route.function is None:
+            return _mocked(route.mock or {})
+        event = json.dumps(call.event(self._binary)).encode()
+        if len(event) > PAYLOAD_LIMIT:
+            return self._refuse("REQUEST_TOO_LARGE", call)
+        result = route.function.invoke(event, INTEGRATION_SECONDS)
+        if result.error == "Sandbox.Timedout" and route.function.timeout >= INTEGRATION_SECONDS:
+            return self._refuse("INTEGRATION_TIMEOUT", call)
+        response = None if result.error else self._proxied(result.payload, call)
+        return response or self._refuse("DEFAULT_5XX", call)
+
+    def _match(self, call: _Call) -> tuple[_Route | None, dict[str, str]]:
+        if call.path is None:
+            return None, {}
+        for route in self._routes:
+            if route.method in (call.request.method, "ANY") and (found := route.pattern.fullmatch(call.path)):
+                names = re.findall(r"\{(\w+)\+?\}", route.resource)
+                return route, {
+                    name: unquote(value) for name, value in zip(names, found.groups(), strict=True)
+                }
+        return None, {}
+
+    # ------------------------------------------------------------ authorizer
+
+    def _authorize(self, authorizer: _Authorizer, call: _Call) -> str | None:
+        """Return the gateway response that refuses the call, or None."""
+        identity = tuple(call.source(each) or "" for each in authorizer.sources)
+        if not all(identity):
+            return "UNAUTHORIZED"
+        place = (authorizer.function.name, *identity)
+        with self._lock:
+            until, policy = self._policies.get(place, (0.0, {}))
+        if until <= time.monotonic():
+            result = authorizer.function.invoke(json.dumps(call.authorizer_event(authorizer.kind)).encode())
+            if result.error:
+                said = json.loads(result.payload or b"{}").get("errorMessage")
+                return "UNAUTHORIZED" if said == "Unauthorized" else "AUTHORIZER_CONFIGURATION_ERROR"
+            policy = json.loads(result.payload)
+            if authorizer.seconds:
+                with self._lock:
+                    self._policies[place] = (time.monotonic() + authorizer.seconds, policy)
+        try:
+            allowed = _allows(policy["policyDocument"], call.arn)
+            context = {
+                "principalId": str(policy["principalId"]),
+                **{name: _as_text(value) for name, value in (policy.get("context") or {}).items()},
+            }
+        except (TypeError, KeyError, AttributeError):
+            return "AUTHORIZER_CONFIGURATION_ERROR"
+        call.context["authorizer"] = context
+        return None if allowed else "ACCESS_DENIED"
+
+    # ------------------------------------------------------------ answers
+
+    def _proxied(self, payload: bytes, call: _Call) -> Response | None:
+        """Return a function's answer as HTTP, or None where it is not a proxy response."""
+        answer = json.loads(payload)
+        if not isinstance(answer, dict) or not answer.keys() <= _PROXY_KEYS:
+            return None
+        body = answer.get("body")
+        body = "" if body is None else body
+        try:
+            status = int(answer.get("statusCode") or 200)
+            headers = _merged(answer.get("headers") or {}, answer.get("multiValueHeaders") or {})
+        except (TypeError, ValueError, AttributeError):
+            return None
+        if not isinstance(body, str) or not 100 <= status <= 599:
+            return None
+        if not any(name.lower() == "content-type" for name, _ in headers):
+            headers.append(("Content-Type", "application/json"))
+        accepted = (call.request.header("accept") or "*/*").split(",")[0].split(";")[0].strip()
+        if answer.get("isBase64Encoded") and self._is_binary(accepted):
+            try:
+                return Response(status, headers, base64.b64decode(body, validate=True))
+            except ValueError:
+                return None
+        return Response(status, headers, body.encode())
+
+    def _is_binary(self, media_type: str) -> bool:
+        return any(fnmatch.fnmatch(media_type, each) for each in self._binary)
+
+    def _refuse(self, kind: str, call: _Call) -> Response:
+        """Return a gateway response: the template's for this kind or its family, else the service's own."""
+        status, message, name = _DEFAULTS[kind]
+        own = self._responses.get(kind, {})
+        family = self._responses.get("DEFAULT_4XX" if status < 500 else "DEFAULT_5XX", {})
+        chosen = own or family
+        status = int(chosen.get("statusCode") or status)
+        template = (chosen.get("responseTemplates") or {}).get(
+            "application/json", '{"message":$context.error.messageString}'
+        )
+        values = {
+            "error.messageString": json.dumps(message),
+            "error.message": message or "",
+            "error.responseType": kind,
+            "requestId": call.id,
+            "extendedRequestId": call.id[:16],
+            "httpMethod": call.request.method,
+            "resourcePath": call.resource or "",
+            "identity.sourceIp": call.request.client,
+            "stage": self.stage,
+        }
+        body = re.sub(
+            r"\$context\.([\w.]*\w)", lambda found: str(values.get(found[1], "")), template.replace("${", "$")
+        )
+        headers: Headers = [("Content-Type", "application/json"), ("x-amzn-ErrorType", name)]
+        for place, value in (chosen.get("responseParameters") or {}).items():
+            if place.startswith("gatewayresponse.header."):
+                headers.append((place.removeprefix("gatewayresponse.header."), value.strip("'")))
+        return Response(status, headers, body.encode())
+
+
+class _Call:
+    """A request on its way through the gateway."""
+
+    def __init__(self, request: Request, stage: str, api: str) -> None:
+        self.request, self.stage, self.api = request, stage, api
+        self.id = str(uuid.uuid4())
+        raw, _, query = request.target.partition("?")
+        self.full_path = raw
+        #: Path below the stage, still encoded; None when the stage is another one.
+        self.path: str | None = None
+        if raw == f"/{stage}" or raw.startswith(f"/{stage}/"):
+            self.path = raw.removeprefix(f"/{stage}").rstrip("/") or "/"
+        self.query = parse_qsl(query, keep_blank_values=True)
+        self.resource: str | None = None
+        self.parameters: dict[str, str] = {}
+        self.context: dict[str, Any] = {}
+
+    @property
+    def arn(self) -> str:
+        """The ARN that a policy allows or denies."""
+        return (
+            f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{self.api}/{self.stage}/{self.request.method}{self.path}"
+        )
+
+    def source(self, place: str) -> str | None:
+        """Return the value of an identity source, such as `method.request.header.Authorization`."""
+        kind, _, name = place.removeprefix("method.request.").partition(".")
+        match kind:
+            case "header":
+                return self.request.header(name) or None
+            case "querystring":
+                return dict(self.query).get(name)
+            case "context":
+                found: Any = self.request_context()
+                for part in name.split("."):
+                    found = found.get(part) if isinstance(found, dict) else None
+                return None if found is None else str(found)
+        return None
+
+    def request_context(self) -> dict[str, Any]:
+        """Return `requestContext`."""
+        now = datetime.now(UTC)
+        host = self.request.header("host")
+        return {
+            "accountId": ACCOUNT,
+            "apiId": self.api,
+            "domainName": host,
+            "domainPrefix": host.partition(".")[0],
+            "extendedRequestId": self.id[:16],
+            "httpMethod": self.request.method,
+            "identity": {
+                "accessKey": None,
+                "accountId": None,
+                "caller": None,
+                "sourceIp": self.request.client,
+                "user": None,
+                "userAgent": self.request.header("user-agent") or None,
+                "userArn": None,
+            },
+            "path": self.full_path,
+            "protocol": "HTTP/1.1",
+            "requestId": self.id,
+            "requestTime": now.strftime("%d/%b/%Y:%H:%M:%S +0000"),
+            "requestTimeEpoch": int(now.timestamp() * 1000),
+            "resourceId": self.resource,
+            "resourcePath": self.resource,
+            "stage": self.stage,
+            **self.context,
+        }
+
+    def common(self) -> dict[str, Any]:
+        """Return what the events of function and authorizer share."""
+        headers = [
+            (name, value) for name, value in self.request.headers if name.lower() not in _NOT_FORWARDED
+        ]
+        headers += [
+            ("X-Forwarded-For", self.request.client),
+            ("X-Forwarded-Proto", "http"),
+            ("X-Forwarded-Port", self.request.header("host").rpartition(":")[2]),
+        ]
+        return {
+            "resource": self.resource,
+            "path": self.path,
+            "httpMethod": self.request.method,
+            "headers": dict(headers),
+            "multiValueHeaders": _grouped(headers),
+            "queryStringParameters": dict(self.query) or None,
+            "multiValueQueryStringParameters": _grouped(self.query) or None,
+            "pathParameters": self.parameters or None,
+            "stageVariables": None,
+            "requestContext": self.request_context(),
+        }
+
+    def event(self, binary: list[str]) -> dict[str, Any]:
+        """Return the event of a proxy integration."""
+        body = self.request.body or b""
+        media_type = (self.request.header("content-type") or "application/json").partition(";")[0].strip()
+        encoded = bool(body) and any(fnmatch.fnmatch(media_type, each) for each in binary)
+        text = base64.b64encode(body).decode() if encoded else body.decode("utf-8", "replace")
+        return {**self.common(), "body": text or None, "isBase64Encoded": encoded}
+
+    def authorizer_event(self, kind: str) -> dict[str, Any]:
+        """Return the event of a Lambda authorizer."""
+        if kind == "TOKEN":
+            return {
+                "type": "TOKEN",
+                "methodArn": self.arn,
+                "authorizationToken": self.request.header("authorization"),
+            }
+        return {"type": "REQUEST", "methodArn": self.arn, **self.common()}
+
+
+def _route(
+    path: str, method: str, operation: Any, functions: Functions, authorizers: dict[str, _Authorizer]
+) -> _Route:
+    integration = operation["x-amazon-apigateway-integration"]
+    pattern = "".join(
+        "(.+)" if part.endswith("+}") else "([^/]+)" if part.startswith("{") else re.escape(part)
+        for part in re.split(r"(\{\w+\+?\})", path)
+    )
+    names = [name for each in operation.get("security", []) for name in each if name in authorizers]
+    mock = integration if integration["type"].lower() == "mock" else None
+    return _Route(
+        resource=path,
+        method="ANY" if "any-method" in method else method.upper(),
+        pattern=re.compile(pattern),
+        function=None if mock else functions.of(integration["uri"]),
+        mock=mock,
+        authorizer=authorizers[names[0]] if names else None,
+    )
+
+
+def _precedence(route: _Route) -> tuple[bool, int, int, bool]:
+    """Literal segments win over parameters, those over greedy ones, a method over ANY."""
+    return ("+}" in route.resource, route.resource.count("{"), -len(route.resource), route.method == "ANY")
+
+
+def _authorizer(definition: dict[str, Any], functions: Functions) -> _Authorizer:
+    kind = definition["type"].upper()
+    source = definition.get("identitySource", "")
+    return _Authorizer(
+        function=functions.of(definition["authorizerUri"]),
+        kind=kind,
+        seconds=int(definition.get("authorizerResultTtlInSeconds", 300)),
+        sources=tuple(each.strip() for each in source.split(",") if each.strip())
+        or (("method.request.header.Authorization",) if kind == "TOKEN" else ()),
+    )
+
+
+def _allows(document: dict[str, Any], arn: str) -> bool:
+    allowed = False
+    for statement in document["Statement"]:
+        actions, resources = statement["Action"], statement["Resource"]
+        if not any(
+            fnmatch.fnmatchcase("execute-api:Invoke", each)
+            for each in ([actions] if isinstance(actions, str) else actions)
+        ):
+            continue
+        if any(
+            fnmatch.fnmatchcase(arn, each)
+            for each in ([resources] if isinstance(resources, str) else resources)
+        ):
+            if statement["Effect"] == "Deny":
+                return False
+            allowed = True
+    return allowed
+
+
+def _as_text(value: Any) -> str:
+    """Return a value of an authorizer's context as the function sees it."""
+    if isinstance(value, (dict, list)):
+        raise TypeError("a context holds strings, numbers and booleans")
+    return json.dumps(value) if isinstance(value, bool) or value is None else str(value)
+
+
+def _merged(single: dict[str, Any], several: dict[str, list[Any]]) -> Headers:
+    """Return the headers of an answer; names that API Gateway keeps for itself are renamed."""
+    values = {name: [value] for name, value in single.items()}
+    for name, each in several.items():
+        same = next((known for known in values if known.lower() == name.lower()), name)
+        values[same] = list(each)
+    headers = []
+    for name, each in values.items():
+        remapped = name.lower() in _REMAPPED or name.lower() == "www-authenticate"
+        place = f"x-amzn-Remapped-{name}" if remapped else name
+        headers += [(place, _as_text(value)) for value in each]
+    return headers
+
+
+def _grouped(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
+    grouped: dict[str, list[str]] = {}
+    for name, value in pairs:
+        grouped.setdefault(name, []).append(value)
+    return grouped
+
+
+def _mocked(integration: dict[str, Any]) -> Response:
+    """Answer as a mock integration does: CORS preflights are that."""
+    answer = (integration.get("responses") or {}).get("default", {})
+    headers: Headers = [("Content-Type", "application/json")]
+    for place, value in (answer.get("responseParameters") or {}).items():
+        headers.append((place.removeprefix("method.response.header."), value.strip("'")))
+    body = (answer.get("responseTemplates") or {}).get("application/json", "")
+    return Response(int(answer.get("statusCode", 200)), headers, body.strip().encode())

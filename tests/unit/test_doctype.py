@@ -1,0 +1,73 @@
+"""Telling document types."""
+
+import pytest
+
+from alma.extraction.doctype import document_type
+from alma.extraction.layout import arrange
+from alma.schemas import shipped_schemas
+from tests.unit.written import page
+
+TEXTS = {
+    "receipt": """
+ABC TRADING SDN BHD
+CASH BILL
+QTY  AMOUNT
+TOTAL  9.00
+CASH  10.00
+CHANGE  1.00
+THANK YOU""",
+    "invoice": """
+Rechnung Nr. 17 vom 01.02.2020
+Kundennummer: 4
+Gesamtbetrag 12,00
+IBAN DE02120300000000202051""",
+    "contract": """
+NON-DISCLOSURE AGREEMENT
+This Agreement is entered into by and between A Corp and B Corp.
+WHEREAS the parties exchange confidential information""",
+    "ad_buy_form": """
+ORDER
+Flight Dates: 01/02/20 - 03/02/20
+Advertiser: X
+Agency Commission: 15%
+Spots  Rate""",
+    "registration_form": """
+REGISTRATION NUMBER=876
+REGISTRANT NAME=A
+SHORT FORM NAME=N/A
+DATE STAMPED=1963-04-01""",
+    "tax_form": """
+Form W-9
+Request for Taxpayer Identification Number and Certification
+Internal Revenue Service""",
+    "deed_of_conveyance": """
+DEED OF CONVEYANCE
+Grantor: A
+Grantee: B
+to have and to hold the parcel of land""",
+}
+
+
+@pytest.mark.parametrize("expected", sorted(TEXTS))
+def test_a_page_is_of_the_type_whose_phrases_it_has(expected: str) -> None:
+    doc_type, confidence = document_type([arrange(page(TEXTS[expected]))], shipped_schemas())
+    assert doc_type == expected
+    assert confidence is not None
+    assert 0.5 < confidence <= 1.0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "My dear Dyer\nWe had a very hard day's work at the Herbarium yesterday",
+        "Ceci est mon testament. Je lègue tout à ma femme.",
+    ],
+)
+def test_a_page_of_another_kind_is_of_no_type(text: str) -> None:
+    assert document_type([arrange(page(text))], shipped_schemas()) == (None, None)
+
+
+def test_only_the_first_pages_count() -> None:
+    letter = [arrange(page("My dear Dyer", number)) for number in (1, 2, 3)]
+    assert document_type([*letter, arrange(page(TEXTS["receipt"], 4))], shipped_schemas()) == (None, None)

@@ -1,0 +1,75 @@
+"""What a file is, told by its content."""
+
+import io
+
+import pytest
+from PIL import Image
+
+from alma.errors import UnreadableFileError
+from alma.files.kinds import Kind, identify
+
+
+def encoded(format_name: str) -> bytes:
+    stream = io.BytesIO()
+    Image.new("RGB", (3, 3)).save(stream, format_name)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("format_name", "kind"),
+    [
+        ("PNG", Kind.PNG),
+        ("JPEG", Kind.JPEG),
+        ("TIFF", Kind.TIFF),
+        ("WEBP", Kind.WEBP),
+        ("BMP", Kind.BMP),
+        ("GIF", Kind.GIF),
+    ],
+)
+def test_images_are_told_by_their_first_bytes(format_name: str, kind: Kind) -> None:
+    assert identify(encoded(format_name)) is kind
+
+
+def test_a_pdf_header_may_stand_behind_up_to_a_kilobyte_of_junk() -> None:
+    assert identify(b"%PDF-1.4\n") is Kind.PDF
+    assert identify(b"\xef\xbb\xbf\r\n" + b"x" * 1000 + b"%PDF-1.4\n") is Kind.PDF
+    with pytest.raises(UnreadableFileError):
+        identify(b"x" * 1020 + b"%PDF-1.4\n")
+
+
+def test_media_types_are_the_registered_ones() -> None:
+    assert [kind.media_type for kind in (Kind.PDF, Kind.JPEG)] == ["application/pdf", "image/jpeg"]
+
+
+def test_an_empty_file_has_its_own_slug() -> None:
+    with pytest.raises(UnreadableFileError) as caught:
+        identify(b"")
+    assert caught.value.slug == "empty_file"
+
+
+@pytest.mark.parametrize(
+    ("head", "looks_like"),
+    [
+        (b"PK\x03\x04\x14\0\6\0word/document.xml", "a Word document"),
+        (b"PK\x03\x04\x14\0\6\0[Content_Types].xml", "a ZIP archive or an Office document"),
+        (b"PK\x03\x04\x0a\0\0\0mimetypeapplication/vnd.oasis.opendocument.text", "an OpenDocument file"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0\0", "an old Office document"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0", "an HEIC photo"),
+        (b"\0\0\0\x1cftypavif\0\0\0\0", "an AVIF image"),
+        (b"\0\0\0\x18ftypmp42\0\0\0\0", "a video"),
+        (b"<!DOCTYPE html><title>Log in</title>", "a web page (HTML)"),
+        (b'<?xml version="1.0"?><Invoice/>', "XML"),
+        ("Sehr geehrte Frau Müller".encode("cp1252"), "plain text"),
+        ("Größe".encode("utf-16"), "plain text"),
+        (b"{\\rtf1 x}", "an RTF document"),
+        (b"\0" * 500, "nothing but zero bytes"),
+        (b"BM is no bitmap", "plain text"),
+        (bytes(range(256)), "an unknown binary format"),
+    ],
+)
+def test_what_is_not_read_is_named_together_with_what_is(head: bytes, looks_like: str) -> None:
+    with pytest.raises(UnreadableFileError) as caught:
+        identify(head)
+    assert caught.value.slug == "unsupported_type"
+    assert f"looks like {looks_like}," in caught.value.detail
+    assert "alma reads PDF, PNG, JPEG, TIFF, WebP, BMP and GIF" in caught.value.detail
