@@ -72,18 +72,20 @@ $(EMULATOR): requirements/deploy.txt | $(UV)
 	$(UV) pip install -q --python .venv-deploy --require-hashes -r requirements/deploy.txt
 	@touch $@
 
-.PHONY: build sizes validate test-deploy lock-cloud
-build: $(SAM)  ## sam build: the functions and both layers, for ARCHITECTURE (arm64 or x86_64).
-	$(VENV)/bin/python scripts/fetch_models.py
+.PHONY: build sizes validate deploy test-deploy lock-cloud
+build: setup $(SAM)  ## sam build: the functions and both layers, for ARCHITECTURE (arm64 or x86_64).
 	@find functions -depth -name __pycache__ -type d -exec rm -r {} +
 	ARCHITECTURE=$(ARCHITECTURE) UV=$(abspath $(UV)) $(SAM) build --parameter-overrides Architecture=$(ARCHITECTURE)
 
 sizes: build  ## Unzipped size of every function with its layers; fails where one is too large.
 	$(VENV)/bin/python scripts/check_sizes.py
 
-validate: $(SAM)  ## cfn-lint and sam validate --lint.
+validate: setup $(SAM)  ## cfn-lint and sam validate --lint.
 	$(VENV)/bin/cfn-lint template.yaml
 	AWS_DEFAULT_REGION=eu-west-1 $(SAM) validate --lint
+
+deploy: sizes  ## Build and deploy into your AWS account; asks before it changes anything.
+	$(SAM) deploy --guided --parameter-overrides Architecture=$(ARCHITECTURE)
 
 test-deploy: ARCHITECTURE := $(HOST_ARCHITECTURE)
 test-deploy: $(EMULATOR) build  ## A real `sam deploy` into an emulator, and files through the deployed stack.

@@ -79,10 +79,11 @@ def main(build: Path) -> int:
     for layer in built.get("layer_build_definitions", {}).values():
         name, architecture = layer["layer_name"], layer["architecture"]
         print(f"{name:<22}{'':>9}{sizes[name] / MIB:>9.1f}  {architecture}")
-        failures += [
-            f"{library.relative_to(build)} is not for {architecture}; use 'make build ARCHITECTURE=…'"
-            for library in wrong_machine(build / name, architecture)
-        ]
+        if wrong := list(wrong_machine(build / name, architecture)):
+            failures.append(
+                f"{len(wrong)} libraries of {name}, such as {wrong[0].name}, are not for {architecture}: "
+                f"build with 'make build ARCHITECTURE={architecture}'"
+            )
 
     for failure in failures:
         print(f"error: {failure}", file=sys.stderr)

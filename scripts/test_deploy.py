@@ -117,6 +117,7 @@ def emulator(program: Path, scratch: Path) -> Iterator[str]:
         "GATEWAY_PORT": str(port),
         "AUTH": "true",  # requests are signed, and the policies of roles and buckets decide
         "USE_SSL": "1",  # which refuse anything but TLS
+        "IOT_MTLS_ENABLED": "0",  # opens a port of its own
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
     }

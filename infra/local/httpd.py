@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -120,7 +121,9 @@ class _Threads(ThreadingHTTPServer):
     block_on_close = False
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up is nobody's error; handlers answer their own."""
+        """Record what is not a client hanging up."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            _LOG.exception("A connection failed")
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -148,7 +148,8 @@ def test_the_list_filters_by_type_and_status() -> None:
 
 @pytest.mark.parametrize(
     "query",
-    [{"limit": "0"}, {"limit": "201"}, {"limit": "many"}, {"cursor": "?"}, {"cursor": "bm8"}, {"cursor": "W1tb" * 9},
+    [{"limit": "0"}, {"limit": "201"}, {"limit": "many"}, {"cursor": "?"}, {"cursor": "bm8"},
+     {"cursor": "W1tb" * 9},
 
      {"status": "done"}],
 )  # fmt: skip

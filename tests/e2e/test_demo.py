@@ -1,0 +1,124 @@
+"""`make run`: from an empty folder to fields, killed, and started again."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+END = "Ctrl-C stops it"
+
+
+def free_port() -> int:
+    """Return a port that is free, and whose neighbour is."""
+    while True:
+        with socket.socket() as one, socket.socket() as two:
+            one.bind(("127.0.0.1", 0))
+            port = int(one.getsockname()[1])
+            try:
+                two.bind(("127.0.0.1", port + 1))
+            except OSError:
+                continue
+            return port
+
+
+def start(folder: Path, port: int) -> subprocess.Popen[str]:
+    """Start the demo as `make run` does."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("ALMA_", "AWS_"))}
+    return subprocess.Popen(
+        [
+            sys.executable, "-m", "infra.local", "--port", str(port),
+            "--state", str(folder / "state"), "--samples", str(folder / "samples"),
+        ],
+        cwd=ROOT,
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )  # fmt: skip
+
+
+def output_until_ready(demo: subprocess.Popen[str]) -> str:
+    """Return what the demo prints until it serves, or until it ends."""
+    printed = ""
+    assert demo.stdout is not None
+    for line in demo.stdout:
+        printed += line
+        if END in line:
+            break
+    return printed
+
+
+@pytest.fixture
+def folder(tmp_path: Path, models_dir: Path) -> Path:
+    """A folder with one sample, for speed."""
+    (tmp_path / "samples").mkdir()
+    shutil.copy(ROOT / "samples" / "invoice.pdf", tmp_path / "samples")
+    return tmp_path
+
+
+def test_it_reads_the_samples_survives_a_kill_and_starts_warm(folder: Path) -> None:
+    port = free_port()
+    demo = start(folder, port)
+    try:
+        first = output_until_ready(demo)
+        demo.send_signal(signal.SIGKILL)
+        demo.communicate()
+        described = json.loads((folder / "state" / "local.json").read_text())
+        demo = start(folder, port)
+        second = output_until_ready(demo)
+        again = json.loads((folder / "state" / "local.json").read_text())
+        listed = httpx.get(
+            f"{described['api_url']}/api/v1/documents",
+            headers={"Authorization": f"Bearer {described['keys']['reader']}"},
+        ).json()
+        demo.send_signal(signal.SIGINT)
+        demo.communicate(timeout=20)
+        assert demo.returncode == 0
+    finally:
+        demo.kill()
+        demo.communicate()
+
+    assert "HLC-20417" in first  # the invoice's number, in the table of fields
+    assert "unreviewed" in first
+    assert f"export ALMA_API_KEY={described['api_key']}" in first
+    assert "invoice.pdf" in second
+    assert again == described
+    assert described["api_url"] == f"http://127.0.0.1:{port}"
+    assert described["inbox"].endswith("/inbox/demo/")
+    assert set(described["keys"]) == {"admin", "reviewer", "reader"}
+    assert [document["status"] for document in listed["documents"]] == ["ready"]
+
+
+def test_a_taken_port_is_one_clear_line(folder: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = int(taken.getsockname()[1])
+
+        demo = start(folder, port)
+        printed, _ = demo.communicate(timeout=30)
+
+    assert demo.returncode == 1
+    assert len(printed.splitlines()) == 1
+    assert str(port) in printed
+
+
+def test_missing_samples_are_one_clear_line(folder: Path) -> None:
+    (folder / "samples" / "invoice.pdf").unlink()
+
+    demo = start(folder, free_port())
+    printed, _ = demo.communicate(timeout=30)
+
+    assert demo.returncode == 1
+    assert printed.startswith("alma: There are no sample documents in ")
+    assert len(printed.splitlines()) == 1
