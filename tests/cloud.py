@@ -18,18 +18,21 @@ from alma.evidence import Box, Region
 from alma.fields import Extraction, Field, Reading, Status
 from alma.keys import Role
 from alma.settings import settings
-from alma.storage import objects, queue
 from alma.storage.table import EXPIRY, INDEXES, PARTITION_KEY, SORT_KEY
 
 REGION: Final = "eu-west-1"
 
 
+@cache
+def client(service: str) -> Any:
+    """Return a client; making one takes longer than most tests, and moto stays behind it."""
+    return boto3.client(service, region_name=REGION)  # type: ignore[call-overload]
+
+
 def create() -> None:
-    """Create the table, the buckets and the queue, and forget clients of an earlier test."""
-    objects._client.cache_clear()
-    queue._client.cache_clear()
+    """Create the table, the buckets and the queue."""
     attributes = {PARTITION_KEY, SORT_KEY} | {name for pair in INDEXES.values() for name in pair}
-    dynamodb = boto3.client("dynamodb", region_name=REGION)
+    dynamodb = client("dynamodb")
     dynamodb.create_table(
         TableName=settings().table,
         BillingMode="PAY_PER_REQUEST",
@@ -48,10 +51,10 @@ def create() -> None:
         TableName=settings().table,
         TimeToLiveSpecification={"Enabled": True, "AttributeName": EXPIRY},
     )
-    s3 = boto3.client("s3", region_name=REGION)
+    s3 = client("s3")
     for bucket in (settings().inbox_bucket, settings().archive_bucket):
         s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
-    boto3.client("sqs", region_name=REGION).create_queue(QueueName="alma-test-pages")
+    client("sqs").create_queue(QueueName="alma-test-pages")
 
 
 def _keys(partition: str, sort: str) -> Any:

@@ -3,14 +3,13 @@
 import io
 import urllib.parse
 
-import boto3
 import pytest
 
 from alma import clock, documents
 from alma.documents import DocumentStatus
 from alma.keys import Role
 from alma.settings import settings
-from tests.cloud import Tenant, seed_fields
+from tests.cloud import Tenant, client, seed_fields
 
 pytestmark = pytest.mark.usefixtures("aws")
 
@@ -209,7 +208,7 @@ def test_an_upload_that_never_came_is_a_failure_that_says_so(monkeypatch: pytest
 
 def test_removing_a_document_leaves_nothing_of_it() -> None:
     tenant = Tenant.create("greaves")
-    s3 = boto3.client("s3")
+    s3 = client("s3")
     key = "inbox/greaves/deed.pdf"
     put = s3.put_object(Bucket=settings().inbox_bucket, Key=key, Body=b"%PDF")
     document = documents.arrive("greaves", key, put["ETag"], "1")
@@ -219,14 +218,14 @@ def test_removing_a_document_leaves_nothing_of_it() -> None:
     from alma.fields import Extraction
 
     documents.finish(document, Extraction(None, None, seed_fields()))
-    before = boto3.client("dynamodb").scan(TableName=settings().table)["Count"]
+    before = client("dynamodb").scan(TableName=settings().table)["Count"]
 
     answer = tenant.call("documents", "DELETE", "/v1/documents/{id}", path={"id": str(document.id)})
 
     assert (answer.status, answer.body) == (204, "")
     assert "Contents" not in s3.list_objects_v2(Bucket=settings().inbox_bucket)
     assert "Contents" not in s3.list_objects_v2(Bucket=settings().archive_bucket)
-    after = boto3.client("dynamodb").scan(TableName=settings().table)["Count"]
+    after = client("dynamodb").scan(TableName=settings().table)["Count"]
     assert before - after == 5  # the document, its page, its file and two fields
 
 
@@ -269,7 +268,7 @@ def test_a_file_that_failed_is_read_again_when_it_is_dropped_again() -> None:
 
 def test_removing_an_old_document_leaves_newer_content_of_the_same_name() -> None:
     tenant = Tenant.create("greaves")
-    s3 = boto3.client("s3")
+    s3 = client("s3")
     key = "inbox/greaves/deed.pdf"
     first = s3.put_object(Bucket=settings().inbox_bucket, Key=key, Body=b"one")
     document = documents.arrive("greaves", key, first["ETag"].strip('"'), "1")
@@ -400,7 +399,7 @@ def test_a_large_export_is_a_redirect_to_the_file(monkeypatch: pytest.MonkeyPatc
     assert answer.status == 303
     assert f"greaves/exports/{document.id}/document-{document.id}.csv" in answer.headers["Location"]
     stored = (
-        boto3.client("s3")
+        client("s3")
         .get_object(
             Bucket=settings().archive_bucket,
             Key=f"greaves/exports/{document.id}/document-{document.id}.csv",

@@ -2,13 +2,12 @@
 
 import re
 
-import boto3
 import pytest
 
 from alma import keys
 from alma.keys import Role
 from alma.settings import settings
-from tests.cloud import Tenant
+from tests.cloud import Tenant, client
 
 pytestmark = pytest.mark.usefixtures("aws")
 
@@ -48,7 +47,7 @@ def test_a_minted_token_is_alma_and_33_base62_characters_and_is_shown_once() -> 
 def test_nothing_in_the_table_holds_a_token() -> None:
     tenant = Tenant.create("greaves")
 
-    rows = boto3.client("dynamodb").scan(TableName=settings().table)["Items"]
+    rows = client("dynamodb").scan(TableName=settings().table)["Items"]
 
     secret = tenant.tokens[Role.ADMIN].removeprefix("alma_")[8:]
     assert rows

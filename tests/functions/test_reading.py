@@ -4,13 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from alma import documents, organisations, recognition
 from alma.documents import DocumentStatus
 from alma.settings import settings
-from tests.cloud import Context, function
+from tests.cloud import Context, client, function
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.usefixtures("aws")
@@ -30,7 +29,7 @@ def drop(key: str, body: bytes, sequencer: str = "0A") -> dict[str, Any]:
     """Put a file into the inbox and return the event S3 sends for it."""
     from urllib.parse import quote_plus
 
-    put = boto3.client("s3").put_object(Bucket=settings().inbox_bucket, Key=key, Body=body)
+    put = client("s3").put_object(Bucket=settings().inbox_bucket, Key=key, Body=body)
     stored = {
         "key": quote_plus(key, safe="/"),
         "size": len(body),
@@ -42,7 +41,7 @@ def drop(key: str, body: bytes, sequencer: str = "0A") -> dict[str, Any]:
 
 def messages() -> list[dict[str, Any]]:
     """Take everything out of the page queue."""
-    sqs = boto3.client("sqs")
+    sqs = client("sqs")
     found: list[dict[str, Any]] = []
     while got := sqs.receive_message(
         QueueUrl=settings().page_queue, MaxNumberOfMessages=10, VisibilityTimeout=600
@@ -73,7 +72,7 @@ def ingest(event: dict[str, Any]) -> None:
 
 def archive() -> list[str]:
     """Return the keys in the archive."""
-    listed = boto3.client("s3").list_objects_v2(Bucket=settings().archive_bucket)
+    listed = client("s3").list_objects_v2(Bucket=settings().archive_bucket)
     return [entry["Key"] for entry in listed.get("Contents", [])]
 
 

@@ -442,7 +442,7 @@ def pages_known(document: Document, pages: int, pending: Iterable[int], media_ty
     """Record the number of pages and which of them wait for recognition; what was recorded before stays."""
     item = DocumentItem(document.organisation, document_key(document.id))
     actions: list[Any] = [DocumentItem.pages.set(pages), DocumentItem.media_type.set(media_type)]
-    if waiting := {float(page) for page in pending}:  # a set in DynamoDB cannot be empty
+    if waiting := {int(page) for page in pending}:  # a set in DynamoDB cannot be empty
         actions.append(DocumentItem.pending.set(waiting))
     known = unless_refused(
         lambda: item.update(
@@ -465,7 +465,7 @@ def page_read(document: Document, number: int) -> Document:
     item = DocumentItem(document.organisation, document_key(document.id))
     done = unless_refused(
         lambda: item.update(
-            actions=[DocumentItem.pending.delete({float(number)})],
+            actions=[DocumentItem.pending.delete({number})],
             condition=DocumentItem.pk.exists(),
         )
     )

@@ -99,7 +99,10 @@ _MONTH_NAME = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|"
     r"oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
 )
-_CAPITAL = r"(?-i:[A-Z0-9](?:[\w&'’/+¢-]|\.(?=\w)|(?<=\b[A-Z])\.|(?<=\bSt)\.|(?<=\b[JSDM]r)\.)*)"
+# Atomic and bounded: a word either is one with a capital or is not, so that no page can make this slow.
+_CAPITAL = (
+    r"(?>(?<!\w)(?-i:[A-Z0-9](?:[\w&'’/+¢-]|\.(?=\w)|(?<=\b[A-Z])\.|(?<=\bSt)\.|(?<=\b[JSDM]r)\.){0,40}+))"
+)
 _FORMS = (
     r"Inc|Incorporated|L\.?\s?L\.?\s?C|L\.?L\.?P|L\.?P|Ltd|Limited|Corporation|Corp|Company|Co|N\.\s?A|S\.?A"
     r"|A\.?G|GmbH|[Pp]lc|B\.?V|N\.?V|S\.?R\.?L|P\.?C|Bank|Trust|Bancorp|Partnership"
@@ -114,8 +117,8 @@ _MACROS = {
     rf"(?:st|nd|rd|th)?\s?,?\s*\d{{4}}|\d{{1,2}}\s?(?:st|nd|rd|th)?,?\s+(?:day\s+)?(?:of\s+)?{_MONTH_NAME},?\s+"
     rf"(?:in\s+the\s+year\s+)?\d{{4}}|(?:[a-z]+[ -])?[a-z]+\s+day\s+of\s+{_MONTH_NAME},?\s+"
     r"(?:in\s+the\s+year\s+)?(?:of\s+our\s+lord\s+)?[a-z]+(?:[\s-]+[a-z]+){1,8})",
-    "AMOUNT": r"(?:[$€£]\s?)?\d[\d,.]*",
-    "NUMBER": r"\d[\d,.]*",
+    "AMOUNT": r"(?:[$€£]\s?)?(?<![\d.,])\d[\d,.]{0,20}",
+    "NUMBER": r"(?<![\d.,])\d[\d,.]{0,20}",
     "DURATION": r"(?:\d{1,3}|[a-z]+(?:-[a-z]+)?)\s*(?:\(\s*\d{1,3}\s*\))?[\s-]*(?:year|month|week|day)s?",
 }
 
