@@ -442,7 +442,9 @@ def pages_known(document: Document, pages: int, pending: Iterable[int], media_ty
     """Record the number of pages and which of them wait for recognition; what was recorded before stays."""
     item = DocumentItem(document.organisation, document_key(document.id))
     actions: list[Any] = [DocumentItem.pages.set(pages), DocumentItem.media_type.set(media_type)]
-    if waiting := {int(page) for page in pending}:  # a set in DynamoDB cannot be empty
+    # Integers, though pynamodb calls them floats: written as 1.0, another store may not find them again as 1.
+    waiting: set[float] = {int(page) for page in pending}
+    if waiting:  # a set in DynamoDB cannot be empty
         actions.append(DocumentItem.pending.set(waiting))
     known = unless_refused(
         lambda: item.update(

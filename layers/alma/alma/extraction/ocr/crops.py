@@ -48,5 +48,5 @@ def crop(image: Image.Image, corners: Quad) -> Image.Image:
 
 def network_input(image: Image.Image) -> NDArray[np.float32]:
     """Return an RGB image as the networks were trained: BGR in -1..1, shape (3, height, width)."""
-    pixels = np.asarray(image)[:, :, ::-1].transpose(2, 0, 1)
+    pixels = np.asarray(image, np.float32)[:, :, ::-1].transpose(2, 0, 1)
     return pixels / np.float32(127.5) - np.float32(1.0)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-#: Four corners, clockwise from the one at the start of the text's upper edge: shape (4, 2), x and y in pixels.
+#: Four corners, clockwise from the start of the text's upper edge: shape (4, 2), x and y in pixels.
 Quad = NDArray[np.float64]
 Points = NDArray[np.float64]
 
@@ -24,7 +24,6 @@ def components(mask: NDArray[np.bool_]) -> list[Points]:
     list of ndarray, shape (n, 2)
         x and y of the first and last pixel of every run: all that a convex hull needs.
     """
-    height, width = mask.shape
     edges = np.diff(np.pad(mask, ((0, 0), (1, 1))).astype(np.int8), axis=1)
     rows, first = np.nonzero(edges == 1)
     last = np.nonzero(edges == -1)[1] - 1
@@ -39,9 +38,9 @@ def components(mask: NDArray[np.bool_]) -> list[Points]:
         return run
 
     # Runs are sorted by row, then by x: neighbours in adjacent rows are found by walking both rows at once.
-    row_start = np.searchsorted(rows, np.arange(height + 1)).tolist()
+    row_start = np.searchsorted(rows, np.arange(len(mask) + 1)).tolist()
     left, right = first.tolist(), last.tolist()
-    for row in range(1, height):
+    for row in range(1, len(mask)):
         above, above_end = row_start[row - 1], row_start[row]
         here, here_end = row_start[row], row_start[row + 1]
         while above < above_end and here < here_end:

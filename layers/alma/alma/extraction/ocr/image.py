@@ -47,7 +47,7 @@ def _range(image: Image.Image) -> tuple[float, float] | None:
     if isinstance(low, tuple) or isinstance(high, tuple):  # pragma: no cover - single-band modes only
         raise TypeError(f"mode {image.mode} has one band")
     # Values of an 8-bit image kept in a wider mode are what they are.
-    return (0.0, 255.0) if 0 <= low and high <= 255 else (float(low), float(high))
+    return (0.0, 255.0) if low >= 0 and high <= 255 else (float(low), float(high))
 
 
 def _rgb(image: Image.Image, levels: tuple[float, float] | None) -> Image.Image:
