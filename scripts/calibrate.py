@@ -203,10 +203,16 @@ def main() -> int:
     measures = {k: v if v is None else round(v, 4) for k, v in measures.items()}
     print(json.dumps(measures, indent=2))
     fitted = model.as_json(model.fit(model.matrix(samples), np.array([float(s.right) for s in samples])))
-    sources = sorted({f"{d['doc_type']}: {d['licence_class']}" for d in labels})
+    fitted_on = {
+        name: {
+            "documents": sum(d["doc_type"] == name for d in labels),
+            "licence_class": sorted({d["licence_class"] for d in labels if d["doc_type"] == name}),
+        }
+        for name in sorted({d["doc_type"] for d in labels})
+    }
     asked.out.write_text(
         json.dumps(
-            {"fitted_on": {"documents": len(labels), "types": sources}, "out_of_fold": measures, **fitted},
+            {"fitted_on": fitted_on, "out_of_fold": measures, **fitted},
             indent=1,
         )
         + "\n"

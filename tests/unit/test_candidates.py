@@ -3,12 +3,13 @@
 import pytest
 
 from alma.evidence import Box, Word, regions_of
-from alma.extraction.candidates import candidates, lexicon_of
+from alma.extraction.candidates import candidates
 from alma.extraction.labels import Label, Lexicon, squash
 from alma.extraction.layout import arrange
 from alma.extraction.parsers import Locale
+from alma.extraction.search import lexicon_of
 from alma.pages import PageText, Track
-from alma.schemas import DocumentSchema, FieldSchema, FieldType
+from alma.schemas import DocumentSchema, FieldSchema, FieldType, shipped_schemas
 from tests.unit.written import page
 
 ORDER = DocumentSchema(
@@ -127,3 +128,12 @@ def test_the_longest_label_wins() -> None:
 
 def test_the_lexicon_of_a_schema_is_built_once() -> None:
     assert lexicon_of(ORDER) is lexicon_of(ORDER)
+
+
+@pytest.mark.parametrize(
+    "word", ["1" * 3000, "A" * 3000, "agreement term ", "one ", "Ann & Bob ", "1.1 ", "(“"]
+)
+def test_a_page_made_to_be_slow_is_read(word: str) -> None:
+    text = "\n".join([word * max(1, 100 // len(word))] * 60)
+    for schema in shipped_schemas().values():
+        assert set(candidates([arrange(page(text))], schema, Locale())) == {f.key for f in schema.fields}

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from alma.extraction.candidates import lexicon_of
+from alma.extraction.search import lexicon_of
 from alma.schemas import DocumentSchema, FieldSchema, FieldType, shipped_schemas
 
 

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 
 from alma.confidence import Calibration, Signals, shipped_calibration
 from alma.evidence import Region
-from alma.extraction.candidates import Candidate, candidates, is_company
+from alma.extraction.candidates import candidates
 from alma.extraction.doctype import document_type
 from alma.extraction.layout import Layout, arrange
 from alma.extraction.parsers import fold, locale_of
+from alma.extraction.patterns import is_company
+from alma.extraction.search import Candidate
 from alma.fields import Extraction, Field, Reading, Status
 from alma.pages import PageText, Track
 from alma.schemas import DocumentSchema, FieldSchema, FieldType

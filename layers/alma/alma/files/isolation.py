@@ -11,6 +11,7 @@ import contextlib
 import json
 import logging
 import os
+import resource
 import selectors
 import signal
 import subprocess
@@ -41,6 +42,9 @@ _ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "LANG", "TZ", "TMPDIR")
 
 # Share of the memory limit beyond which a crash is put down to it: native code seldom says why it gives up.
 _BLOATED = 0.6
+
+# Bytes in the unit of ru_maxrss.
+_RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 _CHUNK = 2**18
 
@@ -262,6 +266,7 @@ class _Parser:
         self._limit, self._seconds = int(order["memory"]), int(order["seconds"])
         environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
         environment["PYTHONPATH"] = os.pathsep.join(os.path.abspath(entry) for entry in sys.path if entry)
+        self._inherited = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "alma.files.worker"],
             stdin=subprocess.PIPE,
@@ -312,7 +317,7 @@ class _Parser:
             os.kill(process.pid, signal.SIGKILL)
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
-            self.peak_memory = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+            self.peak_memory = usage.ru_maxrss * _RSS_UNIT
             self._stdin.close()
             self._stdout.close()
         return process.returncode
@@ -346,6 +351,7 @@ class _Parser:
     def _death(self, what: str) -> _LostError:
         status = self.end()
         _log.warning("the parser ended with status %d and %d MiB", status, self.peak_memory // 2**20)
-        if self.peak_memory > _BLOATED * self._limit:
+        # The kernel counts what this process used when it started the other one as the other's.
+        if self.peak_memory > max(_BLOATED * self._limit, self._inherited):
             return _LostError(_too_complex(what, "needs too much memory"), code="too_complex")
         return _LostError(_damaged(what))
