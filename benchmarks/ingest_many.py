@@ -168,7 +168,7 @@ def torture(process: LocalProcess, installation: Installation, folder: Path, pat
             began = time.monotonic()
             installation.drop(path, name)
             found = installation.wait(
-                [name], patience=min(patience, 2 * HANG_SECONDS), alive=process.alive, pause=0.05
+                [name], patience=min(patience, 2 * HANG_SECONDS), alive=process.alive, pause=0.2
             )
             seconds = time.monotonic() - began
             bar.update(task, completed=number + 1)

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 ORGANISATION = "benchmark"
-_LIST_PAGE = 200
+_LIST_PAGE = 50
 
 
 class InstallationError(Exception):
@@ -83,14 +83,16 @@ class Installation:
 
     def documents(self) -> list[dict[str, Any]]:
         """Return the summaries of all documents, newest first."""
-        found: list[dict[str, Any]] = []
+        return list(self._listed())
+
+    def _listed(self) -> Iterator[dict[str, Any]]:
         cursor: str | None = None
         while True:
             page = self._client.call("GET", "/documents", limit=_LIST_PAGE, cursor=cursor)
-            found += page["documents"]
+            yield from page["documents"]
             cursor = page["nextCursor"]
             if cursor is None:
-                return found
+                return
 
     def document(self, document_id: int) -> dict[str, Any]:
         """Return a document's fields.
@@ -129,25 +131,19 @@ class Installation:
         dict
             By file name; a name that is missing became nothing, two entries are one too many.
         """
-        wanted = set(names)
         last, since = (-1, -1), time.monotonic()
         while True:
-            found: dict[str, list[dict[str, Any]]] = {}
-            for summary in self.documents():
-                if summary["fileName"] in wanted:
-                    found.setdefault(summary["fileName"], []).append(summary)
+            # Newest first: as soon as every name was seen, the rest of the list is older business.
+            found = _by_name(self._listed(), set(names), until_all=True)
             each = [summary for group in found.values() for summary in group]
             done = sum(summary["status"] != "processing" for summary in each)
             progress(done)
-            if done == len(each) and len(found) == len(wanted):
-                return found
             state = (done, sum(summary["pagesRead"] for summary in each))
             if state != last:
                 last, since = state, time.monotonic()
-            elif time.monotonic() - since > patience:
-                return found
-            if not alive():
-                return found
+            finished = done == len(each) and len(found) == len(set(names))
+            if finished or not alive() or time.monotonic() - since > patience:
+                return _by_name(self._listed(), set(names), until_all=False)
             time.sleep(pause)
 
     def _connect(self) -> S3Client:
@@ -166,6 +162,19 @@ class Installation:
             config=Config(s3={"addressing_style": "path"}),
         )
         return client
+
+
+def _by_name(
+    summaries: Iterable[dict[str, Any]], names: Collection[str], *, until_all: bool
+) -> dict[str, list[dict[str, Any]]]:
+    """Return the summaries of the named files; `until_all` stops where each name was seen once."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for summary in summaries:
+        if summary["fileName"] in names:
+            found.setdefault(summary["fileName"], []).append(summary)
+            if until_all and len(found) == len(names):
+                break
+    return found
 
 
 class LocalProcess:

@@ -40,6 +40,8 @@ USABLE = frozenset({"open", "public-record"})
 OUT = Path(__file__).parent.parent / "layers/alma/alma/data/calibration.json"
 MODELS = Path(__file__).parent.parent / "layers/vision/models"
 FOLDS = 5
+#: Groups of documents (templates, senders) a type needs before its confidence is stated at all.
+MIN_GROUPS = 5
 #: Penalties: on weights, on the bias of a type, on the bias of a field.
 RIDGE = (0.5, 0.5, 1.0)
 SIGNALS = ("score", "margin", "support", "quality")
@@ -176,6 +178,11 @@ def main() -> int:
 
     labels = [json.loads(line) for line in (asked.data / "labels.jsonl").read_text().splitlines()]
     labels = [d for d in labels if d["licence_class"] in USABLE and d["doc_type"] not in metrics.NO_TYPE]
+    groups: dict[str, set[str]] = {}
+    for d in labels:
+        groups.setdefault(d["doc_type"], set()).add(str(d["group"]))
+    # Documents of one or two templates say how those are read, and nothing of the type.
+    labels = [d for d in labels if len(groups[d["doc_type"]]) >= MIN_GROUPS]
     if asked.only_kept:
         labels = [d for d in labels if (asked.words / f"{d['id']}.json").exists()]
     samples: list[Sample] = []
