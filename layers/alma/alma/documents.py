@@ -85,6 +85,8 @@ class Document:
         The pages that wait for recognition.
     attempts : int
         How often the file was begun.
+    unread_lines : int
+        Lines of text that are there and could not be read: another script, a smear.
     error, detail : str or None
         Slug and sentence of a failure.
     created_at, finished_at : str
@@ -103,6 +105,7 @@ class Document:
     pages: int | None
     pending: frozenset[int]
     attempts: int
+    unread_lines: int
     error: str | None
     detail: str | None
     created_at: str
@@ -493,7 +496,7 @@ def begin_resolution(document: Document) -> int:
     return int(item.resolutions)
 
 
-def finish(document: Document, extraction: Extraction) -> None:
+def finish(document: Document, extraction: Extraction, *, unread_lines: int = 0) -> None:
     """Keep the fields and make the document ready, unless it is finished or gone already.
 
     Fields are written only while the document is being read: whoever comes late cannot touch what people have
@@ -520,6 +523,7 @@ def finish(document: Document, extraction: Extraction) -> None:
         DocumentItem.status.set(DocumentStatus.READY.value),
         DocumentItem.status_key.set(f"{document.organisation}#{DocumentStatus.READY.value}"),
         DocumentItem.finished_at.set(timestamp()),
+        DocumentItem.unread_lines.set(unread_lines),
         DocumentItem.pending.remove(),
     ]
     if extraction.doc_type is not None:
@@ -628,6 +632,7 @@ def _from_item(item: DocumentItem) -> Document:
         pages=None if item.pages is None else int(item.pages),
         pending=frozenset(int(page) for page in item.pending or ()),
         attempts=int(item.attempts or 0),
+        unread_lines=int(item.unread_lines or 0),
         error=error,
         detail=detail,
         created_at=item.created_at,

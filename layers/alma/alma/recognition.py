@@ -99,7 +99,11 @@ def _resolve(document: Document) -> None:
         )
         return
     words = _words(document, pages)
-    documents.finish(document, extract(words, shipped_schemas(), document.requested_type))
+    documents.finish(
+        document,
+        extract(words, shipped_schemas(), document.requested_type),
+        unread_lines=sum(text.unreadable for text in words),
+    )
     if not documents.exists(document.organisation, document.id):
         documents.purge(document.organisation, document.id)
 

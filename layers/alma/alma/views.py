@@ -64,6 +64,9 @@ class DocumentSummary(BaseModel):
     fileName: str
     pages: int | None = Field(description="null until it is known.")
     pagesRead: int
+    unreadLines: int = Field(
+        description="Lines of text that were seen and could not be read: another script, a smear."
+    )
     createdAt: str
     finishedAt: str | None = None
     error: str | None = Field(default=None, description="Slug of what went wrong, if status is failed.")
@@ -79,6 +82,7 @@ class DocumentSummary(BaseModel):
             fileName=document.file_name,
             pages=document.pages,
             pagesRead=document.pages_read,
+            unreadLines=document.unread_lines,
             createdAt=document.created_at,
             finishedAt=document.finished_at,
             error=document.error,

@@ -160,6 +160,7 @@ class DocumentItem(Item, discriminator="document"):
     pending = NumberSetAttribute(null=True)
     attempts = NumberAttribute(default=0)
     resolutions = NumberAttribute(default=0)
+    unread_lines = NumberAttribute(default=0)
     error = UnicodeAttribute(null=True)
     detail = UnicodeAttribute(null=True)
     created_at = UnicodeAttribute()

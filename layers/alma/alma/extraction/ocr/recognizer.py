@@ -47,7 +47,7 @@ class Recognizer:
     """
 
     def __init__(self, models: Path, threads: int | None = None, *, side: int = 1600) -> None:
-        count = threads or len(os.sched_getaffinity(0))
+        count = threads or _processors()
         self._detector = Detector(models / DETECTION, count, side)
         self._reader = LineReader(models / RECOGNITION, count)
         self._classifier = Classifier(models / ORIENTATION, count)
@@ -94,6 +94,12 @@ class Recognizer:
             image = image.transpose(Image.Transpose.ROTATE_180)
             quads = [np.array(image.size) - corners for corners in quads]
         return image, turned, [standing(corners) if is_tall(corners) else corners for corners in quads]
+
+
+def _processors() -> int:
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _words(corners: Quad, reading: Reading, line: int, size: tuple[int, int], turned: int) -> list[Word]:
