@@ -42,7 +42,8 @@ from benchmarks.installation import (
 )
 from benchmarks.labels import read_labels
 
-HANG_SECONDS = 30.0
+#: Without any page read for so long, an odd file hangs; many files at once may wait longer for their turn.
+HANG_SECONDS, MANY_SECONDS = 30.0, 300.0
 MEMORY_BYTES = 1.5e9
 
 console = Console()
@@ -58,16 +59,19 @@ def main() -> int:
     what.add_argument("--torture", type=Path, help="folder of odd files")
     parser.add_argument("--count", type=int, default=200, help="number of documents (default 200)")
     parser.add_argument("--kill", action="store_true", help="kill the runtime half-way and start it again")
-    parser.add_argument("--patience", type=float, default=300.0, help="seconds without progress to wait")
+    parser.add_argument(
+        "--patience", type=float, help="seconds without any page read to wait (default 300; odd files 30)"
+    )
     parser.add_argument("--json", type=Path, help="write the outcome of every file here")
     parser.add_argument("--logs", type=Path, help="folder for the runtime's log files")
     options = parser.parse_args()
     with start_local(options.logs) as (process, installation):
         if options.torture:
-            report = torture(process, installation, options.torture, options.patience)
+            report = torture(process, installation, options.torture, options.patience or HANG_SECONDS)
         else:
             files = spread(options.data, options.count)
-            report = many(process, installation, files, kill=options.kill, patience=options.patience)
+            patience = options.patience or MANY_SECONDS
+            report = many(process, installation, files, kill=options.kill, patience=patience)
     if options.json:
         options.json.write_text(json.dumps(report.outcomes, indent=1) + "\n")
     for problem in report.problems:
@@ -167,9 +171,7 @@ def torture(process: LocalProcess, installation: Installation, folder: Path, pat
             memory.here = 0
             began = time.monotonic()
             installation.drop(path, name)
-            found = installation.wait(
-                [name], patience=min(patience, 2 * HANG_SECONDS), alive=process.alive, pause=0.2
-            )
+            found = installation.wait([name], patience=patience, alive=process.alive, pause=0.2)
             seconds = time.monotonic() - began
             bar.update(task, completed=number + 1)
             label = str(path.relative_to(folder))
@@ -182,8 +184,6 @@ def torture(process: LocalProcess, installation: Installation, folder: Path, pat
             _judge(installation, label, found[name][0], report)
             outcome = report.outcomes.setdefault(label, {})
             outcome |= {"seconds": round(seconds, 2), "peak_mb": round(memory.here / 1e6)}
-            if seconds > HANG_SECONDS:
-                report.problems.append(f"{label}: took {seconds:.0f} s")
             if memory.here > MEMORY_BYTES:
                 report.problems.append(f"{label}: {memory.here / 1e6:.0f} MB")
             wanted = expected.get(label)

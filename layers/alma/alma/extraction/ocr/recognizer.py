@@ -13,9 +13,10 @@ from alma.extraction.ocr.crops import crop, is_tall, standing
 from alma.extraction.ocr.detection import Detector
 from alma.extraction.ocr.geometry import Quad, extent
 from alma.extraction.ocr.image import working_image
+from alma.extraction.ocr.ink import Window, tight
 from alma.extraction.ocr.layout import lines
 from alma.extraction.ocr.orientation import Classifier, sideways
-from alma.extraction.ocr.recognition import LineReader, Reading
+from alma.extraction.ocr.recognition import LineReader
 from alma.pages import PageText, Track
 
 DETECTION = "PP-OCRv6_det_small.onnx"
@@ -70,15 +71,18 @@ class Recognizer:
         """
         given = image.size
         upright, turned, quads = self._upright(working_image(image, 2 * self._side))
-        readings = self._reader.read([crop(upright, corners) for corners in quads])
+        crops = [crop(upright, corners) for corners in quads]
+        readings = self._reader.read(crops)
         kept = [index for index, reading in enumerate(readings) if reading.confidence >= READABLE]
         words: list[Word] = []
         for number, members in enumerate(lines([quads[index] for index in kept])):
-            for member in members:
-                index = kept[member]
-                words += _words(quads[index], readings[index], number, upright.size, turned)
-        unreadable = len(readings) - len(kept)
-        return PageText(page, *given, Track.VISION, tuple(words), turned, unreadable)
+            for index in (kept[member] for member in members):
+                spans = readings[index].words
+                windows = tight(crops[index], [(span.start, span.end) for span in spans])
+                for span, window in zip(spans, windows, strict=True):
+                    box = _box(quads[index], window, upright.size).turned(-turned)
+                    words.append(Word(span.text, box, number, span.confidence))
+        return PageText(page, *given, Track.VISION, tuple(words), turned, len(readings) - len(kept))
 
     def _upright(self, image: Image.Image) -> tuple[Image.Image, int, list[Quad]]:
         """Return the image turned upright, the degrees clockwise that took, and its lines."""
@@ -92,7 +96,8 @@ class Recognizer:
         if voters and self._classifier.upside_down([crop(image, corners) for corners in voters]) > 0.5:
             turned += 180
             image = image.transpose(Image.Transpose.ROTATE_180)
-            quads = [np.array(image.size) - corners for corners in quads]
+            # What was the last corner but one comes first now.
+            quads = [np.roll(np.array(image.size) - corners, 2, axis=0) for corners in quads]
         return image, turned, [standing(corners) if is_tall(corners) else corners for corners in quads]
 
 
@@ -102,14 +107,10 @@ def _processors() -> int:
     return os.cpu_count() or 1
 
 
-def _words(corners: Quad, reading: Reading, line: int, size: tuple[int, int], turned: int) -> list[Word]:
-    """Return the words of a line, in the unit square of the page before it was turned."""
+def _box(corners: Quad, window: Window, size: tuple[int, int]) -> Box:
+    """Return the upright box of a part of a line, in the unit square of an image of the given size."""
+    left, top, right, bottom = window
     along, down = corners[1] - corners[0], corners[3] - corners[0]
-    words = []
-    for word in reading.words:
-        start, end = corners[0] + along * word.start, corners[0] + along * word.end
-        outline = np.array([start, end, start + down, end + down])
-        (left, top), (right, bottom) = outline.min(0), outline.max(0)
-        box = Box.from_pixels(left, top, right, bottom, width=size[0], height=size[1])
-        words.append(Word(word.text, box.turned(-turned), line, word.confidence))
-    return words
+    outline = np.array([corners[0] + along * x + down * y for x in (left, right) for y in (top, bottom)])
+    (x0, y0), (x1, y1) = outline.min(0), outline.max(0)
+    return Box.from_pixels(x0, y0, x1, y1, width=size[0], height=size[1])
