@@ -61,6 +61,7 @@ SUMMARY: dict[str, Any] = {
     "fileName": "deed.pdf",
     "pages": 2,
     "pagesRead": 2,
+    "unreadLines": 0,
     "createdAt": "2026-05-14T09:21:00Z",
     "finishedAt": "2026-05-14T09:21:07Z",
     "error": None,
