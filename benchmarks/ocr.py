@@ -11,8 +11,9 @@ image, so that a machine that slows down slows all of them, and read one image b
 Word F1: words are what white space separates, NFKC and case-folded; a document's words are compared as
 multisets, and the counts of all documents are added up (micro average). It says nothing about order.
 
-CER: for every line of the transcription, the words whose centre lies in its box, left to right, are compared
-with it without white space (Levenshtein distance); the distances of all lines over the lengths of all lines.
+CER: every word read belongs to the line of the transcription whose box its centre lies in or is nearest to.
+A line's words, left to right, are compared with it without white space (Levenshtein distance); the distances
+of all lines over the lengths of all lines.
 """
 
 from __future__ import annotations
@@ -109,9 +110,9 @@ class Score:
         self.shared += (found & wanted).total()
         self.found += found.total()
         self.wanted += wanted.total()
-        for line in lines:
+        for line, text in zip(lines, by_line(words, lines), strict=True):
             expected = "".join(line["text"].split())
-            self.edits += distance(text_in(words, line["bbox"]), expected)
+            self.edits += distance(text, expected)
             self.characters += len(expected)
         self.seconds.append(seconds)
         self.memory = max(self.memory, memory)
@@ -135,14 +136,21 @@ def folded(word: str) -> str:
     return unicodedata.normalize("NFKC", word).casefold()
 
 
-def text_in(words: Sequence[Read], box: dict[str, float]) -> str:
-    """Return the words whose centres lie in a box, left to right, without white space."""
-    inside = [
-        (x, text)
-        for text, x, y in words
-        if box["x"] <= x <= box["x"] + box["w"] and box["y"] <= y <= box["y"] + box["h"]
-    ]
-    return "".join(text for _, text in sorted(inside))
+def by_line(words: Sequence[Read], lines: Sequence[dict[str, Any]]) -> list[str]:
+    """Return what was read of each line, left to right, without white space."""
+    boxes = [line["bbox"] for line in lines]
+    texts: list[list[tuple[float, str]]] = [[] for _ in lines]
+    for text, x, y in words:
+        nearest = min(range(len(boxes)), key=[away(box, x, y) for box in boxes].__getitem__)
+        texts[nearest].append((x, text))
+    return ["".join(text for _, text in sorted(part)) for part in texts]
+
+
+def away(box: dict[str, float], x: float, y: float) -> float:
+    """Return the squared distance of a point from a box, 0 inside."""
+    aside = max(box["x"] - x, 0.0, x - box["x"] - box["w"])
+    above = max(box["y"] - y, 0.0, y - box["y"] - box["h"])
+    return aside * aside + above * above
 
 
 def distance(one: str, other: str) -> int:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from alma.evidence import Box, enclosing
 from alma.extraction.ocr import Recognizer
@@ -87,6 +87,49 @@ def test_what_stands_side_by_side_is_one_line(recognizer: Recognizer) -> None:
         draw.text((600, y), amount, "black", ImageFont.load_default(28))
 
     assert said(recognizer.read(image, 1)) == ["Net total 596.65", "Gross total 715.98"]
+
+
+def test_a_digit_that_stands_alone_is_read_and_not_laid_on_its_side(recognizer: Recognizer) -> None:
+    image = Image.new("RGB", (800, 400), "white")
+    draw = ImageDraw.Draw(image)
+    draw.text((80, 100), "Quantity", "black", ImageFont.load_default(28))
+    draw.text((600, 100), "1", "black", ImageFont.load_default(28))
+
+    assert said(recognizer.read(image, 1)) == ["Quantity 1"]
+
+
+def test_text_that_runs_up_the_margin_is_read(recognizer: Recognizer) -> None:
+    image = page().copy()
+    note = Image.new("RGB", (300, 40), "white")
+    ImageDraw.Draw(note).text((10, 2), "Recorded in book 4012", "black", ImageFont.load_default(26))
+    image.paste(note.rotate(90, expand=True), (700, 600))
+
+    read = recognizer.read(image, 1)
+
+    assert read.turned == 0
+    assert "Recorded in book 4012" in said(read)
+
+
+def test_light_print_on_a_dark_ground_is_boxed_as_tightly_as_dark_print(recognizer: Recognizer) -> None:
+    read = recognizer.read(ImageOps.invert(page()), 1)
+
+    assert said(read) == list(LINES)
+    assert enclosing(word.box for word in read.lines()[0]).iou(drawn(LINES[0], 0)) > 0.7
+
+
+def test_a_line_that_cannot_be_read_is_counted_and_not_invented(recognizer: Recognizer) -> None:
+    image = Image.new("RGB", (900, 240), "white")
+    draw = ImageDraw.Draw(image)
+    draw.text((60, 140), "Invoice number 4711", "black", ImageFont.load_default(28))
+    for sign in range(20):  # of no script at all
+        x = 60 + 24 * sign
+        draw.arc((x, 50, x + 22, 78), 37 * sign, 37 * sign + 200, "black", 4)
+        draw.line((x, 50 + sign % 5 * 6, x + 20, 78 - sign % 3 * 9), "black", 3)
+
+    read = recognizer.read(image, 1)
+
+    assert said(read) == ["Invoice number 4711"]
+    assert read.unreadable == 1
 
 
 @pytest.mark.parametrize("mode", ["L", "RGBA", "P", "CMYK", "1", "I;16"])

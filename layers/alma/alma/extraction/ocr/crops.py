@@ -16,6 +16,8 @@ HEIGHT = 48
 MAX_WIDTH = 4096
 #: A quad this many times higher than wide holds text that runs up or down.
 TALL = 1.5
+#: One below this many times may be a single character: a 1 with its margin.
+DIGIT = 3.0
 
 
 def is_tall(corners: Quad) -> bool:
@@ -24,9 +26,16 @@ def is_tall(corners: Quad) -> bool:
     return breadth >= TALL * length
 
 
-def standing(corners: Quad) -> Quad:
-    """Return the corners of a line that runs up the page, beginning where its text begins: bottom left."""
-    return np.roll(corners, 1, axis=0)
+def ways(corners: Quad) -> list[Quad]:
+    """Return the ways a box may have to be read, each beginning where its text would begin.
+
+    A wide box has one. A tall one holds a line that runs up or down the page, or a single upright digit.
+    """
+    if not is_tall(corners):
+        return [corners]
+    length, breadth = extent(corners)
+    upright = [corners] if breadth < DIGIT * length else []
+    return [np.roll(corners, 1, axis=0), np.roll(corners, -1, axis=0), *upright]
 
 
 def crop(image: Image.Image, corners: Quad) -> Image.Image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,8 @@ PIXEL_THRESHOLD = 0.3
 BOX_THRESHOLD = 0.5
 #: How far a kernel is grown back to the full line, in units of area / perimeter.
 UNCLIP = 1.6
+#: Largest area the network sees, as a share of the square over the longer side: A4 has 0.71.
+SHEET = 0.8
 #: Kernels thinner than this (pixels of the network's input) are specks.
 SMALLEST = 3.0
 
@@ -44,6 +47,8 @@ class Detector:
     def find(self, image: Image.Image) -> list[Quad]:
         """Return the lines of an RGB image, corners in its pixels, in no particular order."""
         scale = min(1.0, self._side / max(image.size))
+        # Memory goes with the area: a square page would need half as much again as a sheet of paper.
+        scale = min(scale, self._side * math.sqrt(SHEET / (image.width * image.height)))
         width, height = (max(STRIDE, round(size * scale / STRIDE) * STRIDE) for size in image.size)
         resized = image.resize((width, height), Image.Resampling.BILINEAR)
         inputs = np.ascontiguousarray(network_input(resized)[None])
