@@ -75,6 +75,8 @@ def boxes(probability: NDArray[np.float32]) -> list[Quad]:
         if len(points) < 2 * SMALLEST:
             continue
         centre, direction, length, breadth = rectangle(points)
+        # Take the dilation out again, right and below.
+        centre, length, breadth = centre - 0.5, length - 1.0, breadth - 1.0
         if min(length, breadth) <= SMALLEST:
             continue
         if _score(probability, quad(centre, direction, length, breadth)) < BOX_THRESHOLD:
@@ -86,10 +88,13 @@ def boxes(probability: NDArray[np.float32]) -> list[Quad]:
 
 
 def _score(probability: NDArray[np.float32], corners: Quad) -> float:
-    """Return the mean probability inside a quad."""
+    """Return the mean probability inside a quad whose corners are middles of pixels.
+
+    Rounding inwards: one row more on every side is half the area of a single digit.
+    """
     height, width = probability.shape
-    low = np.clip(np.floor(corners.min(0)).astype(int), 0, [width - 1, height - 1])
-    high = np.clip(np.ceil(corners.max(0)).astype(int), 0, [width - 1, height - 1])
+    low = np.clip(np.ceil(corners.min(0) + 0.25).astype(int), 0, [width - 1, height - 1])
+    high = np.clip(np.floor(corners.max(0) - 0.25).astype(int), low, [width - 1, height - 1])
     window = probability[low[1] : high[1] + 1, low[0] : high[0] + 1]
     if corners[0][1] == corners[1][1]:
         return float(window.mean())
