@@ -12,8 +12,8 @@ Word F1: words are what white space separates, NFKC and case-folded; a document'
 multisets, and the counts of all documents are added up (micro average). It says nothing about order.
 
 CER: every word read belongs to the line of the transcription whose box its centre lies in or is nearest to.
-A line's words, left to right, are compared with it without white space (Levenshtein distance); the distances
-of all lines over the lengths of all lines.
+A line's words, left to right, are compared with it, case-folded and without white space (Levenshtein
+distance); the distances of all lines over the lengths of all lines.
 """
 
 from __future__ import annotations
@@ -111,8 +111,8 @@ class Score:
         self.found += found.total()
         self.wanted += wanted.total()
         for line, text in zip(lines, by_line(words, lines), strict=True):
-            expected = "".join(line["text"].split())
-            self.edits += distance(text, expected)
+            expected = folded("".join(line["text"].split()))
+            self.edits += distance(folded(text), expected)
             self.characters += len(expected)
         self.seconds.append(seconds)
         self.memory = max(self.memory, memory)

@@ -12,6 +12,9 @@ from alma.extraction.ocr.geometry import Quad, extent
 
 #: Height of a crop in pixels, as the networks were trained.
 HEIGHT = 48
+#: Width of a crop over what its height would make it: less to compute, nothing lost. Word F1 on 24 receipts:
+#: .931 at 1 and at .85, .923 at .75, .910 at .65; on 6 pages of print: .969 at 1, .976 at .85, .931 at .65.
+SQUEEZE = 0.85
 #: A line is not made wider than this (100 characters of a normal print are about 2,000).
 MAX_WIDTH = 4096
 #: A quad this many times higher than wide holds text that runs up or down.
@@ -41,7 +44,7 @@ def ways(corners: Quad) -> list[Quad]:
 def crop(image: Image.Image, corners: Quad) -> Image.Image:
     """Return the line in RGB, `HEIGHT` high, its text running left to right from the first corner."""
     length, breadth = extent(corners)
-    width = int(min(MAX_WIDTH, max(8, math.ceil(HEIGHT * length / max(breadth, 1.0)))))
+    width = int(min(MAX_WIDTH, max(8, math.ceil(SQUEEZE * HEIGHT * length / max(breadth, 1.0)))))
     along, across = corners[1] - corners[0], corners[3] - corners[0]
     if along[0] > 0 and across[1] > 0 and abs(along[1]) < 1.0 and abs(across[0]) < 1.0:
         (left, top), (right, bottom) = corners.min(0), corners.max(0)
