@@ -1,6 +1,6 @@
 """POST /v1/digitize: resolve a document into its fields."""
 
-from alma.archive import Archive
+from alma.http.answers import document_fields
 from alma.http.dispatch import serve
 from alma.http.message import Request, Response
 from alma.views import DigitizeBody
@@ -8,7 +8,7 @@ from alma.views import DigitizeBody
 
 def digitize(request: Request) -> Response:
     """Answer with the fields of the document the body names."""
-    return Response(200, Archive(request.organisation).document(request.json(DigitizeBody).documentId))
+    return document_fields(request, request.json(DigitizeBody).documentId)
 
 
 handler = serve("digitize", {"digitize": digitize})

@@ -3,6 +3,7 @@
 from alma import documents
 from alma.archive import Archive
 from alma.errors import BadRequestError
+from alma.http.answers import document_fields
 from alma.http.dispatch import serve
 from alma.http.message import Request, Response
 from alma.schemas import shipped_schemas
@@ -44,7 +45,7 @@ def announce(request: Request) -> Response:
 
 def get(request: Request) -> Response:
     """Answer with the document's fields."""
-    return Response(200, Archive(request.organisation).document(request.document_id("id")))
+    return document_fields(request, request.document_id("id"))
 
 
 def delete(request: Request) -> Response:

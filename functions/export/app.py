@@ -15,7 +15,7 @@ def export(request: Request) -> Response:
         max_inline=settings().max_inline_bytes,
     )
     if isinstance(exported, ExportLink):
-        return Response(303, headers={"Location": exported.url})
+        return Response.elsewhere(exported.url)
     return Response(
         200,
         exported.body,

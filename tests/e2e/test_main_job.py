@@ -168,6 +168,9 @@ def test_a_scan_lying_on_its_side_is_sent_with_the_command_line_tool(
 
     assert sent["docType"] == "registration_form"
     assert offices[0].alma("get", str(sent["documentId"]))["fields"] == sent["fields"]
+    tracked = offices[0].alma("get", str(sent["documentId"]), "--tracks")["fields"]
+    assert {reading["track"] for field in tracked for reading in field["tracks"]} == {"vision"}
+    assert [field["tracks"][0]["value"] for field in tracked] == [field["value"] for field in sent["fields"]]
 
 
 def test_the_command_line_tool_exports_to_a_file(offices: tuple[Office, Office], deed: int) -> None:

@@ -1,6 +1,9 @@
 """The operator's commands against the table; the others are driven end to end."""
 
 import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -84,3 +87,63 @@ def test_without_an_installation_the_command_says_what_to_give(
     said = capsys.readouterr().err.replace("\n", " ")
     assert "Set ALMA_API_URL and ALMA_API_KEY, or start alma on this machine with `make run`." in said
     assert "Name the deployed stack with --stack" in said
+
+
+class _Portal(BaseHTTPRequestHandler):
+    """An API whose one document is so large that its fields wait elsewhere."""
+
+    keys_seen: list[str | None]
+
+    def do_GET(self) -> None:
+        type(self).keys_seen.append(self.headers["Authorization"])
+        if self.path.startswith("/api/v1/documents/6"):
+            self.send_response(303)
+            self.send_header("Location", f"http://127.0.0.1:{self.server.server_port}/{self.path[8:]}")  # type: ignore[attr-defined]
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        reading = {"value": "12.5", "confidence": None, "evidence": {"page": 2, "bbox": {}}}
+        field: dict[str, object] = {"key": "acreage", "status": "escalated", **reading}
+        if "tracks=all" in self.path:
+            field |= {
+                "reasons": ["only_hosted"],
+                "tracks": [{"track": "hosted", "content": "12,5", **reading}],
+            }
+        body = json.dumps({"documentId": 6, "docType": "deed_of_conveyance", "fields": [field]}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def portal(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[_Portal]]:
+    _Portal.keys_seen = []
+    with HTTPServer(("127.0.0.1", 0), _Portal) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        monkeypatch.setenv("ALMA_API_URL", f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setenv("ALMA_API_KEY", "alma_x")
+        yield _Portal
+        server.shutdown()
+
+
+def test_a_redirect_to_a_large_answer_is_followed_without_the_key(
+    capsys: pytest.CaptureFixture[str], portal: type[_Portal]
+) -> None:
+    status, printed = run(capsys, "get", "6", "--json")
+
+    assert (status, json.loads(printed)["documentId"]) == (0, 6)
+    assert portal.keys_seen == ["Bearer alma_x", None]
+
+
+def test_tracks_are_printed_below_their_field_with_the_reasons(
+    capsys: pytest.CaptureFixture[str], portal: type[_Portal]
+) -> None:
+    status, printed = run(capsys, "get", "6", "--tracks")
+
+    assert status == 0
+    assert "escalated: only_hosted" in printed
+    assert "hosted" in printed.split("only_hosted")[1]

@@ -1,12 +1,15 @@
 """Documents over HTTP: announced, listed, read, removed."""
 
 import io
+import json
 import urllib.parse
 
 import pytest
 
 from alma import clock, documents
 from alma.documents import DocumentStatus
+from alma.evidence import Box, Region
+from alma.fields import Field, Reading, Status
 from alma.keys import Role
 from alma.settings import settings
 from tests.cloud import Tenant, client, seed_fields
@@ -45,6 +48,109 @@ def test_digitize_and_get_answer_the_same_fields() -> None:
         "docType": "deed_of_conveyance",
         "fields": SEED_FIELDS,
     }
+
+
+def test_tracks_all_adds_what_every_track_reads_and_why_a_person_should_look() -> None:
+    place = {"page": 2, "bbox": {"x": 0.557, "y": 0.214, "w": 0.083, "h": 0.029}}
+    region = (Region(2, Box(0.557, 0.214, 0.083, 0.029)),)
+    acreage = Field(
+        "parcel_acreage",
+        0,
+        (Reading("vision", "12.5", "12,5 acres", 0.61, region), Reading("text", "125", "125", None, ())),
+        Status.ESCALATED,
+        reasons=("tracks_disagree",),
+    )
+    tenant = Tenant.create("greaves")
+    document = tenant.seed_document([acreage])
+    query = {"tracks": "all"}
+
+    got = tenant.call("documents", "GET", "/v1/documents/{id}", path={"id": str(document.id)}, query=query)
+    posted = tenant.call("digitize", "POST", "/v1/digitize", body={"documentId": document.id}, query=query)
+
+    assert got.status == 200
+    assert posted.json == got.json
+    assert got.json["fields"] == [
+        {
+            "key": "parcel_acreage",
+            "value": "12.5",
+            "confidence": 0.61,
+            "status": "escalated",
+            "evidence": place,
+            "tracks": [
+                {
+                    "track": "vision",
+                    "value": "12.5",
+                    "content": "12,5 acres",
+                    "confidence": 0.61,
+                    "evidence": place,
+                },
+                {"track": "text", "value": "125", "content": "125", "confidence": None, "evidence": None},
+            ],
+            "reasons": ["tracks_disagree"],
+        }
+    ]
+
+
+def test_a_reviewed_value_stands_above_the_tracks_and_does_not_change_them() -> None:
+    tenant = Tenant.create("greaves")
+    document = tenant.seed_document(seed_fields())
+
+    answer = tenant.call(
+        "documents",
+        "GET",
+        "/v1/documents/{id}",
+        path={"id": str(document.id)},
+        query={"tracks": "all"},
+    )
+
+    shown = [(f["status"], [t["track"] for t in f["tracks"]], f["reasons"]) for f in answer.json["fields"]]
+    assert shown == [("accepted", ["vision"], []), ("escalated", ["vision"], ["low_confidence"])]
+
+
+@pytest.mark.parametrize("tracks", ["text", "ALL", "", "all,text"])
+def test_other_tracks_than_all_are_400_with_a_sentence(tracks: str) -> None:
+    tenant = Tenant.create("greaves")
+    document = tenant.seed_document(seed_fields())
+
+    answer = tenant.call(
+        "documents",
+        "GET",
+        "/v1/documents/{id}",
+        path={"id": str(document.id)},
+        query={"tracks": tracks},
+    )
+
+    assert (answer.status, answer.json["error"]) == (400, "bad_request")
+    assert answer.json["detail"] == "tracks is all, for what every track reads; or leave it out."
+
+
+@pytest.mark.parametrize(
+    ("value", "count", "query", "name"),
+    [
+        ("x" * 60_000, 80, None, "document-1.json"),
+        ("x" * 30_000, 80, {"tracks": "all"}, "document-1-tracks.json"),
+        ('"' * 100_000, 22, None, "document-1.json"),  # small enough, but for its escapes on the way
+    ],
+    ids=["fields", "tracks", "escapes"],
+)
+def test_an_answer_over_what_lambda_carries_is_a_redirect_to_the_same_body(
+    value: str, count: int, query: dict[str, str] | None, name: str
+) -> None:
+    tenant = Tenant.create("greaves")
+    reading = Reading("text", value, value[:4_000], 0.5, (Region(1, Box(0.1, 0.1, 0.1, 0.1)),))
+    document = tenant.seed_document([Field("clause", n, (reading,)) for n in range(count)])
+
+    got = tenant.call("documents", "GET", "/v1/documents/{id}", path={"id": str(document.id)}, query=query)
+    posted = tenant.call("digitize", "POST", "/v1/digitize", body={"documentId": document.id}, query=query)
+
+    assert (got.status, posted.status) == (303, 303)
+    assert f"greaves/exports/{document.id}/{name}" in got.headers["Location"]
+    stored = client("s3").get_object(
+        Bucket=settings().archive_bucket, Key=f"greaves/exports/{document.id}/{name}"
+    )
+    assert stored["ContentType"] == "application/json"
+    fields = json.loads(stored["Body"].read())["fields"]
+    assert [field["value"] for field in fields] == [value] * count
 
 
 @pytest.mark.parametrize(

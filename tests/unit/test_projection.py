@@ -64,5 +64,6 @@ def test_bodies_fit_the_schema_that_openapi_and_the_tools_publish(model: str | N
     body = project(4012, None, [DEED, two_lines, placeless], model)
     schema = DocumentView.model_json_schema(mode="serialization")
     jsonschema.validate(body, schema)
+    jsonschema.validate(project(4012, None, [DEED, two_lines, placeless], model, tracks=True), schema)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(body | {"documentId": "4012"}, schema)

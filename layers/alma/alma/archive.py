@@ -83,6 +83,43 @@ class Archive:
         document, fields = self._ready(document_id)
         return project(document.id, document.doc_type, fields)
 
+    def answer(
+        self, document_id: int, *, tracks: str | None = None, max_inline: int
+    ) -> Exported | ExportLink:
+        """Return a document's fields as the body of an answer, or a link where it is over `max_inline` bytes.
+
+        Parameters
+        ----------
+        document_id : int
+            Number of the document.
+        tracks : str, optional
+            `all` for what every track reads; None for the best value alone.
+        max_inline : int
+            Bytes an answer may have.
+
+        Raises
+        ------
+        BadRequestError
+            `tracks` is something else.
+        NotFoundError, DocumentProcessingError, DocumentFailedError
+            As in `document`.
+        """
+        from alma.exports import Exported, Format, json
+
+        if tracks not in (None, "all"):
+            raise BadRequestError("tracks is all, for what every track reads; or leave it out.")
+        document, fields = self._ready(document_id)
+        exported = Exported(
+            json.write(document.id, document.doc_type, fields, tracks=tracks is not None),
+            Format.JSON.media_type,
+            f"document-{document.id}{'-tracks' if tracks else ''}.json",
+        )
+        # The body is a string in the function's own JSON: quotes and backslashes travel escaped once more.
+        escapes = exported.body.count(b'"') + exported.body.count(b"\\")
+        if len(exported.body) + escapes <= max_inline:
+            return exported
+        return self._link(document_id, exported)
+
     def export(
         self,
         document_id: int,
@@ -99,13 +136,19 @@ class Archive:
         NotFoundError, DocumentProcessingError, DocumentFailedError
             As in `document`.
         """
-        from alma.exports import ExportLink, export
+        from alma.exports import export
 
         document, fields = self._ready(document_id)
         exported = export(document.id, document.doc_type, fields, format)
         if len(exported.body) <= max_inline:
             return exported
-        key = objects.export_key(document.id, exported.file_name)
+        return self._link(document_id, exported)
+
+    def _link(self, document_id: int, exported: Exported) -> ExportLink:
+        """Put a file that is too large for an answer beside the document, and return where to get it."""
+        from alma.exports import ExportLink
+
+        key = objects.export_key(document_id, exported.file_name)
         objects.put(self.organisation, key, exported.body, exported.media_type)
         return ExportLink(
             url=objects.download_url(self.organisation, key, file_name=exported.file_name),

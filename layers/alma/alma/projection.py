@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import pydantic
 from pydantic import BaseModel
 
-from alma.fields import Field, Status, evidence_of
+from alma.fields import Field, Reading, Status, evidence_of
 
 #: Decimal places of a confidence in answers; no calibration is finer than that.
 CONFIDENCE_PLACES = 4
@@ -48,6 +48,21 @@ class EvidenceView(BaseModel):
     )
 
 
+class TrackView(BaseModel):
+    """What one track reads for a field."""
+
+    track: str = pydantic.Field(
+        description="text: the file's own text; vision: recognition on the page image; hosted: a language "
+        "model, of whose answers only what stands on a page is kept; else the id of a model."
+    )
+    value: str = pydantic.Field(description="Normalised, as in the field itself.")
+    content: str = pydantic.Field(description="The same as it stands on the page.")
+    confidence: _Unit | None = pydantic.Field(
+        description="Probability that the value is right; null where nothing is known."
+    )
+    evidence: EvidenceView | None = pydantic.Field(description="Where it stands.")
+
+
 class FieldView(BaseModel):
     """One field: what was read, how sure that is, who looked at it, and where it stands."""
 
@@ -65,6 +80,14 @@ class FieldView(BaseModel):
     )
     evidence: EvidenceView | None = pydantic.Field(
         description="null for a value that a person entered without a place."
+    )
+    tracks: list[TrackView] = pydantic.Field(
+        default=[], description="What each track reads, the best first; only given with tracks=all."
+    )
+    reasons: list[str] = pydantic.Field(
+        default=[],
+        description="Why a person should look, as slugs: low_confidence, tracks_disagree, only_hosted; only "
+        "given with tracks=all.",
     )
 
 
@@ -85,7 +108,12 @@ def rounded(confidence: float | None) -> float | None:
 
 
 def project(
-    document_id: int, doc_type: str | None, fields: Sequence[Field], model: str | None = None
+    document_id: int,
+    doc_type: str | None,
+    fields: Sequence[Field],
+    model: str | None = None,
+    *,
+    tracks: bool = False,
 ) -> dict[str, Any]:
     """Return the body of a document, keys in the documented order.
 
@@ -99,17 +127,21 @@ def project(
         In the order to show them.
     model : str, optional
         Id of the fine-tuned model the caller asked for.
+    tracks : bool, optional
+        Whether each field also says what every track reads.
 
     Returns
     -------
     dict
         `documentId`, `docType`, `model` if given, and `fields`, each with `key`, `value`, `confidence`,
-        `status` and `evidence` (None for a value without a place).
+        `status` and `evidence` (None for a value without a place), and with `tracks` also `tracks` and
+        `reasons`.
     """
     head: dict[str, Any] = {"documentId": document_id, "docType": doc_type}
     if model is not None:
         head["model"] = model
-    return head | {"fields": [_field(field) for field in fields]}
+    show = _field_with_tracks if tracks else _field
+    return head | {"fields": [show(field) for field in fields]}
 
 
 def _field(field: Field) -> dict[str, Any]:
@@ -120,4 +152,21 @@ def _field(field: Field) -> dict[str, Any]:
         "confidence": rounded(best.confidence),
         "status": field.status.value,
         "evidence": evidence_of(best.regions),
+    }
+
+
+def _field_with_tracks(field: Field) -> dict[str, Any]:
+    return _field(field) | {
+        "tracks": [_track(reading) for reading in field.readings],
+        "reasons": list(field.reasons),
+    }
+
+
+def _track(reading: Reading) -> dict[str, Any]:
+    return {
+        "track": reading.track,
+        "value": reading.value,
+        "content": reading.content,
+        "confidence": rounded(reading.confidence),
+        "evidence": evidence_of(reading.regions),
     }

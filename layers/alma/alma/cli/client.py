@@ -41,8 +41,8 @@ class Client:
         self._pool = urllib3.PoolManager(retries=urllib3.Retry(2, redirect=0), timeout=_TIMEOUT)
 
     def call(self, method: str, path: str, body: object = None, **query: object) -> dict[str, Any]:
-        """Return the JSON answer of a route below /api/v1; 202 counts as an answer."""
-        answer = self._send(method, path, body, query)
+        """Return the JSON answer of a route below /api/v1, following a redirect; 202 counts as an answer."""
+        answer = self._followed(self._send(method, path, body, query))
         if answer.status >= 300:
             raise _refusal(answer)
         found: dict[str, Any] = json.loads(answer.data) if answer.data else {}
@@ -50,9 +50,7 @@ class Client:
 
     def download(self, path: str, **query: object) -> tuple[bytes, str | None]:
         """Return a file and the name it comes with, following a redirect to a presigned URL."""
-        answer = self._send("GET", path, None, query)
-        if answer.status == 303:
-            answer = self._request("GET", answer.headers["Location"])
+        answer = self._followed(self._send("GET", path, None, query))
         if answer.status != 200:
             raise _refusal(answer)
         disposition = answer.headers.get("Content-Disposition", "")
@@ -104,6 +102,10 @@ class Client:
             return self._request(method, url, headers=headers)
         headers["Content-Type"] = "application/json"
         return self._request(method, url, headers=headers, body=json.dumps(body))
+
+    def _followed(self, answer: urllib3.BaseHTTPResponse) -> urllib3.BaseHTTPResponse:
+        """Return what a redirect to a presigned URL leads to; the key stays here."""
+        return self._request("GET", answer.headers["Location"]) if answer.status == 303 else answer
 
     def _request(self, method: str, url: str, **options: Any) -> urllib3.BaseHTTPResponse:
         try:

@@ -101,6 +101,9 @@ def _parser() -> argparse.ArgumentParser:
 
     get = commands.add_parser("get", parents=[shared], help="print a document's fields")
     get.add_argument("id", type=int)
+    get.add_argument(
+        "--tracks", action="store_const", const="all", help="also what every track reads, and why to look"
+    )
     get.set_defaults(run=_get)
 
     export = commands.add_parser("export", parents=[shared], help="save a document's fields as a file")
@@ -213,7 +216,7 @@ def _list(options: argparse.Namespace) -> None:
 
 
 def _get(options: argparse.Namespace) -> None:
-    found = Client(target.api()).call("GET", f"/documents/{options.id}")
+    found = Client(target.api()).call("GET", f"/documents/{options.id}", tracks=options.tracks)
     if options.json:
         _print_json(found)
     elif "fields" not in found:

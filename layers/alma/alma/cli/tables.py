@@ -13,7 +13,7 @@ _DOCUMENT_COLOURS = {"ready": "green", "failed": "red", "processing": "cyan"}
 
 
 def fields_table(document: dict[str, Any], title: str | None = None) -> Table:
-    """Return a document's fields: value, confidence, status, page."""
+    """Return a document's fields: value, confidence, status, page; and the tracks below, where given."""
     kind = document["docType"] or "no known type"
     heading = f"{document['documentId']} · {title + ' · ' if title else ''}{kind}"
     table = Table(title=escape(heading), title_justify="left", title_style="bold")
@@ -23,15 +23,23 @@ def fields_table(document: dict[str, Any], title: str | None = None) -> Table:
     table.add_column("status")
     table.add_column("page", justify="right")
     for field in document["fields"]:
-        confidence, evidence, status = field["confidence"], field["evidence"], field["status"]
-        table.add_row(
-            escape(field["key"]),
-            escape(field["value"]),
-            "" if confidence is None else f"{confidence:.3f}",
-            f"[{_COLOURS.get(status, 'default')}]{status}[/]",
-            "" if evidence is None else str(evidence["page"]),
-        )
+        status, reasons = field["status"], ", ".join(field.get("reasons", []))
+        shown = f"[{_COLOURS.get(status, 'default')}]{status}{': ' if reasons else ''}{escape(reasons)}[/]"
+        table.add_row(escape(field["key"]), *_reading_cells(field, shown))
+        for reading in field.get("tracks", []):
+            table.add_row(f"  [dim]{escape(reading['track'])}[/]", *_reading_cells(reading, ""))
     return table
+
+
+def _reading_cells(reading: dict[str, Any], status: str) -> tuple[str, str, str, str]:
+    """Return value, confidence, status and page of a field or of one track's reading."""
+    confidence, evidence = reading["confidence"], reading["evidence"]
+    return (
+        escape(reading["value"]),
+        "" if confidence is None else f"{confidence:.3f}",
+        status,
+        "" if evidence is None else str(evidence["page"]),
+    )
 
 
 def documents_table(documents: Iterable[dict[str, Any]]) -> Table:

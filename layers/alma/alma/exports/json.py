@@ -10,12 +10,12 @@ from alma.fields import Field
 from alma.projection import project
 
 
-def write(document_id: int, doc_type: str | None, fields: Sequence[Field]) -> bytes:
-    """Return the body of `GET /api/v1/documents/{id}`.
+def write(document_id: int, doc_type: str | None, fields: Sequence[Field], *, tracks: bool = False) -> bytes:
+    """Return the body of `GET /api/v1/documents/{id}`, with `tracks` that of `?tracks=all`.
 
     Nothing is left out: each field says its status, rejected ones too.
     """
-    return _encoded(json.dumps(project(document_id, doc_type, fields), ensure_ascii=False))
+    return _encoded(json.dumps(project(document_id, doc_type, fields, tracks=tracks), ensure_ascii=False))
 
 
 def write_lines(rows: Iterable[Row], *, document_id: int, doc_type: str | None) -> bytes:

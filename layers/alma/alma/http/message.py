@@ -120,6 +120,11 @@ class Response:
     body: bytes | str | Mapping[str, Any] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
+    @classmethod
+    def elsewhere(cls, url: str) -> Response:
+        """Return the redirect to what is too large for an answer; followed with a plain GET."""
+        return cls(303, headers={"Location": url})
+
     def to_event(self) -> dict[str, Any]:
         """Return the REST API (v1) proxy form; bytes travel as base64."""
         headers = dict(self.headers)

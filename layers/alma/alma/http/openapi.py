@@ -17,7 +17,7 @@ _MEANING = {
     201: "Made.",
     202: "Taken in; there is nothing more to say yet.",
     204: "Done.",
-    303: "The file is at Location.",
+    303: "What was asked for is large and waits at Location; get it without a key.",
     400: "The request is not one; the detail says why.",
     401: "The token is missing, malformed or revoked.",
     403: "The key's role does not allow this.",

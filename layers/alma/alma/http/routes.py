@@ -76,6 +76,12 @@ _READ: dict[int, Answer] = {
     404: views.ErrorView,
     422: views.FailedDocument,
 }
+_READ_OR_REDIRECT: dict[int, Answer] = {303: None, 400: views.ErrorView, **_READ}
+_TRACKS = Parameter(
+    "tracks",
+    "What every track reads for each field, and why it is escalated, beside the best value.",
+    {"type": "string", "enum": ["all"]},
+)
 
 ROUTES: tuple[Route, ...] = (
     Route(
@@ -83,10 +89,11 @@ ROUTES: tuple[Route, ...] = (
         "/v1/digitize",
         "digitize",
         "digitize",
-        "Resolve a document into its structured fields.",
+        "Resolve a document into its structured fields; a large answer is a redirect, so follow it.",
         READERS,
-        {400: views.ErrorView, **_READ},
+        _READ_OR_REDIRECT,
         body=views.DigitizeBody,
+        parameters=(_TRACKS,),
     ),
     Route(
         "GET",
@@ -126,10 +133,10 @@ ROUTES: tuple[Route, ...] = (
         "/v1/documents/{id}",
         "documents",
         "get_document",
-        "Fetch a document's fields.",
+        "Fetch a document's fields; a large answer is a redirect, so follow it (curl -L).",
         READERS,
-        {400: views.ErrorView, **_READ},
-        parameters=(Parameter("id", "Number of the document.", _DOCUMENT_ID),),
+        _READ_OR_REDIRECT,
+        parameters=(Parameter("id", "Number of the document.", _DOCUMENT_ID), _TRACKS),
     ),
     Route(
         "DELETE",

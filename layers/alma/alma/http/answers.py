@@ -1,0 +1,24 @@
+"""Answers that several functions give."""
+
+from __future__ import annotations
+
+from alma.archive import Archive
+from alma.exports import ExportLink
+from alma.http.message import Request, Response
+from alma.settings import settings
+
+
+def document_fields(request: Request, document_id: int) -> Response:
+    """Return a document's fields with what `tracks` asks for, or a redirect where they are too large.
+
+    Raises
+    ------
+    AlmaError
+        There is no such document, it has no fields (yet), or `tracks` is not one.
+    """
+    answer = Archive(request.organisation).answer(
+        document_id, tracks=request.query.get("tracks"), max_inline=settings().max_inline_bytes
+    )
+    if isinstance(answer, ExportLink):
+        return Response.elsewhere(answer.url)
+    return Response(200, answer.body.decode(), {"Content-Type": answer.media_type})
