@@ -14,7 +14,8 @@ from samtranslator.yaml_helper import yaml_parse
 
 from alma.http.routes import ROUTES
 from alma.settings import PREFIX, Settings
-from alma.storage import table
+from alma.storage import bedrock, table
+from infra.local.template import load
 
 ROOT = Path(__file__).parents[2]
 LAMBDA_VARIABLES = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL"}
@@ -111,6 +112,9 @@ def test_default_parameters_are_the_default_settings() -> None:
     assert parameters["MaxPages"]["Default"] == settings.max_pages
     assert parameters["MaxPixels"]["Default"] == settings.max_pixels
     assert parameters["KeyCacheSeconds"]["Default"] == settings.key_cache_seconds
+    assert parameters["HostedModelId"]["Default"] == settings.hosted_model_id == ""
+    assert parameters["HostedMaxPages"]["Default"] == settings.hosted_max_pages
+    assert parameters["HostedMaxWords"]["Default"] == settings.hosted_max_words
     assert environment()["ALMA_MODELS_DIR"] == settings.models_dir
 
 
@@ -187,6 +191,38 @@ def test_no_policy_has_a_wildcard_resource() -> None:
 def test_no_policy_has_a_wildcard_action() -> None:
     for name, statement in statements():
         assert [action for action in as_list(statement["Action"]) if "*" in action] == [], name
+
+
+def test_a_hosted_model_is_given_up_before_the_function_that_waits_for_it_ends() -> None:
+    longest = bedrock.ATTEMPTS * Settings().hosted_seconds
+    assert longest < functions()["ExtractFunction"]["Timeout"]
+
+
+def test_a_stack_without_a_hosted_model_grants_nothing_of_bedrock() -> None:
+    model = "eu.example.model-v1:0"
+    without = load(ROOT / "template.yaml", name="s", endpoint="")
+    with_model = load(ROOT / "template.yaml", name="s", endpoint="", parameters={"HostedModelId": model})
+
+    assert [key for key, each in without.resources.items() if "bedrock" in str(each.properties)] == []
+    assert [key for key, each in with_model.resources.items() if "bedrock" in str(each.properties)] == [
+        "HostedModelPolicy"
+    ]
+    granted = with_model.resources["HostedModelPolicy"].properties
+    assert granted["Roles"] == [with_model.resources["ExtractFunctionRole"].name]
+    profile = f"arn:aws:bedrock:eu-west-1:123456789012:inference-profile/{model}"
+    assert granted["PolicyDocument"]["Statement"] == [
+        {
+            "Effect": "Allow",
+            "Action": "bedrock:InvokeModel",
+            "Resource": [f"arn:aws:bedrock:eu-west-1::foundation-model/{model}", profile],
+        },
+        {
+            "Effect": "Allow",
+            "Action": "bedrock:InvokeModel",
+            "Resource": "arn:aws:bedrock:*::foundation-model/*",
+            "Condition": {"StringEquals": {"bedrock:InferenceProfileArn": profile}},
+        },
+    ]
 
 
 def test_the_authorizer_reads_tokens_and_nothing_else() -> None:

@@ -161,6 +161,13 @@ class Word:
     confidence: float | None = None
 
 
+def same_place(a: Iterable[Region], b: Sequence[Region]) -> bool:
+    """Tell whether two values stand at one place: regions of them cover each other by half."""
+    return any(
+        x.page == y.page and x.box.overlap(y.box) > 0.5 * min(x.box.area, y.box.area) for x in a for y in b
+    )
+
+
 def regions_of(page: int, words: Sequence[Word]) -> tuple[Region, ...]:
     """Return one region per line that `words` (all on `page`) touch, in order."""
     lines: dict[int, Box] = {}

@@ -12,6 +12,7 @@ from alma import documents
 from alma.documents import Document, DocumentStatus, PageRecord
 from alma.errors import NotFoundError
 from alma.extraction.resolve import extract
+from alma.hosted import second_reading
 from alma.pages import PageText, Track
 from alma.schemas import shipped_schemas
 from alma.settings import settings
@@ -83,7 +84,8 @@ def _read_page(document: Document, page: int) -> None:
 
 def _resolve(document: Document) -> None:
     """Turn the words of all pages into fields, or into a failure when no page could be read."""
-    if documents.begin_resolution(document) > documents.MAX_RESOLUTIONS:
+    begun = documents.begin_resolution(document)
+    if begun > documents.MAX_RESOLUTIONS:
         _log.error("document %s is given up", document.id)
         documents.fail(document, "too_complex", "The fields of this document could not be told; split it.")
         return
@@ -99,11 +101,13 @@ def _resolve(document: Document) -> None:
         )
         return
     words = _words(document, pages)
-    documents.finish(
-        document,
-        extract(words, shipped_schemas(), document.requested_type),
-        unread_lines=sum(text.unreadable for text in words),
-    )
+    schemas = shipped_schemas()
+    extraction = extract(words, schemas, document.requested_type)
+    # The last attempt goes without the hosted model: a service that does not answer in time can then delay a
+    # document and never lose it.
+    if extraction.doc_type is not None and begun < documents.MAX_RESOLUTIONS:
+        extraction = second_reading(extraction, words, schemas[extraction.doc_type])
+    documents.finish(document, extraction, unread_lines=sum(text.unreadable for text in words))
     if not documents.exists(document.organisation, document.id):
         documents.purge(document.organisation, document.id)
 

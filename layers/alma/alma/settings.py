@@ -44,6 +44,14 @@ class Settings:
         How long the authorizer may trust a key it has seen; the bound of a revocation's delay.
     max_inline_bytes : int
         Answers above this are handed out as a redirect to a presigned URL.
+    hosted_model_id : str
+        Model on Amazon Bedrock that is asked for the fields too; empty for none, and then no words leave.
+    hosted_max_pages, hosted_max_words : int
+        Pages and words of one document that are shown to it, from the first on.
+    hosted_max_tokens : int
+        Longest answer it may give.
+    hosted_seconds : int
+        Longest time one call of it may take; there are at most three.
     """
 
     table: str = "alma"
@@ -62,6 +70,11 @@ class Settings:
     download_seconds: int = 300
     key_cache_seconds: int = 20
     max_inline_bytes: int = 4_500_000
+    hosted_model_id: str = ""
+    hosted_max_pages: int = 20
+    hosted_max_words: int = 12_000
+    hosted_max_tokens: int = 4096
+    hosted_seconds: int = 30
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:
