@@ -3,8 +3,57 @@
 from __future__ import annotations
 
 import json
+import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from PIL import Image
+
+from alma.files.isolation import read_file
+from alma.pages import PageText
+from alma.settings import Settings
+
+MODELS = Path(__file__).parent.parent / "layers/vision/models"
+#: Parts labelled documents are divided into, so that what is judged was never learnt from.
+FOLDS = 5
+#: Pages of a document whose words are read.
+PAGES = 40
+
+
+def fold_of(document: Mapping[str, Any]) -> int:
+    """Return the fold of a document: all of a `group` (a template, a sender) are in one."""
+    return zlib.crc32(str(document["group"]).encode()) % FOLDS
+
+
+def words_of(document: Mapping[str, Any], data: Path, kept: Path) -> list[PageText]:
+    """Return the words of a labelled document, read from the file now, or before and kept in a folder.
+
+    Raises
+    ------
+    alma.errors.UnreadableFileError
+        The file is none of the kinds alma reads, or damaged.
+    """
+    path = kept / f"{document['id']}.json"
+    if path.exists():
+        return [PageText.from_json(json.dumps(page)) for page in json.loads(path.read_text())]
+    from alma.extraction.ocr import Recognizer
+
+    found: list[PageText] = []
+    recognizer: Recognizer | None = None
+    with read_file(data / document["file"], Settings()) as file:
+        for page in file:
+            if page.number > PAGES or page.error is not None:
+                continue
+            if page.text is not None:
+                found.append(page.text)
+            if page.needs_vision:
+                recognizer = recognizer or Recognizer(MODELS)
+                with Image.open(page.image) as image:
+                    found.append(recognizer.read(image, page.number))
+    kept.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps([json.loads(page.to_json()) for page in found]))
+    return found
 
 
 def read_labels(data: Path) -> list[dict[str, Any]]:

@@ -41,6 +41,8 @@ COMPLETE: Mapping[str, frozenset[str]] = {
 MONTH_FIRST = frozenset({"tax_form", "ad_buy_form", "registration_form", "contract", "deed"})
 #: An evidence box hits a labelled one from this intersection over union on.
 HIT_IOU = 0.5
+#: Origin of boxes that are those of the text lines a value stands in.
+HOLDING = "annotated OCR box(es) holding the value"
 
 
 # --- values ---------------------------------------------------------------------------------------------
@@ -137,12 +139,15 @@ class DocumentScore:
         By key.
     judged : list of (float or None, bool)
         Confidence of every scored value and whether it is right.
+    read_as : str or None
+        Type that was found.
     """
 
     doc_type: str
     type_right: bool
     fields: dict[str, Tally] = field(default_factory=dict)
     judged: list[tuple[float | None, bool]] = field(default_factory=list)
+    read_as: str | None = None
 
 
 def _boxes(evidence: Mapping[str, Any] | None) -> dict[int, Box]:
@@ -156,12 +161,15 @@ def _boxes(evidence: Mapping[str, Any] | None) -> dict[int, Box]:
     return {page: enclosing(boxes) for page, boxes in pages.items()}
 
 
-def evidence_hits(evidence: Mapping[str, Any] | None, label: Mapping[str, Any]) -> bool:
+def evidence_hits(
+    evidence: Mapping[str, Any] | None, label: Mapping[str, Any], *, holding: bool = False
+) -> bool:
     """Return whether evidence points at a labelled place.
 
     The box around all regions on a page must have an intersection over union of at least `HIT_IOU` with the
     labelled box, or with any of `also_at`, on that page. Where the label gives the box of the whole text line
-    (`bbox_scope`), lying inside it for the most part is enough.
+    (`bbox_scope`), or all boxes of the data set only hold the value (`holding`), lying inside it for the most
+    part is enough.
     """
     boxes = _boxes(evidence)
     places = [label, *label.get("also_at", ())]
@@ -171,7 +179,9 @@ def evidence_hits(evidence: Mapping[str, Any] | None, label: Mapping[str, Any]) 
         found, wanted = boxes[place["page"]], Box.from_dict(place["bbox"])
         if found.iou(wanted) >= HIT_IOU:
             return True
-        if label.get("bbox_scope") == "line" and found.overlap(wanted) >= HIT_IOU * found.area > 0:
+        if (holding or label.get("bbox_scope") == "line") and found.overlap(
+            wanted
+        ) >= HIT_IOU * found.area > 0:
             return True
     return False
 
@@ -182,7 +192,8 @@ def score_document(labels: Mapping[str, Any], result: Mapping[str, Any]) -> Docu
     doc_type = TYPE_NAMES.get(named, named)
     schema = shipped_schemas().get(doc_type)
     got_type = result.get("docType")
-    score = DocumentScore(doc_type, got_type is None if named in NO_TYPE else got_type == doc_type)
+    right = got_type is None if named in NO_TYPE else got_type == doc_type
+    score = DocumentScore(doc_type, right, read_as=got_type)
 
     wanted: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
     unscored: set[str] = set()
@@ -199,8 +210,9 @@ def score_document(labels: Mapping[str, Any], result: Mapping[str, Any]) -> Docu
         got.setdefault(item["key"], []).append(item)
 
     complete = COMPLETE.get(named, frozenset())
+    holding = labels.get("bbox_origin") == HOLDING
     for key in sorted((set(wanted) | (set(got) & complete)) - unscored):
-        score.fields[key] = _score_key(wanted.get(key, []), got.get(key, []), score.judged)
+        score.fields[key] = _score_key(wanted.get(key, []), got.get(key, []), score.judged, holding=holding)
     return score
 
 
@@ -208,6 +220,8 @@ def _score_key(
     wanted: Sequence[tuple[str, Mapping[str, Any]]],
     got: Sequence[Mapping[str, Any]],
     judged: list[tuple[float | None, bool]],
+    *,
+    holding: bool,
 ) -> Tally:
     tally = Tally(predicted=len(got), labelled=len(wanted))
     left = list(wanted)
@@ -219,11 +233,13 @@ def _score_key(
             continue
         tally.right += 1
         # Of several labels with this value, the one the evidence points at.
-        best = next((m for m in matches if evidence_hits(item.get("evidence"), m[1])), matches[0])
+        best = next(
+            (m for m in matches if evidence_hits(item.get("evidence"), m[1], holding=holding)), matches[0]
+        )
         left.remove(best)
         if best[1].get("bbox"):
             tally.located += 1
-            tally.hits += evidence_hits(item.get("evidence"), best[1])
+            tally.hits += evidence_hits(item.get("evidence"), best[1], holding=holding)
     return tally
 
 

@@ -1,8 +1,10 @@
 """From words to fields, end to end, on small clean documents."""
 
+from dataclasses import replace
+
 import pytest
 
-from alma.confidence import Calibration, Signals
+from alma.confidence import SIGNALS, Calibration, Signals
 from alma.evidence import Box
 from alma.extraction.resolve import extract, last_name_last
 from alma.fields import Field, Status
@@ -255,25 +257,27 @@ def test_a_field_of_a_type_without_data_has_no_confidence() -> None:
     assert found.status is Status.UNREVIEWED
 
 
+def calibration(bias: float, **weights: float) -> Calibration:
+    return Calibration(tuple(weights.get(name, 0.0) for name in SIGNALS), {"form": bias})
+
+
 def test_a_field_below_the_threshold_is_escalated() -> None:
-    unsure = Calibration(weights=(0, 0, 0, 0), biases={"form": -2.0}, agreement=(0, 0))
+    unsure = calibration(-2.0)
     (found,) = extract([page("Total: 9.00")], {"form": FORM}, "form", calibration=unsure).fields
     assert found.best.confidence == 0.119
     assert (found.status, found.reasons) == (Status.ESCALATED, ("low_confidence",))
 
 
 def test_more_evidence_gives_more_confidence() -> None:
-    model = Calibration(weights=(1, 1, 1, 1), biases={"form": -2.0}, agreement=(1, -1))
-    weak, strong = Signals(1.0, 0.0, 1), Signals(3.0, 3.0, 3)
-    least = model.probability("form", "total", weak, False)
-    alone = model.probability("form", "total", weak, None)
-    agreed = model.probability("form", "total", weak, True)
-    most = model.probability("form", "total", strong, True)
-    assert least is not None
-    assert alone is not None
-    assert agreed is not None
-    assert most is not None
-    assert 0 < least < alone < agreed < most < 1
+    model = calibration(-2.0, probability=1, margin=1, support=1, tracks_agree=1, tracks_differ=-1)
+    weak, strong = Signals(0.4, 0.0, 0.5, 1), Signals(0.9, 3.0, 0.5, 3)
+    order = [
+        model.probability("form", "total", replace(weak, agrees=False)),
+        model.probability("form", "total", weak),
+        model.probability("form", "total", replace(weak, agrees=True)),
+        model.probability("form", "total", replace(strong, agrees=True)),
+    ]
+    assert order == [0.087, 0.206, 0.413, 0.76]
 
 
 def test_a_zero_is_a_value() -> None:

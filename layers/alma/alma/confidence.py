@@ -1,6 +1,6 @@
 """Calibrated confidence: from a candidate's score to the probability that its value is right.
 
-`scripts/calibrate.py` fits the numbers on labelled documents, `data/calibration.json` carries them and says
+`scripts/train_base.py` fits the numbers on labelled documents, `data/calibration.json` carries them and says
 what they were fitted on. Where a document type has no data, the confidence is unknown (None).
 """
 
@@ -16,6 +16,11 @@ from importlib import resources
 #: Confidence is rounded to this many places and never stated as certain.
 PLACES = 3
 CEILING, FLOOR = 0.999, 0.001
+#: The features of the logistic model, in the order of `Signals.vector`.
+SIGNALS = (
+    "logit", "probability", "margin", "spread", "support", "unclear", "least_clear", "length", "recognised",
+    "voted", "seconded", "company", "rule_holds", "rule_broken", "tracks_agree", "tracks_differ",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,28 +29,63 @@ class Signals:
 
     Attributes
     ----------
-    score : float
-        Score of the candidate.
+    probability : float
+        The scorer's, over all values of the field and none.
     margin : float
-        Lead over the best candidate with another value; large where there is none.
+        Log-odds between it and the next best value, or none.
+    spread : float
+        Standard deviation of its score over the members of the scorer.
     support : int
         Places at which the same value was found.
-    quality : float
-        Mean confidence of the recogniser in the words, 1 where the file states them.
+    quality, least : float
+        Mean and lowest confidence of the recogniser in the words; 1 where the file states them.
+    length : int
+        Characters that had to be recognised right; 0 where the file states them.
+    voted : bool
+        A rule of the schema (a label, a pattern, a place) points at it.
+    seconded : bool
+        It is what the rules alone would have chosen.
+    company : float
+        Mean probability of the document's other values: how familiar the document is.
+    holds : bool or None
+        Whether the rules between fields hold with it; None where none applies.
+    agrees : bool or None
+        Whether another track reads the same value; None where there is no other.
     """
 
-    score: float
+    probability: float
     margin: float
+    spread: float
     support: int
     quality: float = 1.0
+    least: float = 1.0
+    length: int = 0
+    voted: bool = True
+    seconded: bool = True
+    company: float = 1.0
+    holds: bool | None = None
+    agrees: bool | None = None
 
     def vector(self) -> tuple[float, ...]:
-        """Return the features of the logistic model, each of the order of one."""
+        """Return the features of the logistic model (`SIGNALS`), each of the order of one."""
+        p = min(max(self.probability, 1e-4), 1 - 1e-4)
         return (
-            self.score / 3.0,
-            min(self.margin, 3.0) / 3.0,
+            math.log(p / (1 - p)) / 4.0,
+            p,
+            min(max(self.margin, -4.0), 8.0) / 4.0,
+            min(self.spread, 4.0) / 2.0,
             math.log2(1 + min(self.support, 15)) / 4.0,
-            self.quality,
+            (1 - self.quality) * 5.0,
+            1 - self.least,
+            min(self.length, 120) / 60.0,
+            float(self.length > 0),
+            float(self.voted),
+            float(self.seconded),
+            self.company,
+            float(self.holds is True),
+            float(self.holds is False),
+            float(self.agrees is True),
+            float(self.agrees is False),
         )
 
 
@@ -59,15 +99,12 @@ class Calibration:
         Of `Signals.vector`.
     biases : mapping
         `TYPE.KEY` to the bias of that field, `TYPE` to the bias of a field without own data.
-    agreement : tuple of float
-        Added where a second track reads the same value, and where it reads another.
     """
 
     weights: tuple[float, ...]
     biases: Mapping[str, float]
-    agreement: tuple[float, float]
 
-    def probability(self, doc_type: str, key: str, signals: Signals, agrees: bool | None) -> float | None:
+    def probability(self, doc_type: str, key: str, signals: Signals) -> float | None:
         """Return the probability that the value is right, or None where nothing is known.
 
         Parameters
@@ -76,25 +113,20 @@ class Calibration:
             Field in question.
         signals : Signals
             What is known about the value.
-        agrees : bool or None
-            Whether another track reads the same value; None where there is no other.
         """
         bias = self.biases.get(f"{doc_type}.{key}", self.biases.get(doc_type))
         if bias is None:
             return None
         logit = bias + sum(w * x for w, x in zip(self.weights, signals.vector(), strict=True))
-        if agrees is not None:
-            logit += self.agreement[0] if agrees else self.agreement[1]
         return round(min(max(1 / (1 + math.exp(-logit)), FLOOR), CEILING), PLACES)
 
 
 def load(text: str | bytes) -> Calibration:
-    """Return the calibration written by `scripts/calibrate.py`."""
+    """Return the calibration written by `scripts/train_base.py`."""
     raw = json.loads(text)
     return Calibration(
         weights=tuple(raw["weights"]),
         biases=dict(raw["biases"]),
-        agreement=(raw["agreement"]["same"], raw["agreement"]["other"]),
     )
 
 

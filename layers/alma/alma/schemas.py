@@ -73,6 +73,17 @@ class FieldSchema(BaseModel):
         return patterns
 
 
+class Rule(BaseModel):
+    """Something the values of several fields have to do with each other."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["sum", "order"] = Field(
+        description="`sum`: all but the last add up to the last. `order`: none is later than the next."
+    )
+    keys: tuple[str, ...] = Field(min_length=2, max_length=8, description="The fields, in this order.")
+
+
 class DocumentSchema(BaseModel):
     """One document type."""
 
@@ -89,6 +100,9 @@ class DocumentSchema(BaseModel):
     closing_labels: tuple[str, ...] = Field(
         default=(),
         description="Labels of a closing part that repeats values in another sense (a tax summary).",
+    )
+    rules: tuple[Rule, ...] = Field(
+        default=(), description="What the values of several fields have to do with each other."
     )
     fields: tuple[FieldSchema, ...]
 

@@ -1,31 +1,106 @@
 """Candidates: typed spans of consecutive words that may be the value of a field.
 
-A candidate is always `normalise(words[i:j])`: it carries the regions of exactly these words. Three ways lead
-to one:
+A candidate is always `normalise(words)`: it carries the regions of exactly these words. It comes from
 
-1. *beside a label*: to its right in the row, below it in its column, or above it where the schema says so;
-2. *in a sentence*: a pattern of the schema matches the running text (`between {NAME} and`);
-3. *by position*: the schema says the value heads the page (a shop's name, its address below).
+1. a *rule*: to the right of a label, below or above it, matched by a pattern of the schema, or at a place the
+   schema names (`alma.extraction.search`, `alma.extraction.letterhead`): a vote with a readable score;
+2. a *proposal*: any span of words on the page that looks like the field's type (`alma.extraction.proposals`).
 
-The score is a sum of small, readable weights in log-odds style; its absolute value means nothing until
-`alma.confidence` has been fitted on it.
+Both are scored together by `alma.extraction.scorer`, for which a rule's vote is one more thing to know.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
+from alma.evidence import Region
 from alma.extraction.layout import Layout
 from alma.extraction.letterhead import by_position
-from alma.extraction.parsers import Locale
-from alma.extraction.search import Candidate, PageSearch
-from alma.schemas import DocumentSchema
+from alma.extraction.parsers import TYPED, Locale
+from alma.extraction.proposals import proposals
+from alma.extraction.search import PageSearch, Vote
+from alma.schemas import DocumentSchema, FieldSchema, FieldType
+
+#: Pages from the beginning and the end of a document on which any span is proposed; on those between, rules
+#: alone say what is a candidate. Forms are short; in a contract the parties are named first and sign last.
+FIRST_PAGES = 3
+LAST_PAGES = 2
+#: Candidates of one field in one document.
+MOST = 3000
 
 
-def candidates(
-    layouts: Sequence[Layout], schema: DocumentSchema, locale: Locale
-) -> dict[str, list[Candidate]]:
-    """Return what may be the value of each field, best first.
+@dataclass(slots=True)
+class Candidate:
+    """A possible value of a field.
+
+    Attributes
+    ----------
+    layout : Layout
+        The page it stands on.
+    words : tuple of int
+        Indices of its words there.
+    value, content : str
+        Normalised, and as on the page.
+    quality : float
+        0..1, how much it looks like its type.
+    votes : list of Vote
+        What rules say for it.
+    """
+
+    layout: Layout
+    words: tuple[int, ...]
+    value: str
+    content: str
+    quality: float
+    votes: list[Vote] = field(default_factory=list)
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Page and first word, for order in the document."""
+        return self.layout.page, self.words[0]
+
+    @property
+    def regions(self) -> tuple[Region, ...]:
+        """Where exactly these words stand, on the page as displayed."""
+        return self.layout.regions(list(self.words))
+
+
+def _votes(layout: Layout, page: PageSearch, number: int) -> Iterator[Vote]:
+    for hit in page.hits:
+        for label in hit.labels:
+            if not label.key:
+                continue
+            if page.fields[label.key].position == "above":
+                yield from page.above(hit, label)
+            else:
+                yield from page.right_of(hit, label)
+                yield from page.below(hit, label)
+    for each in page.schema.fields:
+        if each.patterns and (each.pages == "any" or number < 2):
+            yield from page.matching(each)
+    if number == 0:
+        yield from by_position(page)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one track offers.
+
+    Attributes
+    ----------
+    by_field : dict
+        Candidates of each field, in the order of the document.
+    in_label : dict
+        By page, the words that belong to a label.
+    """
+
+    by_field: dict[str, list[Candidate]]
+    in_label: dict[int, frozenset[int]]
+
+
+def candidates(layouts: Sequence[Layout], schema: DocumentSchema, locale: Locale) -> Found:
+    """Return what may be the value of each field of a document type.
 
     Parameters
     ----------
@@ -36,24 +111,37 @@ def candidates(
     locale : Locale
         How ambiguous dates and amounts are read.
     """
-    found: dict[str, list[Candidate]] = {field.key: [] for field in schema.fields}
+    found: dict[str, dict[tuple[int, tuple[int, ...], str], Candidate]] = {f.key: {} for f in schema.fields}
+    kinds = {f.type for f in schema.fields}
+    in_label: dict[int, frozenset[int]] = {}
     for number, layout in enumerate(layouts):
         page = PageSearch(layout, schema, locale)
-        for hit in page.hits:
-            for label in hit.labels:
-                if not label.key:
-                    continue
-                if page.fields[label.key].position == "above":
-                    found[label.key].extend(page.above(hit, label))
-                else:
-                    found[label.key].extend(page.right_of(hit, label))
-                    found[label.key].extend(page.below(hit, label))
-        for field in schema.fields:
-            if field.patterns and (field.pages == "any" or number < 2):
-                found[field.key].extend(page.matching(field))
-        if number == 0:
-            for candidate in by_position(page):
-                found[candidate.key].append(candidate)
-    for each in found.values():
-        each.sort(key=lambda c: -c.score)
-    return found
+        ends = frozenset(hit.end for hit in page.hits)
+        in_label[layout.page] = frozenset(page.in_label)
+        everywhere = number < FIRST_PAGES or number >= len(layouts) - LAST_PAGES
+        proposed = {k: proposals(layout, k, locale, ends) for k in kinds} if everywhere else {}
+        for each in schema.fields:
+            own = found[each.key]
+            for p in proposed.get(each.type, ()):
+                if len(own) < MOST and wanted(each, p.value):
+                    own[number, p.words, p.value] = Candidate(layout, p.words, p.value, p.content, p.quality)
+        for vote in _votes(layout, page, number):
+            own = found[vote.key]
+            key = (number, vote.words, vote.value)
+            if not vote.words:
+                continue
+            known = own.get(key)
+            if known is None:
+                known = own[key] = Candidate(layout, vote.words, vote.value, vote.content, 0.5)
+            known.votes.append(vote)
+    by_field = {key: sorted(own.values(), key=lambda c: c.place) for key, own in found.items()}
+    return Found(by_field, in_label)
+
+
+def wanted(each: FieldSchema, value: str) -> bool:
+    """Return whether a proposed value could be one of the field's at all."""
+    if each.type in TYPED:
+        return True
+    if each.type is FieldType.NAME:
+        return 2 <= len(value) <= 120
+    return True

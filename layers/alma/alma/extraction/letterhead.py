@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from alma.extraction.layout import Layout
 from alma.extraction.parsers import fold, spans
 from alma.extraction.patterns import is_company, starts_with_legal_form
-from alma.extraction.search import Candidate, PageSearch
+from alma.extraction.search import PageSearch, Vote
 from alma.schemas import FieldSchema
 
 _STREET_WORDS = re.compile(
@@ -25,7 +25,7 @@ _NOT_HEAD = re.compile(
 _REGISTRATION = re.compile(r"\(?\b\d{4,7}\s?-\s?[a-z]\b\)?|\(\s*\d{4,7}\s*-?\s*[a-z]\s*\)")
 
 
-def by_position(page: PageSearch) -> Iterable[Candidate]:
+def by_position(page: PageSearch) -> Iterable[Vote]:
     """Yield the name that heads the page and the address below it."""
     layout = page.layout
     top = next((f for f in page.schema.fields if f.position == "top"), None)
@@ -67,7 +67,7 @@ def by_position(page: PageSearch) -> Iterable[Candidate]:
         end = _without_registration(layout, start, end)
         text = layout.text(start, end)
         for span in spans(text, top.type, page.locale):
-            yield page.candidate(top, start, end, span, text, "top", score)
+            yield page.vote(top, start, end, span, text, "top", score)
     if below is None:
         return
     _, name_row = max(scored)
@@ -79,7 +79,7 @@ _POSTCODE = re.compile(
 )
 
 
-def _addressee(page: PageSearch, field: FieldSchema) -> Iterable[Candidate]:
+def _addressee(page: PageSearch, field: FieldSchema) -> Iterable[Vote]:
     """Yield the first line of an address block in the upper half: two to six cells with one left edge.
 
     The last line has a postcode. A block at the very top is a letterhead, not an addressee.
@@ -104,7 +104,7 @@ def _addressee(page: PageSearch, field: FieldSchema) -> Iterable[Candidate]:
         score = 0.5 - (0.6 if cell.box.x > 0.5 else 0.0) - 0.4 * cell.box.y
         for span in spans(text, field.type, page.locale):
             if span.quality >= 0.5:
-                yield page.candidate(field, name.start, name.end, span, text, "top", score)
+                yield page.vote(field, name.start, name.end, span, text, "top", score)
 
 
 def _with_line_above(layout: Layout, start: int, rows: Sequence[tuple[int, int]], number: int) -> int:
@@ -124,7 +124,7 @@ def _without_registration(layout: Layout, start: int, end: int) -> int:
 
 def _address_below(
     page: PageSearch, field: FieldSchema, rows: Sequence[tuple[int, int]], name_row: int
-) -> Iterable[Candidate]:
+) -> Iterable[Vote]:
     layout = page.layout
     lines: list[tuple[int, int]] = []
     strength = 0.0

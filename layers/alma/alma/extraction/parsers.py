@@ -276,8 +276,7 @@ def _amounts(text: str, locale: Locale) -> Iterator[Span]:
         money = bool(match["before"] or match["after"])
         cents = bool(re.search(r"[.,]\d\d$", digits)) or bool(match["dash"])
         quality = 1.0 if cents else 0.9 if money else 0.5 if re.search(r"[.,]", digits) else 0.15
-        start = match.start() + len(match.group()) - len(match.group().lstrip())
-        end = match.start() + len(match.group().rstrip())
+        start, end = _without_currency(match)
         found = True
         yield Span(start, end, "-" + value if negative and value.strip("0.") else value, quality)
     if not found:
@@ -286,6 +285,18 @@ def _amounts(text: str, locale: Locale) -> Iterator[Span]:
             if number is not None:
                 end = match.start() + len(match.group().rstrip())
                 yield Span(match.start(), end, f"{number}.00", 0.7)
+
+
+def _without_currency(match: re.Match[str]) -> tuple[int, int]:
+    """Return where an amount stands: a currency that is a word of its own is not part of it."""
+    start = match.start() + len(match.group()) - len(match.group().lstrip())
+    end = match.start() + len(match.group().rstrip())
+    text = match.string
+    if match["before"] and text[match.end("before")].isspace() and not match["open"] and not match["sign"]:
+        start = match.start("sign2") if match["sign2"] else match.start("digits")
+    if match["after"] and text[match.start("after") - 1].isspace() and not match["close"]:
+        end = match.end("dash") if match["dash"] else match.end("digits")
+    return start, end
 
 
 def _numbers(text: str, locale: Locale) -> Iterator[Span]:

@@ -3,46 +3,55 @@
 from __future__ import annotations
 
 import math
-import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from alma.confidence import Calibration, Signals, shipped_calibration
-from alma.evidence import Region
-from alma.extraction.candidates import candidates
+from alma.evidence import same_place
+from alma.extraction.candidates import Candidate, Found, candidates
 from alma.extraction.doctype import document_type
+from alma.extraction.features import Context, by_value, matrix, same_value
 from alma.extraction.layout import Layout, arrange
-from alma.extraction.parsers import fold, locale_of
+from alma.extraction.parsers import locale_of
 from alma.extraction.patterns import is_company
-from alma.extraction.search import Candidate
+from alma.extraction.rules import best_together, broken
+from alma.extraction.scorer import Scorer, Scores, base_scorer
 from alma.fields import Extraction, Field, Reading, Status
 from alma.pages import PageText, Track
 from alma.schemas import DocumentSchema, FieldSchema, FieldType
 
 #: A field less sure than this goes to a person first.
 ESCALATE_BELOW = 0.5
-#: Score below which nothing is better than the best candidate.
-MINIMUM_SCORE = 0.9
-#: A repeated field keeps values this close to the best, and no more than so many.
-REPEAT_MARGIN = 0.75
+#: The scorer's probability below which no value is better than the best one.
+MINIMUM = 0.15
+#: The same for a value that fits others, and the vote of a rule that is shown whatever the scorer thinks.
+MINIMUM_TOGETHER, PLAIN_VOTE = 0.005, 2.6
+#: The same for each value of a repeated field, and how many of them are kept.
+MINIMUM_REPEATED = 0.25
 MOST_REPEATS = 20
+#: The sum of a rule's weights at which it is as likely right as wrong, what a unit of it says in log-odds,
+#: and what a field's preference is worth.
+MINIMUM_VOTE, VOTE_SLOPE, PREFERENCE = 0.9, 3.0, 0.5
+#: Values of a field that are weighed against those of other fields.
+OPTIONS = 8
 #: Pages whose dates and amounts decide the locale.
 LOCALE_PAGES = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A value chosen for a field on one track, with what speaks for it."""
+    """A value of a field on one track, with what speaks for it."""
 
     candidate: Candidate
     signals: Signals
 
-
-def same_value(value: str) -> str:
-    """Return `value` as values are compared: letters and digits only, without case and accents."""
-    if re.fullmatch(r"-?\d+\.\d+", value):
-        return value.rstrip("0").rstrip(".")
-    return re.sub(r"[^\w]|_", "", fold(value)) or value
+    @property
+    def vote(self) -> float:
+        """What the rule that says most for it says."""
+        return max((vote.score for vote in self.candidate.votes), default=0.0)
 
 
 def last_name_last(name: str) -> str:
@@ -53,70 +62,128 @@ def last_name_last(name: str) -> str:
     return f"{first.strip()} {last.strip()}"
 
 
-def _preference(field: FieldSchema, ranked: Sequence[Candidate]) -> dict[int, float]:
-    """Return what a field's preference adds to each candidate's score (by position in `ranked`)."""
-    extra = dict.fromkeys(range(len(ranked)), 0.0)
-    if len(ranked) < 2:
-        return extra
-    if field.prefer == "largest" and field.type in (FieldType.AMOUNT, FieldType.NUMBER):
-        order = sorted(extra, key=lambda i: float(ranked[i].value))
-    else:
-        order = sorted(extra, key=lambda i: ranked[i].place, reverse=field.prefer == "first")
-    for position, index in enumerate(order):
-        extra[index] = 0.5 * position / (len(order) - 1)
-    return extra
+def _logit(p: float) -> float:
+    p = min(max(p, 1e-6), 1 - 1e-6)
+    return math.log(p / (1 - p))
 
 
-def choose(field: FieldSchema, found: Sequence[Candidate], layouts: Mapping[int, Layout]) -> list[Choice]:
-    """Return the values of a field on one track, best first: one, or several for a repeated field.
+def _rule_scores(field: FieldSchema, found: Sequence[Candidate]) -> Scores:
+    """Return the scores of the candidates of a field no model was trained on: what the rules say.
 
-    Candidates with the same value support each other. Nothing is chosen below `MINIMUM_SCORE`.
+    A vote of `MINIMUM_VOTE` is even odds; among several the one the field prefers has a little more.
     """
-    ranked = [c for c in found if c.score >= MINIMUM_SCORE - 0.5][:200]
-    extra = _preference(field, ranked)
-    groups: dict[str, list[tuple[float, Candidate]]] = {}
-    for index, candidate in enumerate(ranked):
-        groups.setdefault(same_value(candidate.value), []).append((candidate.score + extra[index], candidate))
-    scored: list[tuple[float, Candidate, int]] = []
-    for members in groups.values():
-        members.sort(key=lambda m: -m[0])
-        places = {m[1].place for m in members}
-        scored.append((members[0][0] + 0.3 * math.log2(len(places)), members[0][1], len(places)))
-    scored.sort(key=lambda s: -s[0])
-    scored = [s for s in scored if s[0] >= MINIMUM_SCORE]
-    if not scored:
+    if field.prefer == "largest" and field.type in (FieldType.AMOUNT, FieldType.NUMBER):
+        order = sorted(range(len(found)), key=lambda n: float(found[n].value))
+    else:
+        order = sorted(range(len(found)), key=lambda n: found[n].place, reverse=field.prefer == "first")
+    logits = np.array([max((v.score for v in c.votes), default=-10.0) for c in found], np.float32)
+    for rank, n in enumerate(order):
+        logits[n] += PREFERENCE * rank / max(len(order) - 1, 1)
+    return Scores(VOTE_SLOPE * (logits - MINIMUM_VOTE), np.zeros(len(found), np.float32))
+
+
+def _options(field: FieldSchema, found: Sequence[Candidate], scores: Scores, *, vision: bool) -> list[Choice]:
+    """Return the values of a field on one track with their probabilities, the best first.
+
+    Candidates with the same value stand for it together; its evidence is the best of them. Values of a field
+    that occurs once exclude each other, those of a repeated one do not.
+    """
+    if not found:
         return []
-    if not field.repeated:
-        margin = scored[0][0] - scored[1][0] if len(scored) > 1 else 3.0
-        score, best, support = scored[0]
-        return [Choice(best, Signals(score, margin, support, _quality(best, layouts)))]
+    logits = [float(v) for v in scores.logits]
+    if field.repeated:
+        each = [1 / (1 + math.exp(-min(max(v, -30.0), 30.0))) for v in logits]
+    else:
+        top = max(0.0, *logits)
+        whole = math.exp(-top) + sum(math.exp(v - top) for v in logits)
+        each = [math.exp(v - top) / whole for v in logits]
+    values: list[tuple[float, int, int]] = []
+    for _, members in by_value(found):
+        best = max(members, key=lambda n: logits[n])
+        probability = each[best] if field.repeated else sum(each[n] for n in members)
+        values.append((probability, best, len({found[n].place for n in members})))
+    values.sort(key=lambda v: -v[0])
+    voted = [(v.score, c.value) for c in found for v in c.votes]
+    favourite = same_value(max(voted)[1]) if voted else None
+    nothing = max(1.0 - sum(v[0] for v in values), 1e-6)
+    options = []
+    for rank, (probability, best, places) in enumerate(values[: MOST_REPEATS * 2]):
+        rival = values[1][0] if rank == 0 and len(values) > 1 else values[0][0] if rank else 0.0
+        margin = (
+            _logit(probability)
+            if field.repeated
+            else math.log(max(probability, 1e-6)) - math.log(max(rival, nothing, 1e-6))
+        )
+        candidate = found[best]
+        known = [c for c in (candidate.layout.words[i].confidence for i in candidate.words) if c is not None]
+        signals = Signals(
+            probability,
+            margin,
+            float(scores.spread[best]),
+            places,
+            sum(known) / len(known) if known else 1.0,
+            min(known, default=1.0),
+            len(candidate.content) if vision else 0,
+            bool(candidate.votes),
+            same_value(candidate.value) == favourite,
+        )
+        options.append(Choice(candidate, signals))
+    return options
+
+
+def _several(options: Sequence[Choice]) -> list[Choice]:
+    """Return the values of a repeated field that are probable enough, in the order of the document."""
     chosen: list[Choice] = []
-    for score, candidate, support in scored:
-        if scored[0][0] - score > REPEAT_MARGIN or len(chosen) == MOST_REPEATS:
+    for option in options:
+        if option.signals.probability < MINIMUM_REPEATED or len(chosen) == MOST_REPEATS:
             break
-        value = same_value(candidate.value)
+        value = same_value(option.candidate.value)
         if any(
-            value in same_value(c.candidate.value) or _overlap(candidate.regions, c.candidate.regions)
+            value in same_value(c.candidate.value)
+            or same_value(c.candidate.value) in value
+            or same_place(option.candidate.regions, c.candidate.regions)
             for c in chosen
         ):
             continue  # a short form of, or the same words as, what is already there
-        margin = scored[0][0] - score
-        chosen.append(Choice(candidate, Signals(score, 3.0 - margin, support, _quality(candidate, layouts))))
-    chosen.sort(key=lambda c: c.candidate.place)
+        chosen.append(option)
+    return sorted(chosen, key=lambda c: c.candidate.place)
+
+
+def _decide(schema: DocumentSchema, options: Mapping[str, list[Choice]]) -> dict[str, list[Choice]]:
+    """Return the values chosen on one track, fields that bind each other together."""
+    weighed = {
+        field.key: [
+            (o.candidate.value, math.log(o.signals.probability))
+            for o in options[field.key][:OPTIONS]
+            if o.signals.probability >= MINIMUM_TOGETHER
+        ]
+        for field in schema.fields
+        if not field.repeated
+    }
+    together = best_together(schema, weighed)
+    chosen: dict[str, list[Choice]] = {}
+    for field in schema.fields:
+        own = options[field.key]
+        if field.repeated:
+            chosen[field.key] = _several(own)
+            continue
+        if field.key in together:
+            chosen[field.key] = [o for o in own if o.candidate.value == together[field.key]][:1]
+        else:
+            chosen[field.key] = [o for o in own[:1] if o.signals.probability >= MINIMUM] or [
+                o for o in own[:OPTIONS] if o.vote >= PLAIN_VOTE
+            ][:1]
+    sure = {key: max((c.signals.probability for c in each), default=0.0) for key, each in chosen.items()}
+    for key, each in chosen.items():
+        rest = [p for other, p in sure.items() if other != key and p]
+        company = sum(rest) / len(rest) if rest else 0.5
+        chosen[key] = [replace(c, signals=replace(c.signals, company=company)) for c in each]
+    values = {key: each[0].candidate.value for key, each in chosen.items() if len(each) == 1}
+    wrong, right = broken(schema, values)
+    for key in (wrong | right) & set(values):
+        signals = replace(chosen[key][0].signals, holds=key not in wrong)
+        chosen[key] = [replace(chosen[key][0], signals=signals)]
     return chosen
-
-
-def _quality(candidate: Candidate, layouts: Mapping[int, Layout]) -> float:
-    page, first = candidate.place
-    words = layouts[page].words[first : first + max(1, len(candidate.content.split()))]
-    known = [w.confidence for w in words if w.confidence is not None]
-    return sum(known) / len(known) if known else 1.0
-
-
-def _overlap(a: Sequence[Region], b: Sequence[Region]) -> bool:
-    return any(
-        x.page == y.page and x.box.overlap(y.box) > 0.5 * min(x.box.area, y.box.area) for x in a for y in b
-    )
 
 
 def _aligned(tracks: Mapping[str, Sequence[Choice]]) -> list[dict[str, Choice]]:
@@ -135,7 +202,7 @@ def _aligned(tracks: Mapping[str, Sequence[Choice]]) -> list[dict[str, Choice]]:
                 (
                     r
                     for r in free
-                    if any(_overlap(o.candidate.regions, choice.candidate.regions) for o in r.values())
+                    if any(same_place(o.candidate.regions, choice.candidate.regions) for o in r.values())
                 ),
                 None,
             )
@@ -147,11 +214,12 @@ def _aligned(tracks: Mapping[str, Sequence[Choice]]) -> list[dict[str, Choice]]:
     return rows
 
 
-def agreement(row: Mapping[str, Choice]) -> bool | None:
-    """Return whether the tracks read the same value; None where only one reads any."""
+def _agreement(row: Mapping[str, Choice]) -> dict[str, Choice]:
+    """Return a row whose choices know whether the tracks read the same value."""
     if len(row) < 2:
-        return None
-    return len({same_value(choice.candidate.value) for choice in row.values()}) == 1
+        return dict(row)
+    same = len({same_value(choice.candidate.value) for choice in row.values()}) == 1
+    return {t: replace(choice, signals=replace(choice.signals, agrees=same)) for t, choice in row.items()}
 
 
 def value_of(field: FieldSchema, choice: Choice) -> str:
@@ -163,28 +231,23 @@ def value_of(field: FieldSchema, choice: Choice) -> str:
 def _field(
     schema: DocumentSchema, field: FieldSchema, occurrence: int, row: Mapping[str, Choice], model: Calibration
 ) -> Field:
-    readings = []
-    agrees = agreement(row)
+    read = []
     for track, choice in row.items():
         candidate = choice.candidate
-        readings.append(
-            Reading(
-                track,
-                value_of(field, choice),
-                candidate.content,
-                model.probability(schema.doc_type, field.key, choice.signals, agrees),
-                candidate.regions,
-            )
-        )
-    readings.sort(key=lambda r: -1.0 if r.confidence is None else -r.confidence)
-    reasons = []
-    best = readings[0].confidence
+        confidence = model.probability(schema.doc_type, field.key, choice.signals)
+        reading = Reading(track, value_of(field, choice), candidate.content, confidence, candidate.regions)
+        read.append((choice.signals, reading))
+    # Where no confidence is known, the scorer still knows which reading fits better.
+    read.sort(key=lambda r: (-1.0 if r[1].confidence is None else -r[1].confidence, -r[0].probability))
+    best, reasons = read[0][1].confidence, []
     if best is not None and best < ESCALATE_BELOW:
         reasons.append("low_confidence")
-    if agrees is False:
+    if read[0][0].agrees is False:
         reasons.append("tracks_disagree")
+    if read[0][0].holds is False:
+        reasons.append("rule_violated")
     status = Status.ESCALATED if reasons else Status.UNREVIEWED
-    return Field(field.key, occurrence, tuple(readings), status, reasons=tuple(reasons))
+    return Field(field.key, occurrence, tuple(reading for _, reading in read), status, reasons=tuple(reasons))
 
 
 def layouts_by_track(pages: Sequence[PageText]) -> dict[str, list[Layout]]:
@@ -197,23 +260,59 @@ def layouts_by_track(pages: Sequence[PageText]) -> dict[str, list[Layout]]:
     return tracks
 
 
-def choices(
+def offers(
     tracks: Mapping[str, Sequence[Layout]], schema: DocumentSchema
+) -> dict[str, tuple[Found, Context, dict[str, dict[str, list[Candidate]]]]]:
+    """Return by track: its candidates, its pages, and by field what the other tracks read, by value."""
+    found: dict[str, Found] = {}
+    for track, layouts in tracks.items():
+        locale = locale_of(layout.running_text()[0] for layout in layouts[:LOCALE_PAGES])
+        found[track] = candidates(layouts, schema, locale)
+    result = {}
+    for track, layouts in tracks.items():
+        others: dict[str, dict[str, list[Candidate]]] = {f.key: defaultdict(list) for f in schema.fields}
+        for other, of_other in found.items():
+            if other != track:
+                for key, each in of_other.by_field.items():
+                    for candidate in each:
+                        others[key][same_value(candidate.value)].append(candidate)
+        result[track] = (found[track], Context(layouts, vision=track == Track.VISION), others)
+    return result
+
+
+def choices(
+    tracks: Mapping[str, Sequence[Layout]], schema: DocumentSchema, scorer: Scorer
 ) -> list[tuple[FieldSchema, list[dict[str, Choice]]]]:
     """Return what each track reads for each field: one dict by track for every occurrence."""
     chosen: dict[str, dict[str, list[Choice]]] = {}
-    for track, layouts in tracks.items():
-        locale = locale_of(layout.running_text()[0] for layout in layouts[:LOCALE_PAGES])
-        found = candidates(layouts, schema, locale)
-        by_page = {layout.page: layout for layout in layouts}
-        chosen[track] = {field.key: choose(field, found[field.key], by_page) for field in schema.fields}
+    for track, (found, context, others) in offers(tracks, schema).items():
+        own = dict(found.by_field)
+        known = [field for field in schema.fields if scorer.knows(schema.doc_type, field.key)]
+        scores = scorer.score(
+            schema.doc_type,
+            {
+                field.key: matrix(field, own[field.key], context, others[field.key], found.in_label)
+                for field in known
+            },
+        )
+        for field in schema.fields:
+            if field not in known:
+                # What nobody trained is read from its labels, and where it has none on the page, not at all.
+                own[field.key] = [c for c in own[field.key] if c.votes]
+                scores[field.key] = _rule_scores(field, own[field.key])
+        options = {
+            field.key: _options(field, own[field.key], scores[field.key], vision=context.vision)
+            for field in schema.fields
+        }
+        chosen[track] = _decide(schema, options)
     result = []
     for field in schema.fields:
         by_track = {track: of_track[field.key] for track, of_track in chosen.items() if of_track[field.key]}
         if field.repeated:
-            result.append((field, _aligned(by_track)))
-        elif by_track:
-            result.append((field, [{track: each[0] for track, each in by_track.items()}]))
+            rows = _aligned(by_track)
+        else:
+            rows = [{track: each[0] for track, each in by_track.items()}] if by_track else []
+        result.append((field, [_agreement(row) for row in rows]))
     return result
 
 
@@ -222,6 +321,7 @@ def extract(
     schemas: Mapping[str, DocumentSchema],
     doc_type: str | None = None,
     *,
+    scorer: Scorer | None = None,
     calibration: Calibration | None = None,
 ) -> Extraction:
     """Return the fields of a document.
@@ -234,6 +334,8 @@ def extract(
         Document types by name.
     doc_type : str, optional
         The type, where it is known; found from the words otherwise.
+    scorer : Scorer, optional
+        The model that scores candidates; the one that comes with alma by default.
     calibration : Calibration, optional
         Numbers behind the confidence; those that come with alma by default.
 
@@ -258,7 +360,7 @@ def extract(
     schema = schemas[doc_type]
     fields = [
         _field(schema, field, occurrence, row, model)
-        for field, rows in choices(tracks, schema)
+        for field, rows in choices(tracks, schema, scorer or base_scorer())
         for occurrence, row in enumerate(rows)
     ]
     return Extraction(doc_type, sure, fields)

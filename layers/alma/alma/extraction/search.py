@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from alma.evidence import Box, Region, enclosing
+from alma.evidence import Box, enclosing
 from alma.extraction.labels import Hit, Label, Lexicon
 from alma.extraction.layout import CELL_GAP, Layout
 from alma.extraction.parsers import TYPED, Locale, Span, fold, spans, squeeze
@@ -41,8 +41,8 @@ _CONNECTORS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """A possible value of a field.
+class Vote:
+    """What a rule says: these words may be the value of that field.
 
     Attributes
     ----------
@@ -50,23 +50,20 @@ class Candidate:
         Field it may belong to.
     value, content : str
         Normalised, and as on the page.
-    regions : tuple of Region
-        Exactly the words it was cut from, on the page as displayed.
+    words : tuple of int
+        Exactly the words of the page it was cut from.
     origin : str
         `right`, `below` or `above` a label, `pattern` or `top`.
     score : float
         Sum of weights; higher is better.
-    place : tuple of (int, int)
-        Page and word, for order in the document.
     """
 
     key: str
     value: str
     content: str
-    regions: tuple[Region, ...]
+    words: tuple[int, ...]
     origin: str
     score: float
-    place: tuple[int, int]
 
 
 def lexicon_of(schema: DocumentSchema) -> Lexicon:
@@ -124,10 +121,10 @@ class PageSearch:
         """Return whether a word only leads from a label to its value: `Advertiser  Name:  Bernie`."""
         return fold(self.layout.words[index].text).strip(" :.") in _CONNECTORS
 
-    def candidate(
+    def vote(
         self, field: FieldSchema, start: int, end: int, span: Span, text: str, origin: str, score: float
-    ) -> Candidate:
-        """Return the candidate for a span of `text`, which is `words[start:end]` joined by spaces."""
+    ) -> Vote:
+        """Return the vote for a span of `text`, which is `words[start:end]` joined by spaces."""
         at, first, last = 0, None, start
         for index in range(start, end):
             length = len(self.layout.words[index].text)
@@ -136,14 +133,13 @@ class PageSearch:
                 last = index
             at += length + 1
         first = start if first is None else first
-        return Candidate(
+        return Vote(
             field.key,
             span.value,
             text[span.start : span.end].strip(),
-            self.layout.regions(range(first, last + 1)),
+            tuple(range(first, last + 1)),
             origin,
             score + span.quality,
-            (self.layout.page, first),
         )
 
     def label_score(self, hit: Hit, label: Label) -> float:
@@ -168,7 +164,7 @@ class PageSearch:
             score -= 0.5
         return score
 
-    def right_of(self, hit: Hit, label: Label) -> Iterable[Candidate]:
+    def right_of(self, hit: Hit, label: Label) -> Iterable[Vote]:
         """Yield what stands to the right of a label in its row."""
         layout, field = self.layout, self.fields[label.key]
         end_of_row = layout.rows[layout.row_of[hit.start]][1]
@@ -193,7 +189,7 @@ class PageSearch:
             base -= 0.4
         yield from self._whole(field, start, end, "right", base)
 
-    def below(self, hit: Hit, label: Label) -> Iterable[Candidate]:
+    def below(self, hit: Hit, label: Label) -> Iterable[Vote]:
         """Yield the first thing of the right type below a label, in its column."""
         layout, field = self.layout, self.fields[label.key]
         box = enclosing(layout.words[i].box for i in range(hit.start, hit.end))
@@ -247,7 +243,7 @@ class PageSearch:
         if lines:
             yield from self.block(field, lines, "below", base)
 
-    def above(self, hit: Hit, label: Label) -> Iterable[Candidate]:
+    def above(self, hit: Hit, label: Label) -> Iterable[Vote]:
         """Yield what stands on the line over a label, as on forms with a rule to write on."""
         layout, field = self.layout, self.fields[label.key]
         box = enclosing(layout.words[i].box for i in range(hit.start, hit.end))
@@ -287,9 +283,7 @@ class PageSearch:
             index = cell.end
         return other
 
-    def _typed(
-        self, field: FieldSchema, start: int, stop: int, origin: str, base: float
-    ) -> Iterable[Candidate]:
+    def _typed(self, field: FieldSchema, start: int, stop: int, origin: str, base: float) -> Iterable[Vote]:
         if start >= stop:
             return
         text = self.layout.text(start, min(stop, start + 60))
@@ -301,11 +295,9 @@ class PageSearch:
         for number, span in enumerate(solid):
             lead = text[: span.start].strip() if number == 0 else ""
             score = base - 0.7 * abs(number - wanted) - 0.05 * min(len(lead), 20)
-            yield self.candidate(field, start, min(stop, start + 60), span, text, origin, score)
+            yield self.vote(field, start, min(stop, start + 60), span, text, origin, score)
 
-    def _whole(
-        self, field: FieldSchema, start: int, end: int, origin: str, base: float
-    ) -> Iterable[Candidate]:
+    def _whole(self, field: FieldSchema, start: int, end: int, origin: str, base: float) -> Iterable[Vote]:
         while start < end and self._connects(start):
             start += 1
         if start >= end:
@@ -320,24 +312,16 @@ class PageSearch:
                 continue
             prose = sum(w.text[:1].islower() for w in self.layout.words[start:end])
             penalty = 0.15 * prose + (0.4 if end - start > 10 and field.type is FieldType.NAME else 0.0)
-            yield self.candidate(field, start, end, span, text, origin, base - penalty)
+            yield self.vote(field, start, end, span, text, origin, base - penalty)
 
     def block(
         self, field: FieldSchema, lines: Sequence[tuple[int, int]], origin: str, base: float
-    ) -> Iterable[Candidate]:
+    ) -> Iterable[Vote]:
         """Yield the lines of a column as one value, one region a line."""
         indices = [i for start, end in lines for i in range(start, end)]
         content = " ".join(self.layout.words[i].text for i in indices)
         for span in spans(content, field.type, self.locale):
-            yield Candidate(
-                field.key,
-                span.value,
-                content,
-                self.layout.regions(indices),
-                origin,
-                base + span.quality,
-                (self.layout.page, indices[0]),
-            )
+            yield Vote(field.key, span.value, content, tuple(indices), origin, base + span.quality)
 
     def _with_line_below(self, start: int, end: int) -> int:
         """Return the end of a name, continued into the next row where that is plain.
@@ -358,7 +342,7 @@ class PageSearch:
         titled = fold(first) in _TITLES
         return cell.end if titled or (is_company(second) and not is_company(first)) else end
 
-    def matching(self, field: FieldSchema) -> Iterable[Candidate]:
+    def matching(self, field: FieldSchema) -> Iterable[Vote]:
         """Yield what the patterns of a field match in the running text."""
         text, starts = self.layout.running_text()
         text = text[:PATTERN_CHARACTERS]
@@ -373,12 +357,11 @@ class PageSearch:
                 for span in spans(piece, field.type, self.locale)[:1]:
                     if any(compiled(reject).search(span.value) for reject in field.rejects):
                         continue
-                    yield Candidate(
+                    yield Vote(
                         field.key,
                         squeeze(span.value) if field.type not in TYPED else span.value,
                         piece.strip(),
-                        self.layout.regions(range(first, last)),
+                        tuple(range(first, last)),
                         "pattern",
                         1.8 - 0.25 * rank - 0.1 * number + span.quality,
-                        (self.layout.page, first),
                     )

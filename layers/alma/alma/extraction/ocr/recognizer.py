@@ -17,6 +17,7 @@ from alma.extraction.ocr.ink import Window, tight
 from alma.extraction.ocr.layout import lines
 from alma.extraction.ocr.orientation import Classifier, sideways
 from alma.extraction.ocr.recognition import LineReader, Reading
+from alma.extraction.ocr.spelling import mend
 from alma.pages import PageText, Track
 
 DETECTION = "PP-OCRv6_det_small.onnx"
@@ -87,7 +88,7 @@ class Recognizer:
                 for span, window in zip(spans, windows, strict=True):
                     box = _box(quads[index], window, upright.size).turned(-turned)
                     words.append(Word(span.text, box, number, span.confidence))
-        return PageText(page, *given, Track.VISION, tuple(words), turned, len(readings) - len(kept))
+        return PageText(page, *given, Track.VISION, mend(words), turned, len(readings) - len(kept))
 
     def _upright(self, image: Image.Image) -> tuple[Image.Image, int, list[Quad]]:
         """Return the image turned upright, the degrees clockwise that took, and its lines."""
