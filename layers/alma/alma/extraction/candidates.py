@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from alma.extraction.layout import Layout
 from alma.extraction.letterhead import by_position
 from alma.extraction.parsers import Locale
+from alma.extraction.patterns import Matcher
 from alma.extraction.search import Candidate, PageSearch
 from alma.schemas import DocumentSchema
 
@@ -37,6 +38,7 @@ def candidates(
         How ambiguous dates and amounts are read.
     """
     found: dict[str, list[Candidate]] = {field.key: [] for field in schema.fields}
+    matcher = Matcher()
     for number, layout in enumerate(layouts):
         page = PageSearch(layout, schema, locale)
         for hit in page.hits:
@@ -50,7 +52,7 @@ def candidates(
                     found[label.key].extend(page.below(hit, label))
         for field in schema.fields:
             if field.patterns and (field.pages == "any" or number < 2):
-                found[field.key].extend(page.matching(field))
+                found[field.key].extend(page.matching(field, matcher))
         if number == 0:
             for candidate in by_position(page):
                 found[candidate.key].append(candidate)
