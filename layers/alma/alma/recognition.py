@@ -8,12 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from alma import documents
+from alma import catalogue, documents
 from alma.documents import Document, DocumentStatus, PageRecord
 from alma.errors import NotFoundError
 from alma.extraction.resolve import extract
 from alma.pages import PageText, Track
-from alma.schemas import shipped_schemas
 from alma.settings import settings
 from alma.storage import objects
 
@@ -99,9 +98,12 @@ def _resolve(document: Document) -> None:
         )
         return
     words = _words(document, pages)
+    schemas = catalogue.schemas_of(document.organisation)
+    # A type that was removed since the document was announced is not known any more.
+    requested = document.requested_type if document.requested_type in schemas else None
     documents.finish(
         document,
-        extract(words, shipped_schemas(), document.requested_type),
+        extract(words, schemas, requested),
         unread_lines=sum(text.unreadable for text in words),
     )
     if not documents.exists(document.organisation, document.id):

@@ -29,7 +29,7 @@ from pydantic import (
 #: Fields of a document type, those of its groups included.
 MAX_FIELDS = 200
 #: Labels of one field, patterns of one field, phrases of one type.
-MAX_ALIASES, MAX_PATTERNS, MAX_PHRASES = 200, 20, 1000
+MAX_ALIASES, MAX_PATTERNS, MAX_PHRASES = 200, 20, 300
 #: What the least counts of a pattern's repeats may come to together: compiling takes memory by that.
 MAX_REPEATS = 10_000
 #: What may stand in braces in a pattern, for a value of that kind.
@@ -37,11 +37,12 @@ PLACEHOLDERS = frozenset({"NAME", "COMPANY", "DATE", "AMOUNT", "NUMBER", "DURATI
 #: Placeholders in one pattern: each is a long expression.
 MAX_PLACEHOLDERS = 8
 
-_KEY = r"^[a-z][a-z0-9_]{0,63}$"
+#: What the name of a type, of a field and of a group looks like.
+KEY = r"^[a-z][a-z0-9_]{0,63}$"
 _PLACEHOLDER = re.compile(r"\{([A-Z]+)\}")
 _LEAST = re.compile(r"\{(\d*)(?:,\d*)?\}")
 
-_Phrase = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+_Phrase = Annotated[str, StringConstraints(min_length=1, max_length=80)]
 _Pattern = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 _Description = Annotated[str, StringConstraints(max_length=1000)]
 
@@ -64,7 +65,7 @@ class ColumnSchema(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    key: str = Field(pattern=_KEY, description="Name of the field in every answer.")
+    key: str = Field(pattern=KEY, description="Name of the field in every answer.")
     description: _Description = Field(default="", description="What the field is, for people and agents.")
     aliases: tuple[_Phrase, ...] = Field(
         default=(),
@@ -143,7 +144,7 @@ class GroupSchema(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    key: str = Field(pattern=_KEY, description="Name of the group in every answer.")
+    key: str = Field(pattern=KEY, description="Name of the group in every answer.")
     description: _Description = Field(default="", description="What a row is, for people and agents.")
     fields: tuple[ColumnSchema, ...] = Field(min_length=1, max_length=MAX_FIELDS, description="Its columns.")
     header: Literal["required", "optional"] = Field(
@@ -208,7 +209,7 @@ class SchemaDefinition(BaseModel):
 class DocumentSchema(SchemaDefinition):
     """One document type."""
 
-    doc_type: str = Field(pattern=_KEY, description="Its name.")
+    doc_type: str = Field(pattern=KEY, description="Its name.")
 
     def field(self, key: str) -> FieldSchema | None:
         """Return the field named `key`, or None."""
@@ -221,7 +222,7 @@ class DocumentSchema(SchemaDefinition):
             return self.keywords
         parts = [*self.fields, *(column for group in self.groups for column in group.fields)]
         labels = [label for part in parts for label in (part.aliases or (part.key.replace("_", " "),))]
-        return tuple(dict.fromkeys((self.doc_type.replace("_", " "), *labels)))
+        return tuple(dict.fromkeys((self.doc_type.replace("_", " "), *labels)))[:MAX_PHRASES]
 
 
 @lru_cache(maxsize=1)

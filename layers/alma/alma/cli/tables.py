@@ -57,6 +57,21 @@ def documents_table(documents: Iterable[dict[str, Any]]) -> Table:
     return table
 
 
+def schemas_table(schemas: Iterable[dict[str, Any]]) -> Table:
+    """Return a list of document types."""
+    table = Table()
+    for name in ("type", "origin", "description", "fields"):
+        table.add_column(name, overflow="fold")
+    for schema in schemas:
+        table.add_row(
+            schema["docType"],
+            schema["origin"],
+            escape(schema["description"]),
+            escape(", ".join(schema["fields"])),
+        )
+    return table
+
+
 def keys_table(keys: Iterable[dict[str, Any]]) -> Table:
     """Return a list of keys."""
     table = Table()
