@@ -25,13 +25,19 @@ def fields_table(document: dict[str, Any], title: str | None = None) -> Table:
     for field in document["fields"]:
         confidence, evidence, status = field["confidence"], field["evidence"], field["status"]
         table.add_row(
-            escape(field["key"]),
+            escape(_label(field)),
             escape(field["value"]),
             "" if confidence is None else f"{confidence:.3f}",
             f"[{_COLOURS.get(status, 'default')}]{status}[/]",
             "" if evidence is None else str(evidence["page"]),
         )
     return table
+
+
+def _label(field: dict[str, Any]) -> str:
+    key: str = field["key"]
+    group, _, column = key.partition(".")
+    return f"{group}[{field['row']}].{column}" if "row" in field else key
 
 
 def documents_table(documents: Iterable[dict[str, Any]]) -> Table:

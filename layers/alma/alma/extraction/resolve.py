@@ -15,6 +15,7 @@ from alma.extraction.layout import Layout, arrange
 from alma.extraction.parsers import fold, locale_of
 from alma.extraction.patterns import is_company
 from alma.extraction.search import Candidate
+from alma.extraction.tables import group_fields
 from alma.fields import Extraction, Field, Reading, Status
 from alma.pages import PageText, Track
 from alma.schemas import DocumentSchema, FieldSchema, FieldType
@@ -261,4 +262,5 @@ def extract(
         for field, rows in choices(tracks, schema)
         for occurrence, row in enumerate(rows)
     ]
+    fields += group_fields(tracks, schema)
     return Extraction(doc_type, sure, fields)

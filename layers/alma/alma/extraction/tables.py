@@ -1,0 +1,445 @@
+"""Groups of fields: the rows of a table, cell by cell, each with the words it was cut from.
+
+A table begins below the labels of its columns. A row of it is a line in which the telling column (what a
+schema requires, else amounts, else numbers) holds such a value and nothing else; lines of text beside it
+belong to its description. It ends at a label of a sum or at another table, and goes on over pages, with or
+without its labels being repeated there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from statistics import median_low
+
+from alma.evidence import enclosing
+from alma.extraction.columns import (
+    NUMERIC,
+    WORDED,
+    Column,
+    Cut,
+    Header,
+    Headers,
+    bounded,
+    cut,
+    is_number,
+    words_in,
+)
+from alma.extraction.labels import Hit, Label, Lexicon
+from alma.extraction.layout import Layout
+from alma.extraction.parsers import Locale, locale_of
+from alma.extraction.search import CLOSING, lexicon_of
+from alma.extraction.sums import rows_that_add_up
+from alma.fields import Field, Reading
+from alma.schemas import ColumnSchema, DocumentSchema, FieldType, GroupSchema
+
+#: Rows of one group: what comes after is not read.
+MAX_ROWS = 20_000
+#: Space between two lines of one description, in line heights, and lines it may have.
+LINE_GAP, MAX_LINES = 1.2, 12
+#: Pages whose numbers decide the locale.
+LOCALE_PAGES = 20
+
+_LETTERS = re.compile(r"[^\W\d_]{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a table: the values of its columns by key, and where it is on the upright page."""
+
+    layout: Layout
+    top: float
+    bottom: float
+    cells: Mapping[str, Cut]
+
+    @property
+    def page(self) -> int:
+        """Number of its page."""
+        return self.layout.page
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What is known of a table once some of its rows are: enough to go on with it on the next page.
+
+    Attributes
+    ----------
+    columns : tuple of Column
+        From left to right, each field at most once.
+    telling : Column
+        In which a value makes a line a row.
+    described : Column or None
+        In which text stands that may take several lines; None where it has no column.
+    typical : int
+        Numeric columns that are filled in a usual row.
+    apart : bool
+        The text of a row is on the lines above its numbers.
+    """
+
+    columns: tuple[Column, ...]
+    telling: Column
+    described: Column | None
+    typical: int
+    apart: bool
+
+
+@dataclass(slots=True)
+class Line:
+    """A line of a page as a line of a table."""
+
+    row: int
+    cells: dict[Column, Cut] = field(default_factory=dict)
+    filled: int = 0
+    closes: bool = False
+
+
+def group_fields(tracks: Mapping[str, Sequence[Layout]], schema: DocumentSchema) -> list[Field]:
+    """Return the values of a document type's groups, row by row.
+
+    Parameters
+    ----------
+    tracks : mapping
+        Pages by track, arranged and in order.
+    schema : DocumentSchema
+        The type of the document.
+
+    Returns
+    -------
+    list of Field
+        `key` is GROUP.COLUMN and `occurrence` the number of the row. Where two tracks see a row, both
+        readings are kept; a page is read by rows of the track that sees more of them.
+    """
+    found: list[Field] = []
+    for group in schema.groups:
+        by_track = {track: Table(group, schema, layouts).rows() for track, layouts in tracks.items()}
+        for number, readings in enumerate(_side_by_side(by_track)):
+            for column in group.fields:
+                each = tuple(
+                    _reading(track, row, row.cells[column.key])
+                    for track, row in readings.items()
+                    if column.key in row.cells
+                )
+                if each:
+                    found.append(Field(group.key_of(column), number, each))
+    return found
+
+
+def _reading(track: str, row: Row, cell: Cut) -> Reading:
+    # Nothing is known yet of how often cells are right.
+    return Reading(track, cell.value, cell.content, None, row.layout.regions(list(cell.words)))
+
+
+def _side_by_side(tracks: Mapping[str, Sequence[Row]]) -> Iterable[dict[str, Row]]:
+    """Yield rows of several tracks, those of one place together; the track with more on a page leads."""
+    pages: dict[int, dict[str, list[Row]]] = {}
+    for track, rows in tracks.items():
+        for row in rows:
+            pages.setdefault(row.page, {}).setdefault(track, []).append(row)
+    for page in sorted(pages):
+        own = pages[page]
+        leading = max(own, key=lambda track: len(own[track]))
+        for row in own[leading]:
+            together = {leading: row}
+            for track in own:
+                beside = [
+                    r for r in own[track] if track != leading and r.top < row.bottom and row.top < r.bottom
+                ]
+                if beside:
+                    together[track] = max(
+                        beside,
+                        key=lambda r: min(r.bottom, row.bottom) - max(r.top, row.top),
+                    )
+            yield together
+
+
+class Table:
+    """A group of fields being read from the pages of one track."""
+
+    def __init__(self, group: GroupSchema, schema: DocumentSchema, layouts: Sequence[Layout]) -> None:
+        self._group, self._schema, self._layouts = group, schema, layouts
+        self._locale = locale_of(layout.running_text()[0] for layout in layouts[:LOCALE_PAGES])
+        self._columns = {column.key: column for column in group.fields}
+
+    def rows(self) -> list[Row]:
+        """Return the rows of the whole document, in order."""
+        found: list[Row] = []
+        shape: Shape | None = None
+        labelled = False
+        for layout in self._layouts:
+            page = Page(layout, self._group, self._schema, self._locale)
+            labelled = labelled or bool(page.headers.found)
+            rows, shape = page.rows(shape)
+            found += rows
+            if len(found) >= MAX_ROWS:
+                break
+        if not found and not labelled and self._group.header == "optional":
+            for layout in self._layouts:
+                lines = rows_that_add_up(layout, self._group, self._schema, self._locale)
+                found += [_row(layout, cells) for cells in lines]
+        return found[:MAX_ROWS]
+
+
+def _row(layout: Layout, cells: Mapping[str, Cut]) -> Row:
+    box = enclosing(layout.words[i].box for each in cells.values() for i in each.words)
+    return Row(layout, box.y, box.bottom, cells)
+
+
+class Page:
+    """The tables of one page."""
+
+    def __init__(self, layout: Layout, group: GroupSchema, schema: DocumentSchema, locale: Locale) -> None:
+        self._layout, self._group, self._schema, self._locale = layout, group, schema, locale
+        self.headers = Headers(layout, group)
+        self._labels: dict[int, list[Hit]] = {}
+        for hit in lexicon_of(schema).hits(layout):
+            self._labels.setdefault(layout.row_of[hit.start], []).append(hit)
+        self._carried = {layout.row_of[hit.start] for hit in _carried(group).hits(layout)}
+
+    def rows(self, shape: Shape | None) -> tuple[list[Row], Shape | None]:
+        """Return the rows on this page, and the shape of the table that may go on on the next.
+
+        Parameters
+        ----------
+        shape : Shape or None
+            Of the table that was not at its end on the page before.
+        """
+        found: list[Row] = []
+        headers = self.headers.found
+        top = headers[0].first if headers else len(self._layout.rows)
+        if shape is not None:
+            rows, closed = self._read(shape, range(top), strictly=True)
+            found += rows
+            shape = None if closed else shape
+        for number, header in enumerate(headers):
+            end = headers[number + 1].first if number + 1 < len(headers) else len(self._layout.rows)
+            below = range(header.last, end)
+            shape = self._shape(header, below)
+            if shape is not None:
+                rows, closed = self._read(shape, below)
+                found += rows
+                shape = shape if rows and not closed else None
+        return found, shape
+
+    # --- what the table is like ---
+
+    def _shape(self, header: Header, below: range) -> Shape | None:
+        layout = self._layout
+        likely: list[tuple[int, int]] = []
+        for row in below:
+            if likely and (row in self.headers.others or self._is_labelled(row)):
+                break
+            numbers = {layout.cell_of[i] for i in range(*layout.rows[row]) if is_number(layout.words[i].text)}
+            if numbers:
+                likely.append((row, len(numbers)))
+            if len(likely) == 60:
+                break
+        # A number in a sentence is not a row; where rows have but one, all lines with one are.
+        usual = median_low([count for _, count in likely]) if likely else 0
+        likely = [(row, count) for row, count in likely if count > 1 or usual == 1]
+        if not likely:
+            return None
+        columns = bounded(header.columns, layout, [row for row, _ in likely])
+        lines = [self._line(columns, row) for row, _ in likely]
+        fills = {column: sum(_weight(line.cells.get(column), column) for line in lines) for column in columns}
+        # One column for each field: the one with most in it, then the last of amounts and the surest label.
+        chosen: dict[str, Column] = {}
+        for column in columns:
+            if column.schema is None:
+                continue
+            other = chosen.get(column.schema.key)
+            if other is None or self._better(column, other, fills):
+                chosen[column.schema.key] = column
+        columns = tuple(
+            column
+            if column.schema is None or chosen[column.schema.key] is column
+            else replace(column, schema=None)
+            for column in columns
+        )
+        telling = self._telling(list(chosen.values()), fills)
+        if telling is None or not fills[telling]:
+            return None
+        described = next((c for c in columns if c.schema is not None and c.schema.type in WORDED), None)
+        rows = [line for line in (self._line(columns, row) for row, _ in likely) if telling in line.cells]
+        typical = median_low([line.filled for line in rows])
+        own = sum(self._says(line, described) for line in rows)
+        return Shape(columns, telling, described, typical, apart=2 * own <= len(rows) and bool(self._wordy()))
+
+    def _better(self, column: Column, other: Column, fills: Mapping[Column, int]) -> bool:
+        """Return whether a field is rather in a column than in another one, left of it, with its label."""
+        if fills[column] != fills[other]:
+            return fills[column] > fills[other]
+        amount = column.schema is not None and column.schema.type is FieldType.AMOUNT
+        return amount or column.rank < other.rank
+
+    def _telling(self, columns: Sequence[Column], fills: Mapping[Column, int]) -> Column | None:
+        def best(kinds: Iterable[Column]) -> Column | None:
+            return max(kinds, key=lambda c: (fills[c], c.start), default=None)
+
+        read = [(c, c.schema) for c in columns if c.schema is not None]
+        return (
+            best(c for c, s in read if s.required)
+            or best(c for c, s in read if s.type is FieldType.AMOUNT and fills[c])
+            or best(c for c, s in read if s.type is FieldType.NUMBER and fills[c])
+            or best(c for c, _ in read)
+        )
+
+    def _wordy(self) -> ColumnSchema | None:
+        """Return the field whose text may stand on lines of its own."""
+        return next((column for column in self._group.fields if column.type in WORDED), None)
+
+    # --- what its lines are ---
+
+    def _line(self, columns: Sequence[Column], row: int) -> Line:
+        line = Line(row)
+        for column in columns:
+            if column.schema is None:
+                continue
+            cell = cut(self._layout, words_in(column, self._layout, row), column.schema, self._locale)
+            if cell is not None:
+                line.cells[column] = cell
+                line.filled += column.schema.type in NUMERIC
+        return line
+
+    def _says(self, line: Line, described: Column | None) -> bool:
+        cell = line.cells.get(described) if described is not None else None
+        return cell is not None and _LETTERS.search(cell.content) is not None
+
+    def _is_labelled(self, row: int) -> bool:
+        """Return whether a line is a sum or belongs to what comes after the table: `Subtotal  129.00`."""
+        layout = self._layout
+        first, last = layout.rows[row]
+        numbered = any(any(c.isdigit() for c in w.text) for w in layout.words[first:last])
+        for hit in self._labels.get(row, ()):
+            cell = layout.cells[layout.cell_of[hit.start]]
+            rest = layout.text(hit.end, cell.end)
+            if hit.start != cell.start or (_LETTERS.search(rest) and not hit.closed):
+                continue
+            for label in hit.labels:
+                known = self._schema.field(label.key)
+                if label.rank == CLOSING or hit.closed:
+                    return True
+                if numbered and (known is None or known.type is FieldType.AMOUNT):
+                    return True
+        return False
+
+    # --- reading it ---
+
+    def _read(self, shape: Shape, below: range, *, strictly: bool = False) -> tuple[list[Row], bool]:
+        """Return the rows among the lines, and whether the table ends there.
+
+        `strictly` where no labels stand above: there a line must be like the rows before in full.
+        """
+        anchors: list[Line] = []
+        texts: list[int] = []
+        closed = False
+        for row in below:
+            if row in self._carried:
+                continue
+            line = self._line(shape.columns, row)
+            says = self._says(line, shape.described)
+            usual = shape.telling in line.cells and (says or line.filled >= (shape.typical + 1) // 2)
+            full = usual and line.filled >= max(shape.typical, 2) and says
+            if full and line.filled >= 3:
+                line.closes = False
+            elif row in self.headers.others or self._is_labelled(row):
+                closed = closed or bool(anchors) or strictly
+                continue
+            if full or (usual and not closed and not (strictly and line.filled < max(shape.typical, 2))):
+                anchors.append(line)
+                closed = False
+            elif not closed:
+                texts.append(row)
+        lines = self._descriptions(shape, anchors, set(texts))
+        return [
+            row for row in (self._made(shape, a, t) for a, t in zip(anchors, lines, strict=True)) if row
+        ], closed
+
+    def _descriptions(self, shape: Shape, anchors: Sequence[Line], texts: set[int]) -> list[list[int]]:
+        """Return the words of each row's description, over its lines."""
+        found: list[list[int]] = []
+        for anchor in anchors:
+            own = (
+                list(anchor.cells[shape.described].words)
+                if self._says(anchor, shape.described) and shape.described
+                else []
+            )
+            above: list[int] = []
+            if shape.apart or not own:
+                at = anchor.row - 1
+                while at in texts and self._near(at, at + 1) and len(above) < MAX_LINES and self._is_text(at):
+                    upper = self._line(shape.columns, at)
+                    if upper.filled > 1 and not above and anchor.cells.keys().isdisjoint(upper.cells):
+                        # One row printed on two lines: its sum stands a little lower.
+                        anchor.cells.update(upper.cells)
+                        above = (
+                            list(upper.cells[shape.described].words) if shape.described in upper.cells else []
+                        )
+                        texts.discard(at)
+                        break
+                    texts.discard(at)
+                    above = [*range(*self._layout.rows[at]), *above]
+                    at -= 1
+            if above:
+                own = above
+            if not shape.apart and shape.described is not None:
+                at, lines = anchor.row + 1, 1
+                while at in texts and self._near(at - 1, at) and lines < MAX_LINES:
+                    words = words_in(shape.described, self._layout, at)
+                    if not words or not self._is_alone(shape, at, words):
+                        break
+                    texts.discard(at)
+                    own = [*own, *words]
+                    at, lines = at + 1, lines + 1
+            found.append(own)
+        return found
+
+    def _near(self, upper: int, lower: int) -> bool:
+        words, rows = self._layout.words, self._layout.rows
+        gap = min(w.box.y for w in words[slice(*rows[lower])]) - max(
+            w.box.bottom for w in words[slice(*rows[upper])]
+        )
+        return gap <= LINE_GAP * self._layout.line_height
+
+    def _is_text(self, row: int) -> bool:
+        return _LETTERS.search(self._layout.text(*self._layout.rows[row])) is not None
+
+    def _is_alone(self, shape: Shape, row: int, words: Sequence[int]) -> bool:
+        """Return whether what else stands in a line stands left of a description, where codes do."""
+        first, last = self._layout.rows[row]
+        return max(words) == last - 1 and all(
+            self._layout.words[i].box.centre[0] < (shape.described.start if shape.described else 0)
+            for i in range(first, last)
+            if i not in words
+        )
+
+    def _made(self, shape: Shape, anchor: Line, description: Sequence[int]) -> Row | None:
+        cells = {
+            c.schema.key: cell
+            for c, cell in anchor.cells.items()
+            if c.schema is not None and c is not shape.described
+        }
+        schema = shape.described.schema if shape.described is not None else self._wordy()
+        if schema is not None and description:
+            text = cut(self._layout, description, schema, self._locale)
+            if text is not None:
+                cells[schema.key] = text
+        required = {column.schema.key for column in shape.columns if column.schema and column.schema.required}
+        if not required <= cells.keys():
+            return None
+        return _row(self._layout, cells)
+
+
+def _weight(cell: Cut | None, column: Column) -> int:
+    """Return how much speaks for a column: filled cells; of texts, those that are more than a code."""
+    if cell is None:
+        return 0
+    if column.schema is None or column.schema.type not in WORDED:
+        return 1
+    return sum(c.isalpha() for c in cell.content)
+
+
+@lru_cache(maxsize=64)
+def _carried(group: GroupSchema) -> Lexicon:
+    return Lexicon.of({label: [Label("", 0)] for label in group.carried_labels})
