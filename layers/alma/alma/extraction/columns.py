@@ -65,11 +65,12 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A value and the words of the page it was cut from."""
+    """A value, the words of the page it was cut from, and how much it looks like its type (0..1)."""
 
     value: str
     content: str
     words: tuple[int, ...]
+    quality: float = 1.0
 
 
 @lru_cache(maxsize=64)
@@ -277,8 +278,8 @@ def _within(layout: Layout, index: int, column: Column) -> bool:
 def bounded(columns: Sequence[Column], layout: Layout, rows: Sequence[int]) -> tuple[Column, ...]:
     """Return the columns, each up to where the next begins.
 
-    Between the middles of two labels the border is where it cuts the fewest cells and words of the rows, and
-    among such places in the widest.
+    Between the middles of two labels the border is where it cuts the fewest cells and words of the rows; of
+    such places it is one where most rows have something on both sides, and of these the widest.
 
     Parameters
     ----------
@@ -290,18 +291,36 @@ def bounded(columns: Sequence[Column], layout: Layout, rows: Sequence[int]) -> t
         Rows of the page that are likely rows of the table.
     """
     cuts: list[tuple[float, float, int]] = []
+    middles: list[list[float]] = []
     for row in rows:
         first, last = layout.rows[row]
-        cuts += [(w.box.x, w.box.right, 3) for w in layout.words[first:last]]
+        words = layout.words[first:last]
+        cuts += [(w.box.x, w.box.right, 3) for w in words]
+        middles.append([w.box.centre[0] for w in words])
         for cell in {layout.cell_of[i] for i in range(first, last)}:
             box = layout.cells[cell].box
             cuts.append((box.x, box.right, 1))
-    borders = [0.0, *(_border(a, b, cuts) for a, b in pairwise(columns)), 1.0]
-    return tuple(Column(c.schema, c.rank, borders[n], borders[n + 1]) for n, c in enumerate(columns))
+    borders = [0.0]
+    for number, (left, right) in enumerate(pairwise(columns)):
+        low = borders[-1]
+        high = columns[number + 2].start if number + 2 < len(columns) else 1.0
+
+        def filled(x: float, low: float = low, high: float = high) -> int:
+            return sum(any(low < m < x for m in row) and any(x < m < high for m in row) for row in middles)
+
+        places = _uncut(left, right, cuts)
+        borders.append(max(places, key=lambda place: (filled(place[1]), place[0]))[1])
+    borders.append(1.0)
+    return tuple(
+        Column(c.schema, c.rank, *extent) for c, extent in zip(columns, pairwise(borders), strict=True)
+    )
 
 
-def _border(left: Column, right: Column, cuts: Sequence[tuple[float, float, int]]) -> float:
-    low, high = left.middle, right.middle
+def _uncut(
+    left: Column, right: Column, cuts: Sequence[tuple[float, float, int]]
+) -> list[tuple[float, float]]:
+    """Return width and middle of the places between two labels where the least is cut."""
+    low, high = left.middle, max(right.middle, left.middle + 1e-6)
     steps: dict[float, int] = {low: 0, high: 0}
     # The labels themselves are not cut either.
     for start, end, weight in (*cuts, (left.start, left.end, 3), (right.start, right.end, 3)):
@@ -309,12 +328,12 @@ def _border(left: Column, right: Column, cuts: Sequence[tuple[float, float, int]
             continue
         steps[max(start, low)] = steps.get(max(start, low), 0) + weight
         steps[min(end, high)] = steps.get(min(end, high), 0) - weight
-    positions = sorted(steps)
-    cost, best = 0, (float("inf"), 0.0, (low + high) / 2)
-    for position, following in pairwise(positions):
+    cost, places = 0, []
+    for position, following in pairwise(sorted(steps)):
         cost += steps[position]
-        best = min(best, (cost, position - following, (position + following) / 2))
-    return best[2]
+        places.append((cost, following - position, (position + following) / 2))
+    least = min(place[0] for place in places)
+    return [(width, middle) for cost, width, middle in places if cost == least]
 
 
 def words_in(column: Column, layout: Layout, row: int) -> list[int]:
@@ -344,7 +363,7 @@ def cut(layout: Layout, words: Sequence[int], schema: ColumnSchema, locale: Loca
         return None
     if schema.type not in (*NUMERIC, *WORDED) and rest > span.end - span.start:
         return None
-    return Cut(span.value, text[span.start : span.end].strip(), words_of(layout, words, span))
+    return Cut(span.value, text[span.start : span.end].strip(), words_of(layout, words, span), span.quality)
 
 
 def words_of(layout: Layout, words: Sequence[int], span: Span) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from alma.extraction.columns import WORDED, Cut, is_number, words_of
 from alma.extraction.layout import Layout
 from alma.extraction.parsers import Locale, Span, spans
-from alma.extraction.search import lexicon_of
+from alma.extraction.search import CLOSING, lexicon_of
 from alma.schemas import ColumnSchema, DocumentSchema, FieldType, GroupSchema
 
 #: Rows between the first line and the sum.
@@ -20,7 +20,8 @@ EDGE = 1.5
 #: Lines below the rows in which the sum is looked for.
 SUM_LINES = 6
 
-_LETTERS = re.compile(r"[^\W\d_]{2}")
+#: What a text has and a code or a unit has not.
+LETTERS = re.compile(r"[^\W\d_]{3}|[^\x00-\x7f\W\d_]{2}")
 _COUNTED = re.compile(
     r"(?P<count>\d{1,4}(?:[.,]\d{1,3})?)\s?[xX×*@]\s?(?P<each>(?:RM|[$€£])?\s?\d+[.,]\d\d)(?!\d)"
 )
@@ -52,7 +53,7 @@ def rows_that_add_up(
         return []
     lines = _lines(layout, amounts[-1], locale)
     at = {line.row: line for line in lines}
-    labelled = _labelled(layout, schema)
+    labelled = labelled_rows(layout, schema)
     for total in (line for line in lines if line.row in labelled):
         rows = [line for line in lines if line.row < total.row and line.row not in labelled]
         sums = {
@@ -79,13 +80,27 @@ def _complete(items: Sequence[Mapping[str, Cut]], text: ColumnSchema) -> bool:
     return all(text.key in cells for cells in items)
 
 
-def _labelled(layout: Layout, schema: DocumentSchema) -> set[int]:
-    """Return the rows that begin with a label: sums, payments, taxes."""
-    return {
-        layout.row_of[hit.start]
-        for hit in lexicon_of(schema).hits(layout)
-        if hit.start == layout.rows[layout.row_of[hit.start]][0] or hit.closed
-    }
+def labelled_rows(layout: Layout, schema: DocumentSchema) -> set[int]:
+    """Return the lines of a page that are sums or belong to what comes after a table: `Subtotal  129.00`."""
+    found = set()
+    for hit in lexicon_of(schema).hits(layout):
+        row = layout.row_of[hit.start]
+        if row in found:
+            continue
+        first, last = layout.rows[row]
+        numbered = any(any(c.isdigit() for c in w.text) for w in layout.words[first:last])
+        cell = layout.cells[layout.cell_of[hit.start]]
+        alone = hit.start == cell.start and (hit.closed or not LETTERS.search(layout.text(hit.end, cell.end)))
+        for label in hit.labels:
+            known = schema.field(label.key)
+            amount = known is not None and known.type is FieldType.AMOUNT
+            # The label of the document's own sum says so wherever it stands: `5 items  Total (MYR)`.
+            own = amount and known is not None and known.required and not hit.fuzzy and numbered
+            if own or (
+                alone and (label.rank == CLOSING or hit.closed or (numbered and (amount or not known)))
+            ):
+                found.add(row)
+    return found
 
 
 def _lines(layout: Layout, schema: ColumnSchema, locale: Locale) -> list[_Line]:
@@ -130,7 +145,7 @@ def _cells(
     elif count is not None and number is not None:
         cells.update(_typed(layout, words, number, count.span("count"), content, locale))
         words = words[1:]
-    if not _LETTERS.search(" ".join(layout.words[i].text for i in words)):
+    if not LETTERS.search(" ".join(layout.words[i].text for i in words)):
         above = line.row - 1
         words = []
         if above >= 0 and above not in lines and above not in labelled:
@@ -146,7 +161,7 @@ def _cells(
 
 def _text(layout: Layout, words: Sequence[int], schema: ColumnSchema, locale: Locale) -> Iterator[Span]:
     joined = " ".join(layout.words[i].text for i in words)
-    if _LETTERS.search(joined):
+    if LETTERS.search(joined):
         yield from spans(joined, schema.type, locale)[:1]
 
 

@@ -8,7 +8,6 @@ without its labels being repeated there.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -27,11 +26,10 @@ from alma.extraction.columns import (
     is_number,
     words_in,
 )
-from alma.extraction.labels import Hit, Label, Lexicon
+from alma.extraction.labels import Label, Lexicon
 from alma.extraction.layout import Layout
 from alma.extraction.parsers import Locale, locale_of
-from alma.extraction.search import CLOSING, lexicon_of
-from alma.extraction.sums import rows_that_add_up
+from alma.extraction.sums import LETTERS, labelled_rows, rows_that_add_up
 from alma.fields import Field, Reading
 from alma.schemas import ColumnSchema, DocumentSchema, FieldType, GroupSchema
 
@@ -41,8 +39,6 @@ MAX_ROWS = 20_000
 LINE_GAP, MAX_LINES = 1.2, 12
 #: Pages whose numbers decide the locale.
 LOCALE_PAGES = 20
-
-_LETTERS = re.compile(r"[^\W\d_]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +72,8 @@ class Shape:
         Numeric columns that are filled in a usual row.
     apart : bool
         The text of a row is on the lines above its numbers.
+    quality : float
+        How much a telling value must look like its type: where amounts have cents, others are none.
     """
 
     columns: tuple[Column, ...]
@@ -83,6 +81,7 @@ class Shape:
     described: Column | None
     typical: int
     apart: bool
+    quality: float
 
 
 @dataclass(slots=True)
@@ -166,15 +165,13 @@ class Table:
         """Return the rows of the whole document, in order."""
         found: list[Row] = []
         shape: Shape | None = None
-        labelled = False
         for layout in self._layouts:
             page = Page(layout, self._group, self._schema, self._locale)
-            labelled = labelled or bool(page.headers.found)
             rows, shape = page.rows(shape)
             found += rows
             if len(found) >= MAX_ROWS:
                 break
-        if not found and not labelled and self._group.header == "optional":
+        if not found and self._group.header == "optional":
             for layout in self._layouts:
                 lines = rows_that_add_up(layout, self._group, self._schema, self._locale)
                 found += [_row(layout, cells) for cells in lines]
@@ -192,9 +189,7 @@ class Page:
     def __init__(self, layout: Layout, group: GroupSchema, schema: DocumentSchema, locale: Locale) -> None:
         self._layout, self._group, self._schema, self._locale = layout, group, schema, locale
         self.headers = Headers(layout, group)
-        self._labels: dict[int, list[Hit]] = {}
-        for hit in lexicon_of(schema).hits(layout):
-            self._labels.setdefault(layout.row_of[hit.start], []).append(hit)
+        self._labelled = labelled_rows(layout, schema)
         self._carried = {layout.row_of[hit.start] for hit in _carried(group).hits(layout)}
 
     def rows(self, shape: Shape | None) -> tuple[list[Row], Shape | None]:
@@ -228,7 +223,7 @@ class Page:
         layout = self._layout
         likely: list[tuple[int, int]] = []
         for row in below:
-            if likely and (row in self.headers.others or self._is_labelled(row)):
+            if likely and (row in self.headers.others or row in self._labelled):
                 break
             numbers = {layout.cell_of[i] for i in range(*layout.rows[row]) if is_number(layout.words[i].text)}
             if numbers:
@@ -264,7 +259,9 @@ class Page:
         rows = [line for line in (self._line(columns, row) for row, _ in likely) if telling in line.cells]
         typical = median_low([line.filled for line in rows])
         own = sum(self._says(line, described) for line in rows)
-        return Shape(columns, telling, described, typical, apart=2 * own <= len(rows) and bool(self._wordy()))
+        apart = 2 * own <= len(rows) and self._wordy() is not None
+        sure = median_low([line.cells[telling].quality for line in rows])
+        return Shape(columns, telling, described, typical, apart, min(sure, 0.5))
 
     def _better(self, column: Column, other: Column, fills: Mapping[Column, int]) -> bool:
         """Return whether a field is rather in a column than in another one, left of it, with its label."""
@@ -304,25 +301,7 @@ class Page:
 
     def _says(self, line: Line, described: Column | None) -> bool:
         cell = line.cells.get(described) if described is not None else None
-        return cell is not None and _LETTERS.search(cell.content) is not None
-
-    def _is_labelled(self, row: int) -> bool:
-        """Return whether a line is a sum or belongs to what comes after the table: `Subtotal  129.00`."""
-        layout = self._layout
-        first, last = layout.rows[row]
-        numbered = any(any(c.isdigit() for c in w.text) for w in layout.words[first:last])
-        for hit in self._labels.get(row, ()):
-            cell = layout.cells[layout.cell_of[hit.start]]
-            rest = layout.text(hit.end, cell.end)
-            if hit.start != cell.start or (_LETTERS.search(rest) and not hit.closed):
-                continue
-            for label in hit.labels:
-                known = self._schema.field(label.key)
-                if label.rank == CLOSING or hit.closed:
-                    return True
-                if numbered and (known is None or known.type is FieldType.AMOUNT):
-                    return True
-        return False
+        return cell is not None and LETTERS.search(cell.content) is not None
 
     # --- reading it ---
 
@@ -339,12 +318,15 @@ class Page:
                 continue
             line = self._line(shape.columns, row)
             says = self._says(line, shape.described)
-            usual = shape.telling in line.cells and (says or line.filled >= (shape.typical + 1) // 2)
+            telling = line.cells.get(shape.telling)
+            usual = telling is not None and (says or line.filled >= (shape.typical + 1) // 2)
+            if telling is not None and telling.quality < shape.quality:
+                usual = False
             full = usual and line.filled >= max(shape.typical, 2) and says
             if full and line.filled >= 3:
                 line.closes = False
-            elif row in self.headers.others or self._is_labelled(row):
-                closed = closed or bool(anchors) or strictly
+            elif row in self.headers.others or row in self._labelled:
+                closed = True
                 continue
             if full or (usual and not closed and not (strictly and line.filled < max(shape.typical, 2))):
                 anchors.append(line)
@@ -403,7 +385,7 @@ class Page:
         return gap <= LINE_GAP * self._layout.line_height
 
     def _is_text(self, row: int) -> bool:
-        return _LETTERS.search(self._layout.text(*self._layout.rows[row])) is not None
+        return LETTERS.search(self._layout.text(*self._layout.rows[row])) is not None
 
     def _is_alone(self, shape: Shape, row: int, words: Sequence[int]) -> bool:
         """Return whether what else stands in a line stands left of a description, where codes do."""
