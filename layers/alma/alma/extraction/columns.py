@@ -209,16 +209,12 @@ class Headers:
         return first, last + 1
 
     def _belongs(self, row: int, neighbour: int) -> bool:
-        layout = self._layout
-        gap = (
-            1.5 if row > neighbour and self._known(row) else 0.9 if len(self._cell_lengths(row)) > 1 else 0.5
-        )
-        upper, lower = sorted((row, neighbour))
-        top = min(w.box.y for w in layout.words[slice(*layout.rows[lower])])
-        bottom = max(w.box.bottom for w in layout.words[slice(*layout.rows[upper])])
-        if (top - bottom) > gap * layout.line_height or self._has_numbers(row):
+        lengths = self._cell_lengths(row)
+        known = row > neighbour and self._known(row)
+        gap = 1.5 if known else 0.9 if len(lengths) > 1 else 0.5
+        if self._layout.space_above(max(row, neighbour)) > gap or self._has_numbers(row):
             return False
-        return all(cell <= 3 for cell in self._cell_lengths(row))
+        return all(length <= 3 for length in lengths)
 
     def _cell_lengths(self, row: int) -> list[int]:
         first, last = self._layout.rows[row]

@@ -17,6 +17,8 @@ from alma.schemas import ColumnSchema, DocumentSchema, FieldType, GroupSchema
 MAX_LINES = 200
 #: How far right edges of amounts may be apart, in line heights.
 EDGE = 1.5
+#: Lines of text that may stand above the numbers of a row, and the space between them in line heights.
+LINES_ABOVE, LINE_GAP = 3, 1.2
 #: Lines below the rows in which the sum is looked for.
 SUM_LINES = 6
 
@@ -146,10 +148,13 @@ def _cells(
         cells.update(_typed(layout, words, number, count.span("count"), content, locale))
         words = words[1:]
     if not LETTERS.search(" ".join(layout.words[i].text for i in words)):
-        above = line.row - 1
         words = []
-        if above >= 0 and above not in lines and above not in labelled:
-            words = list(range(*layout.rows[above]))
+        above = line.row
+        while above > 0 and line.row - above < LINES_ABOVE and layout.space_above(above) <= LINE_GAP:
+            above -= 1
+            if above in lines or above in labelled:
+                break
+            words = [*range(*layout.rows[above]), *words]
     while words and is_number(layout.words[words[-1]].text) and len(words) > 1:
         words.pop()
     for span in _text(layout, words, text, locale):

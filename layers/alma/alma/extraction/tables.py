@@ -91,7 +91,6 @@ class Line:
     row: int
     cells: dict[Column, Cut] = field(default_factory=dict)
     filled: int = 0
-    closes: bool = False
 
 
 def group_fields(tracks: Mapping[str, Sequence[Layout]], schema: DocumentSchema) -> list[Field]:
@@ -311,7 +310,7 @@ class Page:
         `strictly` where no labels stand above: there a line must be like the rows before in full.
         """
         anchors: list[Line] = []
-        texts: list[int] = []
+        texts: set[int] = set()
         closed = False
         for row in below:
             if row in self._carried:
@@ -319,82 +318,83 @@ class Page:
             line = self._line(shape.columns, row)
             says = self._says(line, shape.described)
             telling = line.cells.get(shape.telling)
-            usual = telling is not None and (says or line.filled >= (shape.typical + 1) // 2)
-            if telling is not None and telling.quality < shape.quality:
-                usual = False
-            full = usual and line.filled >= max(shape.typical, 2) and says
-            if full and line.filled >= 3:
-                line.closes = False
-            elif row in self.headers.others or row in self._labelled:
+            enough = telling is not None and telling.quality >= shape.quality
+            usual = enough and (says or line.filled >= (shape.typical + 1) // 2)
+            full = usual and says and line.filled >= max(shape.typical, 2)
+            if (row in self.headers.others or row in self._labelled) and not (full and line.filled >= 3):
                 closed = True
-                continue
-            if full or (usual and not closed and not (strictly and line.filled < max(shape.typical, 2))):
+            elif full or (usual and not closed and (not strictly or line.filled >= max(shape.typical, 2))):
                 anchors.append(line)
                 closed = False
-            elif not closed:
-                texts.append(row)
-        lines = self._descriptions(shape, anchors, set(texts))
-        return [
-            row for row in (self._made(shape, a, t) for a, t in zip(anchors, lines, strict=True)) if row
-        ], closed
+            elif not closed and self._is_text(row):
+                texts.add(row)
+        rows = (self._made(shape, anchor, text) for anchor, text in self._described(shape, anchors, texts))
+        return [row for row in rows if row is not None], closed
 
-    def _descriptions(self, shape: Shape, anchors: Sequence[Line], texts: set[int]) -> list[list[int]]:
-        """Return the words of each row's description, over its lines."""
-        found: list[list[int]] = []
+    def _described(
+        self, shape: Shape, anchors: Sequence[Line], texts: set[int]
+    ) -> Iterable[tuple[Line, list[int]]]:
+        """Yield each row with the words of its description, over its lines."""
+        if shape.apart and anchors:
+            # Texts and numbers take turns; which comes first shows at the ends.
+            first, last = anchors[0].row, anchors[-1].row
+            under = not self._joins(first - 1, first, texts) and self._joins(last + 1, last + 1, texts)
+        else:
+            under = False
         for anchor in anchors:
-            own = (
-                list(anchor.cells[shape.described].words)
-                if self._says(anchor, shape.described) and shape.described
-                else []
-            )
-            above: list[int] = []
-            if shape.apart or not own:
-                at = anchor.row - 1
-                while at in texts and self._near(at, at + 1) and len(above) < MAX_LINES and self._is_text(at):
-                    upper = self._line(shape.columns, at)
-                    if upper.filled > 1 and not above and anchor.cells.keys().isdisjoint(upper.cells):
-                        # One row printed on two lines: its sum stands a little lower.
-                        anchor.cells.update(upper.cells)
-                        above = (
-                            list(upper.cells[shape.described].words) if shape.described in upper.cells else []
-                        )
-                        texts.discard(at)
-                        break
-                    texts.discard(at)
-                    above = [*range(*self._layout.rows[at]), *above]
-                    at -= 1
-            if above:
-                own = above
+            own: list[int] = []
+            if shape.described is not None and self._says(anchor, shape.described):
+                own = list(anchor.cells[shape.described].words)
+            if under:
+                own = self._below(anchor, texts) or own
+            elif shape.apart or not own:
+                own = self._above(shape, anchor, texts) or own
             if not shape.apart and shape.described is not None:
-                at, lines = anchor.row + 1, 1
-                while at in texts and self._near(at - 1, at) and lines < MAX_LINES:
-                    words = words_in(shape.described, self._layout, at)
-                    if not words or not self._is_alone(shape, at, words):
-                        break
-                    texts.discard(at)
-                    own = [*own, *words]
-                    at, lines = at + 1, lines + 1
-            found.append(own)
-        return found
+                own += self._below(anchor, texts, shape.described)
+            yield anchor, own
 
-    def _near(self, upper: int, lower: int) -> bool:
-        words, rows = self._layout.words, self._layout.rows
-        gap = min(w.box.y for w in words[slice(*rows[lower])]) - max(
-            w.box.bottom for w in words[slice(*rows[upper])]
-        )
-        return gap <= LINE_GAP * self._layout.line_height
+    def _joins(self, row: int, lower: int, texts: set[int]) -> bool:
+        """Return whether a line of text stands close to its neighbour, `lower` being the lower of the two."""
+        return row in texts and self._layout.space_above(lower) <= LINE_GAP
+
+    def _above(self, shape: Shape, anchor: Line, texts: set[int]) -> list[int]:
+        """Return the words of the lines of text above a row."""
+        words: list[int] = []
+        at = anchor.row - 1
+        while anchor.row - at <= MAX_LINES and self._joins(at, at + 1, texts):
+            texts.discard(at)
+            upper = self._line(shape.columns, at)
+            if upper.filled > 1 and not words and anchor.cells.keys().isdisjoint(upper.cells):
+                # One row printed on two lines: its sum stands a little lower.
+                anchor.cells.update(upper.cells)
+                described = upper.cells.get(shape.described) if shape.described is not None else None
+                return list(described.words) if described is not None else []
+            words = [*range(*self._layout.rows[at]), *words]
+            at -= 1
+        return words
+
+    def _below(self, anchor: Line, texts: set[int], column: Column | None = None) -> list[int]:
+        """Return the words of the lines of text below a row: whole lines, or those in a column alone."""
+        words: list[int] = []
+        at = anchor.row + 1
+        while at - anchor.row <= MAX_LINES and self._joins(at, at, texts):
+            own = list(range(*self._layout.rows[at])) if column is None else self._alone(column, at)
+            if not own:
+                break
+            texts.discard(at)
+            words += own
+            at += 1
+        return words
 
     def _is_text(self, row: int) -> bool:
         return LETTERS.search(self._layout.text(*self._layout.rows[row])) is not None
 
-    def _is_alone(self, shape: Shape, row: int, words: Sequence[int]) -> bool:
-        """Return whether what else stands in a line stands left of a description, where codes do."""
+    def _alone(self, column: Column, row: int) -> list[int]:
+        """Return the words of a line in a column, where only codes stand beside it, to its left."""
         first, last = self._layout.rows[row]
-        return max(words) == last - 1 and all(
-            self._layout.words[i].box.centre[0] < (shape.described.start if shape.described else 0)
-            for i in range(first, last)
-            if i not in words
-        )
+        words = words_in(column, self._layout, row)
+        others = [self._layout.words[i].box.centre[0] for i in range(first, last) if i not in words]
+        return words if all(x < column.start for x in others) else []
 
     def _made(self, shape: Shape, anchor: Line, description: Sequence[int]) -> Row | None:
         cells = {
