@@ -125,6 +125,14 @@ def test_a_table_goes_on_over_pages_and_its_last_row_has_its_evidence(header_aga
     assert [f.row for f in fields if f.key == "line_items.amount"] == list(range(500))
 
 
+def test_labels_at_the_foot_of_a_page_stand_over_the_next() -> None:
+    first = page(f"INVOICE 1\n\n{HEADER}")
+    second = page(f"  1   Flour{'':30} 10         12.00      120.00\n{'':45}Total      120.00", 2)
+    assert rows_of([first, second]) == [
+        {"description": "Flour", "quantity": "10", "unit_price": "12.00", "amount": "120.00"}
+    ]
+
+
 def test_a_sum_carried_over_is_no_row() -> None:
     carried = f"{'':40}Carried forward      120.00"
     first = f"INVOICE 1\n{HEADER}  1   Flour{'':30} 10         12.00      120.00\n{carried}"

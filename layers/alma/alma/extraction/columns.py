@@ -109,7 +109,7 @@ class Headers:
         end = 0
         for row in sorted(by_row):
             hits = by_row[row]
-            if row < end or len(hits) < 2 or self._has_numbers(row):
+            if row < end or len(hits) < 2 or self.has_numbers(row):
                 continue
             if not self._labels_only(row, hits):
                 if len(self._cell_lengths(row)) > 2:
@@ -119,7 +119,7 @@ class Headers:
             following = by_row.get(row + 1, [])
             if (
                 len(following) > len(hits)
-                and not self._has_numbers(row + 1)
+                and not self.has_numbers(row + 1)
                 and self._labels_only(row + 1, following)
             ):
                 continue
@@ -130,7 +130,8 @@ class Headers:
             else:
                 self.others.add(row)
 
-    def _has_numbers(self, row: int) -> bool:
+    def has_numbers(self, row: int) -> bool:
+        """Return whether a word of a line is a number."""
         return any(is_number(word.text) for word in self._layout.words[slice(*self._layout.rows[row])])
 
     def _labels_only(self, row: int, hits: Sequence[Hit]) -> bool:
@@ -212,7 +213,7 @@ class Headers:
         lengths = self._cell_lengths(row)
         known = row > neighbour and self._known(row)
         gap = 1.5 if known else 0.9 if len(lengths) > 1 else 0.5
-        if self._layout.space_above(max(row, neighbour)) > gap or self._has_numbers(row):
+        if self._layout.space_above(max(row, neighbour)) > gap or self.has_numbers(row):
             return False
         return all(length <= 3 for length in lengths)
 

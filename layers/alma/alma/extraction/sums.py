@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from alma.extraction.columns import WORDED, Cut, is_number, words_of
+from alma.extraction.labels import Hit, Label
 from alma.extraction.layout import Layout
 from alma.extraction.parsers import Locale, Span, spans
 from alma.extraction.search import CLOSING, lexicon_of
@@ -55,7 +56,7 @@ def rows_that_add_up(
         return []
     lines = _lines(layout, amounts[-1], locale)
     at = {line.row: line for line in lines}
-    labelled = labelled_rows(layout, schema)
+    labelled = labelled_rows(layout, schema) | announcing_rows(layout)
     for total in (line for line in lines if line.row in labelled):
         rows = [line for line in lines if line.row < total.row and line.row not in labelled]
         sums = {
@@ -84,25 +85,39 @@ def _complete(items: Sequence[Mapping[str, Cut]], text: ColumnSchema) -> bool:
 
 def labelled_rows(layout: Layout, schema: DocumentSchema) -> set[int]:
     """Return the lines of a page that are sums or belong to what comes after a table: `Subtotal  129.00`."""
-    found = set()
+    found: set[int] = set()
     for hit in lexicon_of(schema).hits(layout):
         row = layout.row_of[hit.start]
-        if row in found:
-            continue
-        first, last = layout.rows[row]
-        numbered = any(any(c.isdigit() for c in w.text) for w in layout.words[first:last])
-        cell = layout.cells[layout.cell_of[hit.start]]
-        alone = hit.start == cell.start and (hit.closed or not LETTERS.search(layout.text(hit.end, cell.end)))
-        for label in hit.labels:
-            known = schema.field(label.key)
-            amount = known is not None and known.type is FieldType.AMOUNT
-            # The label of the document's own sum says so wherever it stands: `5 items  Total (MYR)`.
-            own = amount and known is not None and known.required and not hit.fuzzy and numbered
-            if own or (
-                alone and (label.rank == CLOSING or hit.closed or (numbered and (amount or not known)))
-            ):
-                found.add(row)
+        if row not in found and any(_closes(layout, schema, hit, label) for label in hit.labels):
+            found.add(row)
     return found
+
+
+def announcing_rows(layout: Layout) -> set[int]:
+    """Return the lines that end with a text, a colon and a number: `Gross : 40.00`. They are no rows."""
+    found = set()
+    for row, (first, last) in enumerate(layout.rows):
+        numbers = [i for i in range(first, last) if is_number(layout.words[i].text)]
+        if numbers and numbers[-1] > first and layout.words[numbers[-1] - 1].text.endswith(":"):
+            found.add(row)
+    return found
+
+
+def _closes(layout: Layout, schema: DocumentSchema, hit: Hit, label: Label) -> bool:
+    first, last = layout.rows[layout.row_of[hit.start]]
+    cell = layout.cells[layout.cell_of[hit.start]]
+    known = schema.field(label.key)
+    amount = known is not None and known.type is FieldType.AMOUNT
+    numbered = any(c.isdigit() for word in layout.words[first:last] for c in word.text)
+    # The label of the document's own sum says so wherever it stands: `5 items  Total (MYR)  20.00`.
+    if numbered and not hit.fuzzy and amount and known is not None and known.required:
+        return True
+    # Others alone in a cell, or in more than one word at the beginning: `Sub total incl. GST  5.30`.
+    alone = hit.start == cell.start and (hit.closed or not LETTERS.search(layout.text(hit.end, cell.end)))
+    opens = hit.start == first and hit.end - first > 1 and not hit.fuzzy
+    if numbered and (amount or known is None) and (alone or opens):
+        return True
+    return alone and (label.rank == CLOSING or hit.closed)
 
 
 def _lines(layout: Layout, schema: ColumnSchema, locale: Locale) -> list[_Line]:

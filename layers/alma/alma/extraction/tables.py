@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from statistics import median_low
+from statistics import median_high, median_low
 
 from alma.evidence import enclosing
 from alma.extraction.columns import (
@@ -29,7 +29,7 @@ from alma.extraction.columns import (
 from alma.extraction.labels import Label, Lexicon
 from alma.extraction.layout import Layout
 from alma.extraction.parsers import Locale, locale_of
-from alma.extraction.sums import LETTERS, labelled_rows, rows_that_add_up
+from alma.extraction.sums import LETTERS, announcing_rows, labelled_rows, rows_that_add_up
 from alma.fields import Field, Reading
 from alma.schemas import ColumnSchema, DocumentSchema, FieldType, GroupSchema
 
@@ -163,10 +163,10 @@ class Table:
     def rows(self) -> list[Row]:
         """Return the rows of the whole document, in order."""
         found: list[Row] = []
-        shape: Shape | None = None
+        begun: Shape | Header | None = None
         for layout in self._layouts:
             page = Page(layout, self._group, self._schema, self._locale)
-            rows, shape = page.rows(shape)
+            rows, begun = page.rows(begun)
             found += rows
             if len(found) >= MAX_ROWS:
                 break
@@ -189,32 +189,37 @@ class Page:
         self._layout, self._group, self._schema, self._locale = layout, group, schema, locale
         self.headers = Headers(layout, group)
         self._labelled = labelled_rows(layout, schema)
-        self._carried = {layout.row_of[hit.start] for hit in _carried(group).hits(layout)}
+        self._passed = {layout.row_of[hit.start] for hit in _carried(group).hits(layout)}
+        self._announcing = announcing_rows(layout)
 
-    def rows(self, shape: Shape | None) -> tuple[list[Row], Shape | None]:
-        """Return the rows on this page, and the shape of the table that may go on on the next.
+    def rows(self, begun: Shape | Header | None) -> tuple[list[Row], Shape | Header | None]:
+        """Return the rows on this page, and what is known of the table that may go on on the next.
 
         Parameters
         ----------
-        shape : Shape or None
-            Of the table that was not at its end on the page before.
+        begun : Shape or Header or None
+            Of the table that was not at its end on the page before: its shape, or its labels where these
+            were the last on their page.
         """
         found: list[Row] = []
-        headers = self.headers.found
+        # A part that repeats sums in another sense has columns like those of the table: a tax summary.
+        headers = [h for h in self.headers.found if self._labelled.isdisjoint(range(h.first, h.last))]
         top = headers[0].first if headers else len(self._layout.rows)
+        shape = self._shape(begun, range(top)) if isinstance(begun, Header) else begun
         if shape is not None:
-            rows, closed = self._read(shape, range(top), strictly=True)
+            rows, closed = self._read(shape, range(top), strictly=not isinstance(begun, Header))
             found += rows
-            shape = None if closed else shape
+            begun = None if closed else shape
         for number, header in enumerate(headers):
             end = headers[number + 1].first if number + 1 < len(headers) else len(self._layout.rows)
             below = range(header.last, end)
             shape = self._shape(header, below)
+            begun = None if any(self.headers.has_numbers(row) for row in below) else header
             if shape is not None:
                 rows, closed = self._read(shape, below)
                 found += rows
-                shape = shape if rows and not closed else None
-        return found, shape
+                begun = shape if rows and not closed else None
+        return found, begun
 
     # --- what the table is like ---
 
@@ -259,7 +264,7 @@ class Page:
         typical = median_low([line.filled for line in rows])
         own = sum(self._says(line, described) for line in rows)
         apart = 2 * own <= len(rows) and self._wordy() is not None
-        sure = median_low([line.cells[telling].quality for line in rows])
+        sure = median_high([line.cells[telling].quality for line in rows])
         return Shape(columns, telling, described, typical, apart, min(sure, 0.5))
 
     def _better(self, column: Column, other: Column, fills: Mapping[Column, int]) -> bool:
@@ -313,7 +318,7 @@ class Page:
         texts: set[int] = set()
         closed = False
         for row in below:
-            if row in self._carried:
+            if row in self._passed:
                 continue
             line = self._line(shape.columns, row)
             says = self._says(line, shape.described)
@@ -323,6 +328,8 @@ class Page:
             full = usual and says and line.filled >= max(shape.typical, 2)
             if (row in self.headers.others or row in self._labelled) and not (full and line.filled >= 3):
                 closed = True
+            elif row in self._announcing and not full:
+                continue
             elif full or (usual and not closed and (not strictly or line.filled >= max(shape.typical, 2))):
                 anchors.append(line)
                 closed = False
