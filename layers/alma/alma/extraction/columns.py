@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
-from alma.extraction.labels import Hit, Label, Lexicon
+from alma.extraction.labels import MAX_WORDS, Hit, Label, Lexicon
 from alma.extraction.layout import Layout
 from alma.extraction.parsers import Locale, Span, spans
 from alma.schemas import ColumnSchema, FieldType, GroupSchema
@@ -19,6 +19,8 @@ NUMERIC = frozenset({FieldType.AMOUNT, FieldType.NUMBER})
 WORDED = frozenset({FieldType.TEXT, FieldType.NAME, FieldType.ADDRESS})
 #: Lines above and below the main one that labels of columns may take.
 LINES_ABOVE, LINES_BELOW = 3, 3
+#: Columns of one table, those that are not read included.
+MAX_COLUMNS = 40
 #: Share of a header's words that must be labels.
 LABELLED = 0.4
 
@@ -109,7 +111,9 @@ class Headers:
         end = 0
         for row in sorted(by_row):
             hits = by_row[row]
-            if row < end or len(hits) < 2 or self.has_numbers(row):
+            if row < end or not 2 <= len(hits) <= MAX_COLUMNS or self.has_numbers(row):
+                continue
+            if len(self._cell_lengths(row)) > MAX_COLUMNS:
                 continue
             if not self._labels_only(row, hits):
                 if len(self._cell_lengths(row)) > 2:
@@ -215,7 +219,7 @@ class Headers:
         gap = 1.5 if known else 0.9 if len(lengths) > 1 else 0.5
         if self._layout.space_above(max(row, neighbour)) > gap or self.has_numbers(row):
             return False
-        return all(length <= 3 for length in lengths)
+        return len(lengths) <= MAX_COLUMNS and all(length <= 3 for length in lengths)
 
     def _cell_lengths(self, row: int) -> list[int]:
         first, last = self._layout.rows[row]
@@ -237,7 +241,7 @@ class Headers:
     def _labels_of(self, words: Sequence[int]) -> tuple[Label, ...]:
         """Return the labels that most of the words, one after the other, are."""
         squashed = [self._lexicon.squash(self._layout.words[i].text) for i in words]
-        for length in range(len(words), 0, -1):
+        for length in range(min(len(words), MAX_WORDS), 0, -1):
             for start in range(len(words) - length + 1):
                 found = self._lexicon.look_up("".join(squashed[start : start + length]))
                 if found is not None:

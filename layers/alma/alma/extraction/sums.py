@@ -20,6 +20,8 @@ MAX_LINES = 200
 EDGE = 1.5
 #: Lines of text that may stand above the numbers of a row, and the space between them in line heights.
 LINES_ABOVE, LINE_GAP = 3, 1.2
+#: Words of one line, and sums of one page that are tried: more are no table.
+MAX_ROW_WORDS, MAX_SUMS = 200, 20
 #: Lines below the rows in which the sum is looked for.
 SUM_LINES = 6
 
@@ -57,7 +59,7 @@ def rows_that_add_up(
     lines = _lines(layout, amounts[-1], locale)
     at = {line.row: line for line in lines}
     labelled = labelled_rows(layout, schema) | announcing_rows(layout)
-    for total in (line for line in lines if line.row in labelled):
+    for total in [line for line in lines if line.row in labelled][:MAX_SUMS]:
         rows = [line for line in lines if line.row < total.row and line.row not in labelled]
         sums = {
             at[r].amount for r in range(total.row, min(total.row + SUM_LINES, len(layout.rows))) if r in at
@@ -88,6 +90,9 @@ def labelled_rows(layout: Layout, schema: DocumentSchema) -> set[int]:
     found: set[int] = set()
     for hit in lexicon_of(schema).hits(layout):
         row = layout.row_of[hit.start]
+        first, last = layout.rows[row]
+        if last - first > MAX_ROW_WORDS:
+            continue
         if row not in found and any(_closes(layout, schema, hit, label) for label in hit.labels):
             found.add(row)
     return found
@@ -123,6 +128,8 @@ def _closes(layout: Layout, schema: DocumentSchema, hit: Hit, label: Label) -> b
 def _lines(layout: Layout, schema: ColumnSchema, locale: Locale) -> list[_Line]:
     found = []
     for row, (first, last) in enumerate(layout.rows):
+        if last - first > MAX_ROW_WORDS:
+            continue
         words = list(range(first, last))
         text = layout.text(first, last)
         cents = [span for span in spans(text, schema.type, locale) if span.quality >= 0.9]

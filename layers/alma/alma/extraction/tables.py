@@ -29,12 +29,12 @@ from alma.extraction.columns import (
 from alma.extraction.labels import Label, Lexicon
 from alma.extraction.layout import Layout
 from alma.extraction.parsers import Locale, locale_of
-from alma.extraction.sums import LETTERS, announcing_rows, labelled_rows, rows_that_add_up
+from alma.extraction.sums import LETTERS, MAX_ROW_WORDS, announcing_rows, labelled_rows, rows_that_add_up
 from alma.fields import Field, Reading
 from alma.schemas import ColumnSchema, DocumentSchema, FieldType, GroupSchema
 
 #: Rows of one group: what comes after is not read.
-MAX_ROWS = 20_000
+MAX_ROWS = 10_000
 #: Space between two lines of one description, in line heights, and lines it may have.
 LINE_GAP, MAX_LINES = 1.2, 12
 #: Pages whose numbers decide the locale.
@@ -229,7 +229,10 @@ class Page:
         for row in below:
             if likely and (row in self.headers.others or row in self._labelled):
                 break
-            numbers = {layout.cell_of[i] for i in range(*layout.rows[row]) if is_number(layout.words[i].text)}
+            first, last = layout.rows[row]
+            if last - first > MAX_ROW_WORDS:
+                continue
+            numbers = {layout.cell_of[i] for i in range(first, last) if is_number(layout.words[i].text)}
             if numbers:
                 likely.append((row, len(numbers)))
             if len(likely) == 60:
