@@ -1,12 +1,11 @@
 """/v1/documents: list, announce, read, remove."""
 
-from alma import documents
+from alma import catalogue, documents
 from alma.archive import Archive
 from alma.errors import BadRequestError
 from alma.http.answers import document_fields
 from alma.http.dispatch import serve
 from alma.http.message import Request, Response
-from alma.schemas import shipped_schemas
 from alma.settings import settings
 from alma.storage import objects
 from alma.views import AnnounceBody, Announced, Upload
@@ -32,8 +31,9 @@ def list_documents(request: Request) -> Response:
 def announce(request: Request) -> Response:
     """Make room for a file and answer where to upload it."""
     body = request.json(AnnounceBody)
-    if body.docType is not None and body.docType not in shipped_schemas():
-        raise BadRequestError(f"docType is one of {', '.join(shipped_schemas())}, or leave it out.")
+    if body.docType is not None and not catalogue.knows(request.organisation, body.docType):
+        known = ", ".join(catalogue.schemas_of(request.organisation))
+        raise BadRequestError(f"docType is one of {known}, or leave it out.")
     document = documents.announce(request.organisation, body.fileName, body.docType)
     view = Announced(
         documentId=document.id,

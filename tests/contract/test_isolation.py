@@ -15,6 +15,7 @@ pytestmark = pytest.mark.usefixtures("aws")
 #: Routes that name nothing of an organisation's: they answer about the caller alone, or about nobody.
 _ABOUT_THE_CALLER = {
     "list_documents", "announce_document", "list_models", "list_keys", "create_key",
+    "list_schemas", "put_schema",
     "mcp", "mcp_stream", "mcp_session", "health", "openapi",
 }  # fmt: skip
 
@@ -27,18 +28,29 @@ def _requests(row: Route, document_id: int, key_id: str) -> dict[str, Any]:
         if row.function == "models"
         else str(document_id),
         "{documentId}": str(document_id),
+        "{docType}": "delivery_note",
     }
     path = {name.strip("{}"): value for name, value in names.items() if name in row.resource}
     return {"path": path, "body": {"documentId": document_id} if row.body else None}
 
 
+def put_schema(tenant: Tenant, doc_type: str, description: str) -> None:
+    """Give an organisation a document type of its own."""
+    definition = {"description": description, "fields": [{"key": "number", "aliases": ["number"]}]}
+    answer = tenant.call(
+        "schemas", "PUT", "/v1/schemas/{docType}", path={"docType": doc_type}, body=definition
+    )
+    assert answer.status == 201
+
+
 @pytest.mark.parametrize(
     "row", [row for row in ROUTES if row.operation not in _ABOUT_THE_CALLER], ids=lambda row: row.operation
 )
-def test_another_organisations_document_key_and_model_are_404(row: Route) -> None:
+def test_another_organisations_document_key_model_and_type_are_404(row: Route) -> None:
     from alma.storage.table import ModelItem
 
     owner, stranger = Tenant.create("owner"), Tenant.create("stranger")
+    put_schema(owner, "delivery_note", "fields of the owner")
     document = owner.seed_document(seed_fields())
     ModelItem(
         "owner", "model#mdl_x", model_id="mdl_x", name="x", base_model="b", status="ready", created_at="x"
@@ -75,6 +87,20 @@ def test_lists_hold_only_the_callers_own() -> None:
     assert stranger.call("models", "GET", "/v1/models").json["models"] == []
     names = {key["id"] for key in stranger.call("keys", "GET", "/v1/keys").json["keys"]}
     assert names == set(stranger.ids.values())
+
+
+def test_a_type_of_ones_own_is_nobody_elses() -> None:
+    owner, stranger = Tenant.create("owner"), Tenant.create("stranger")
+    put_schema(owner, "invoice", "the owner's invoice")
+    put_schema(owner, "delivery_note", "the owner's note")
+    put_schema(stranger, "delivery_note", "the stranger's note")
+
+    listed = stranger.call("schemas", "GET", "/v1/schemas").json["schemas"]
+    own = {each["docType"]: each["description"] for each in listed if each["origin"] == "own"}
+    assert own == {"delivery_note": "the stranger's note"}
+    stranger.call("schemas", "DELETE", "/v1/schemas/{docType}", path={"docType": "delivery_note"})
+    kept = owner.call("schemas", "GET", "/v1/schemas/{docType}", path={"docType": "delivery_note"})
+    assert kept.json["definition"]["description"] == "the owner's note"
 
 
 def test_an_organisation_whose_id_begins_like_anothers_sees_nothing_of_it() -> None:

@@ -1,5 +1,6 @@
 """Documents over HTTP: announced, listed, read, removed."""
 
+import base64
 import io
 import json
 import urllib.parse
@@ -11,6 +12,7 @@ from alma.documents import DocumentStatus
 from alma.evidence import Box, Region
 from alma.fields import Field, Reading, Status
 from alma.keys import Role
+from alma.projection import DocumentView
 from alma.settings import settings
 from tests.cloud import Tenant, client, seed_fields
 
@@ -151,6 +153,42 @@ def test_an_answer_over_what_lambda_carries_is_a_redirect_to_the_same_body(
     assert stored["ContentType"] == "application/json"
     fields = json.loads(stored["Body"].read())["fields"]
     assert [field["value"] for field in fields] == [value] * count
+
+
+def test_the_rows_of_a_group_come_back_in_order_whichever_door_is_asked() -> None:
+    tenant = Tenant.create("greaves")
+    place = (Region(1, Box(0.1, 0.1, 0.1, 0.1)),)
+    cells = [
+        Field(f"line_items.{column}", row, (Reading("text", f"{column} {row}", "", None, place),))
+        for row in range(120)
+        for column in ("quantity", "amount")
+    ]
+    document = tenant.seed_document([*seed_fields(), *cells])
+    path = {"id": str(document.id)}
+
+    got = tenant.call("documents", "GET", "/v1/documents/{id}", path=path).json
+    exported = tenant.call(
+        "export",
+        "GET",
+        "/v1/export/{documentId}",
+        path={"documentId": path["id"]},
+        query={"format": "csv"},
+    )
+
+    assert got["fields"][:2] == SEED_FIELDS
+    assert [(f["key"], f["group"], f["row"]) for f in got["fields"][2:6]] == [
+        ("line_items.quantity", "line_items", 0),
+        ("line_items.amount", "line_items", 0),
+        ("line_items.quantity", "line_items", 1),
+        ("line_items.amount", "line_items", 1),
+    ]
+    assert [f["value"] for f in got["fields"][2:]] == [cell.best.value for cell in cells]
+    DocumentView.model_validate(got)
+    lines = base64.b64decode(exported.body).decode().splitlines()
+    assert [line.split(",")[0] for line in lines[-2:]] == [
+        "line_items[119].quantity",
+        "line_items[119].amount",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ import pytest
 from alma import documents, organisations, recognition
 from alma.documents import DocumentStatus
 from alma.settings import settings
-from tests.cloud import Context, client, function
+from tests.cloud import Context, Tenant, client, function
 from tests.conftest import ROOT
+from tests.unit.making_pdfs import pdf_of_pages, text
 
 pytestmark = pytest.mark.usefixtures("aws")
 
@@ -114,6 +115,121 @@ def test_a_scan_is_read_page_by_page_and_the_last_page_resolves_it() -> None:
     assert documents.get("greaves", 1).doc_type == "deed_of_conveyance"
     assert values(1)["grantor_name"] == "Josiah A. Greaves"
     assert values(1)["parcel_acreage"] == "12.5"
+
+
+DELIVERY_NOTE: dict[str, Any] = {
+    "description": "What came with a delivery.",
+    "fields": [
+        {"key": "note_number", "type": "identifier", "aliases": ["delivery note no"], "required": True},
+        {"key": "shipped_on", "type": "date", "aliases": ["shipped on"]},
+        {"key": "carrier", "type": "name"},
+        {"key": "gross_weight", "type": "number", "patterns": ["weighs (?P<value>{NUMBER}) kg"]},
+    ],
+    "groups": [
+        {
+            "key": "goods",
+            "fields": [
+                {"key": "item", "aliases": ["article"]},
+                {"key": "quantity", "type": "number", "aliases": ["pieces"]},
+            ],
+        }
+    ],
+}
+
+
+def delivery_note() -> bytes:
+    """Return the content of a page of a type that alma does not know."""
+    return (
+        text(60, 740, "DELIVERY NOTE", 16)
+        + text(60, 700, "Delivery note no:  DN-4471")
+        + text(60, 680, "Shipped on:  14 March 2021")
+        + text(60, 660, "Carrier:  Harbour Freight Ltd")
+        + text(60, 640, "The consignment weighs 128.5 kg with its pallets.")
+        + text(60, 600, "Article")
+        + text(300, 600, "Pieces")
+        + text(60, 580, "Oak boards, planed")
+        + text(312, 580, "40")
+        + text(60, 560, "Brass hinges")
+        + text(306, 560, "120")
+    )
+
+
+def test_a_type_of_ones_own_is_told_and_read_from_its_labels_alone() -> None:
+    tenant = Tenant.create("greaves")
+    kept = tenant.call(
+        "schemas", "PUT", "/v1/schemas/{docType}", path={"docType": "delivery_note"}, body=DELIVERY_NOTE
+    )
+    assert kept.status == 201
+
+    ingest(drop("inbox/greaves/note.pdf", pdf_of_pages(delivery_note())))
+    extract(messages()[0])
+
+    found = tenant.call("documents", "GET", "/v1/documents/{id}", path={"id": "1"}).json
+    assert found["docType"] == "delivery_note"
+    read = {field["key"]: field["value"] for field in found["fields"] if "group" not in field}
+    assert read == {
+        "note_number": "DN-4471",
+        "shipped_on": "2021-03-14",
+        "carrier": "Harbour Freight Ltd",
+        "gross_weight": "128.5",
+    }
+    rows = [(f["row"], f["key"], f["value"]) for f in found["fields"] if f.get("group") == "goods"]
+    assert rows == [
+        (0, "goods.item", "Oak boards, planed"),
+        (0, "goods.quantity", "40"),
+        (1, "goods.item", "Brass hinges"),
+        (1, "goods.quantity", "120"),
+    ]
+    assert all(field["evidence"]["page"] == 1 for field in found["fields"])
+
+
+def test_a_type_of_ones_own_takes_the_place_of_the_shipped_one() -> None:
+    tenant = Tenant.create("greaves")
+    definition = {
+        "keywords": ["invoice", "amount due"],
+        "fields": [{"key": "payable", "type": "amount", "aliases": ["amount due"]}],
+    }
+    tenant.call("schemas", "PUT", "/v1/schemas/{docType}", path={"docType": "invoice"}, body=definition)
+    body = pdf_of_pages(text(60, 700, "INVOICE", 16) + text(60, 680, "Amount due:  154.80"))
+
+    ingest(drop("inbox/greaves/invoice.pdf", body))
+    extract(messages()[0])
+
+    assert documents.get("greaves", 1).doc_type == "invoice"
+    assert values(1) == {"payable": "154.80"}
+
+
+def test_a_document_announced_as_of_a_type_that_is_gone_is_read_as_what_it_looks_like() -> None:
+    tenant = Tenant.create("greaves")
+    path = {"docType": "novel"}
+    tenant.call("schemas", "PUT", "/v1/schemas/{docType}", path=path, body=DELIVERY_NOTE)
+    announced = tenant.call(
+        "documents", "POST", "/v1/documents", body={"fileName": "x.pdf", "docType": "novel"}
+    )
+    assert announced.status == 201
+    tenant.call("schemas", "DELETE", "/v1/schemas/{docType}", path=path)
+
+    ingest(drop(documents.get("greaves", 1).object_key, (SAMPLES / "invoice.pdf").read_bytes()))
+    extract(messages()[0])
+
+    assert documents.get("greaves", 1).doc_type == "invoice"
+
+
+def test_an_evil_pattern_costs_its_field_and_not_the_document() -> None:
+    tenant = Tenant.create("greaves")
+    evil = {"key": "evil", "patterns": [r"(?P<value>(?:\w+\s?)+!)", r"(?P<value>(?:.*\w){25}!)"]}
+    definition = {**DELIVERY_NOTE, "fields": [*DELIVERY_NOTE["fields"], evil]}
+    kept = tenant.call(
+        "schemas", "PUT", "/v1/schemas/{docType}", path={"docType": "delivery_note"}, body=definition
+    )
+    assert kept.status == 201
+    words = b"".join(text(60, 500 - 12 * n, "abcdefghij " * 8) for n in range(30))
+
+    ingest(drop("inbox/greaves/note.pdf", pdf_of_pages(delivery_note() + words)))
+    extract(messages()[0])
+
+    assert values(1)["note_number"] == "DN-4471"
+    assert "evil" not in values(1)
 
 
 def test_everything_twice_changes_nothing() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from alma.extraction.doctype import document_type
 from alma.extraction.layout import arrange
-from alma.schemas import shipped_schemas
+from alma.schemas import DocumentSchema, shipped_schemas
 from tests.unit.written import page
 
 TEXTS = {
@@ -66,6 +66,19 @@ def test_a_page_is_of_the_type_whose_phrases_it_has(expected: str) -> None:
 )
 def test_a_page_of_another_kind_is_of_no_type(text: str) -> None:
     assert document_type([arrange(page(text))], shipped_schemas()) == (None, None)
+
+
+def test_a_type_without_phrases_is_told_by_its_name_and_labels() -> None:
+    note = DocumentSchema.model_validate(
+        {
+            "doc_type": "delivery_note",
+            "fields": [{"key": "number", "aliases": ["delivery note no"]}, {"key": "carrier"}],
+        }
+    )
+    assert note.phrases == ("delivery note", "delivery note no", "carrier")
+    text = "DELIVERY NOTE\nDelivery note no:  DN-4471\nCarrier:  Harbour Freight Ltd"
+    schemas = {**shipped_schemas(), "delivery_note": note}
+    assert document_type([arrange(page(text))], schemas)[0] == "delivery_note"
 
 
 def test_only_the_first_pages_count() -> None:

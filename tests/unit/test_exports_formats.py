@@ -59,6 +59,42 @@ def test_the_csv_of_the_documented_deed_is_the_documented_one_without_what_was_r
     )
 
 
+LINES = [
+    Field("line_items.description", 3, (reading("Flour", None, Region(2, GRANTOR_BOX)),)),
+    Field(
+        "line_items.amount",
+        3,
+        (reading("120.00", None, Region(2, ACREAGE_BOX)),),
+        Status.ACCEPTED,
+        reviewed=reading("120.00", None, Region(2, ACREAGE_BOX)),
+    ),
+]
+
+
+def test_a_column_of_a_group_is_exported_with_its_row() -> None:
+    assert [(row[0], row[1]) for row in csv_rows(LINES)] == [
+        ("line_items[3].description", "Flour"),
+        ("line_items[3].amount", "120.00"),
+    ]
+    assert [row[0] for row in worksheet(LINES)[1:]] == ["line_items[3].description", "line_items[3].amount"]
+    keys = ElementTree.fromstring(exported(LINES, "xml")).iterfind("field/field_key")
+    assert [key.text for key in keys] == ["line_items[3].description", "line_items[3].amount"]
+    assert json.loads(exported(LINES, "json"))["fields"][1] == {
+        "key": "line_items.amount",
+        "group": "line_items",
+        "row": 3,
+        "value": "120.00",
+        "confidence": None,
+        "status": "accepted",
+        "evidence": {"page": 2, "bbox": {"x": 0.557, "y": 0.214, "w": 0.083, "h": 0.029}},
+    }
+
+
+def test_a_training_example_names_the_column_and_not_its_row() -> None:
+    [line] = exported(LINES, "jsonl").splitlines()
+    assert json.loads(line)["field_key"] == "line_items.amount"
+
+
 def test_a_document_without_fields_is_a_csv_with_a_header_only() -> None:
     assert exported([], "csv") == "field_key,value,confidence,page_number,bbox,source\n"
 

@@ -138,6 +138,10 @@ def test_an_invoice() -> None:
         "total_gross": ["154.80"],
         "amount_due": ["154.80"],
         "seller_vat_id": ["GB123456789"],
+        "line_items.description": ["Flour", "Yeast"],
+        "line_items.quantity": ["10", "2"],
+        "line_items.unit_price": ["12.00", "4.50"],
+        "line_items.amount": ["120.00", "9.00"],
     }
 
 
@@ -155,6 +159,8 @@ def test_a_receipt() -> None:
         "date": ["2018-12-25"],
         "address": ["12, JALAN ROS 3, TAMAN ROS 81100 JOHOR BAHRU, JOHOR"],
         "total": ["42.40"],
+        "line_items.description": ["HAMMER"],
+        "line_items.amount": ["42.40"],
     }
 
 

@@ -34,6 +34,8 @@ def test_a_shipped_type_can_be_told_and_read(name: str) -> None:
     assert len(schema.keywords) >= 10
     keys = [field.key for field in schema.fields]
     assert len(set(keys)) == len(keys)
+    for group in schema.groups:
+        assert all(column.aliases for column in group.fields)
     for field in schema.fields:
         assert field.aliases or field.patterns or field.position != "labelled", field.key
     assert lexicon_of(schema).phrases

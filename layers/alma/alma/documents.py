@@ -504,8 +504,9 @@ def finish(document: Document, extraction: Extraction, *, unread_lines: int = 0)
     """
     order: dict[str, int] = {}
     items = [
-        _field_to_item(document, order.setdefault(field.key, len(order)), field)
-        for field in extraction.fields
+        # Values of one field stay together; those of a group stay in rows.
+        _field_to_item(document, order.setdefault(field.key, at) if field.group is None else at, field)
+        for at, field in enumerate(extraction.fields)
     ]
     row = DocumentItem(document.organisation, document_key(document.id))
     in_progress = DocumentItem.status == DocumentStatus.PROCESSING.value

@@ -75,9 +75,9 @@ class Field:
     Attributes
     ----------
     key : str
-        The schema's name of the field.
+        The schema's name of the field; for a column of a group GROUP.COLUMN.
     occurrence : int
-        0 for the first; repeated fields count on.
+        0 for the first; repeated fields count on. For a column of a group the row, 0 for the first.
     readings : tuple of Reading
         One per track, the best first.
     status : Status
@@ -97,6 +97,22 @@ class Field:
     reviewed: Reading | None = None
     reasons: tuple[str, ...] = ()
     version: int = 1
+
+    @property
+    def group(self) -> str | None:
+        """Name of the group the field is a column of, if it is one."""
+        return self.key.partition(".")[0] if "." in self.key else None
+
+    @property
+    def row(self) -> int | None:
+        """Row of the group the field belongs to, 0 for the first; None for a field on its own."""
+        return None if self.group is None else self.occurrence
+
+    @property
+    def label(self) -> str:
+        """The key as tables show it, with the row of a group's: `line_items[3].amount`."""
+        group, _, column = self.key.partition(".")
+        return f"{group}[{self.occurrence}].{column}" if column else self.key
 
     @property
     def best(self) -> Reading:

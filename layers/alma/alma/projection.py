@@ -66,7 +66,15 @@ class TrackView(BaseModel):
 class FieldView(BaseModel):
     """One field: what was read, how sure that is, who looked at it, and where it stands."""
 
-    key: str = pydantic.Field(description="Name of the field in the document type's schema.")
+    key: str = pydantic.Field(
+        description="Name of the field in the document type's schema; GROUP.COLUMN for a column of a group."
+    )
+    group: str | None = pydantic.Field(
+        default=None, description="The group that the field is a column of; only given if it is one."
+    )
+    row: int | None = pydantic.Field(
+        default=None, ge=0, description="Row of the group, 0 for the first; only given with group."
+    )
     value: str = pydantic.Field(
         description="The reviewed value if there is one, else the reading with the highest confidence. "
         "Dates are ISO 8601, amounts plain decimals."
@@ -134,8 +142,8 @@ def project(
     -------
     dict
         `documentId`, `docType`, `model` if given, and `fields`, each with `key`, `value`, `confidence`,
-        `status` and `evidence` (None for a value without a place), and with `tracks` also `tracks` and
-        `reasons`.
+        `status` and `evidence` (None for a value without a place); `group` and `row` for a group's column;
+        with `tracks` also `tracks` and `reasons`.
     """
     head: dict[str, Any] = {"documentId": document_id, "docType": doc_type}
     if model is not None:
@@ -146,8 +154,10 @@ def project(
 
 def _field(field: Field) -> dict[str, Any]:
     best = field.best
+    place = {} if field.group is None else {"group": field.group, "row": field.row}
     return {
         "key": field.key,
+        **place,
         "value": best.value,
         "confidence": rounded(best.confidence),
         "status": field.status.value,

@@ -8,13 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from alma import documents
+from alma import catalogue, documents
 from alma.documents import Document, DocumentStatus, PageRecord
 from alma.errors import NotFoundError
 from alma.extraction.resolve import extract
 from alma.hosted import second_reading
 from alma.pages import PageText, Track
-from alma.schemas import shipped_schemas
 from alma.settings import settings
 from alma.storage import objects
 
@@ -101,8 +100,10 @@ def _resolve(document: Document) -> None:
         )
         return
     words = _words(document, pages)
-    schemas = shipped_schemas()
-    extraction = extract(words, schemas, document.requested_type)
+    schemas = catalogue.schemas_of(document.organisation)
+    # A type that was removed since the document was announced is not known any more.
+    requested = document.requested_type if document.requested_type in schemas else None
+    extraction = extract(words, schemas, requested)
     # The last attempt goes without the hosted model: a service that does not answer in time can then delay a
     # document and never lose it.
     if extraction.doc_type is not None and begun < documents.MAX_RESOLUTIONS:

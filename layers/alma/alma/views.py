@@ -10,8 +10,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt
 
+from alma.catalogue import DocumentType, Origin
 from alma.documents import Document, DocumentStatus, Listing
 from alma.keys import Key, Role
+from alma.schemas import KEY, SchemaDefinition
 
 
 class Body(BaseModel):
@@ -44,7 +46,7 @@ class AnnounceBody(Body):
     ]
     docType: Annotated[
         str | None,
-        Field(pattern=r"^[a-z][a-z0-9_]{0,63}$", description="Its type, if you know it."),
+        Field(pattern=KEY, description="Its type, if you know it."),
     ] = None
 
 
@@ -183,6 +185,57 @@ class ModelList(BaseModel):
     """The organisation's models."""
 
     models: list[ModelView]
+
+
+class SchemaSummary(BaseModel):
+    """A document type in a list."""
+
+    docType: str
+    origin: Origin = Field(description="own: made by your organisation, in place of a shipped one or beside.")
+    description: str
+    fields: list[str] = Field(description="Keys of its fields; those of a group as GROUP.KEY.")
+    updatedAt: str | None = Field(description="null for a shipped type.")
+
+    @classmethod
+    def of(cls, each: DocumentType) -> SchemaSummary:
+        """Return the summary of a document type."""
+        schema = each.schema
+        return cls(
+            docType=schema.doc_type,
+            origin=each.origin,
+            description=schema.description,
+            fields=[
+                *(field.key for field in schema.fields),
+                *(group.key_of(column) for group in schema.groups for column in group.fields),
+            ],
+            updatedAt=each.updated_at,
+        )
+
+
+class SchemaList(BaseModel):
+    """The organisation's document types by name."""
+
+    schemas: list[SchemaSummary]
+
+
+class SchemaView(BaseModel):
+    """A document type."""
+
+    docType: str
+    origin: Origin
+    updatedAt: str | None = Field(description="null for a shipped type.")
+    definition: SchemaDefinition = Field(description="What to PUT to make the same type again.")
+
+    @classmethod
+    def of(cls, each: DocumentType) -> SchemaView:
+        """Return the view of a document type."""
+        own = {name: getattr(each.schema, name) for name in SchemaDefinition.model_fields}
+        return cls(
+            docType=each.schema.doc_type,
+            origin=each.origin,
+            updatedAt=each.updated_at,
+            definition=SchemaDefinition.model_construct(**own),
+        )
 
 
 class Health(BaseModel):

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
@@ -16,7 +17,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeE
 from alma import __version__
 from alma.cli import tables, target
 from alma.cli.client import ApiError, Client
-from alma.errors import AlmaError
+from alma.errors import AlmaError, BadRequestError
 
 _FORMATS = ("csv", "xlsx", "xml", "json", "jsonl")
 _ROLES = ("admin", "reviewer", "reader")
@@ -105,6 +106,22 @@ def _parser() -> argparse.ArgumentParser:
         "--tracks", action="store_const", const="all", help="also what every track reads, and why to look"
     )
     get.set_defaults(run=_get)
+
+    schema = commands.add_parser("schema", help="document types, shipped and your own").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    listed = schema.add_parser("list", parents=[shared], help="list document types")
+    listed.set_defaults(run=_schema_list)
+    got = schema.add_parser("get", parents=[shared], help="print a type's definition, which `put` takes")
+    got.add_argument("type")
+    got.set_defaults(run=_schema_get)
+    put = schema.add_parser("put", parents=[shared], help="make or replace a type of your own")
+    put.add_argument("type", help="lower case letters, digits, underscores")
+    put.add_argument("file", type=Path, help="its definition as JSON; - for standard input")
+    put.set_defaults(run=_schema_put)
+    delete = schema.add_parser("delete", parents=[shared], help="remove a type of your own")
+    delete.add_argument("type")
+    delete.set_defaults(run=_schema_delete)
 
     export = commands.add_parser("export", parents=[shared], help="save a document's fields as a file")
     export.add_argument("id", type=int)
@@ -236,6 +253,45 @@ def _export(options: argparse.Namespace) -> None:
         _print_json({"file": str(path), "bytes": len(body)})
     else:
         out.print(f"{path} ({len(body)} bytes)")
+
+
+def _schema_list(options: argparse.Namespace) -> None:
+    found = Client(target.api()).call("GET", "/schemas")
+    if options.json:
+        _print_json(found)
+    else:
+        out.print(tables.schemas_table(found["schemas"]))
+
+
+def _schema_get(options: argparse.Namespace) -> None:
+    found = Client(target.api()).call("GET", _schema_path(options.type))
+    # The definition alone without --json, so that it can be edited and put back.
+    _print_json(found if options.json else found["definition"])
+
+
+def _schema_put(options: argparse.Namespace) -> None:
+    text = sys.stdin.read() if options.file == Path("-") else options.file.read_text(encoding="utf-8")
+    try:
+        definition = json.loads(text)
+    except ValueError as error:
+        raise BadRequestError(f"{options.file} is not JSON: {error}.") from None
+    kept = Client(target.api()).call("PUT", _schema_path(options.type), definition)
+    if options.json:
+        _print_json(kept)
+    else:
+        out.print(f"{kept['docType']} is kept; documents that arrive from now on can be of this type")
+
+
+def _schema_delete(options: argparse.Namespace) -> None:
+    Client(target.api()).call("DELETE", _schema_path(options.type))
+    if options.json:
+        _print_json({"docType": options.type, "deleted": True})
+    else:
+        out.print(f"{options.type} is removed; a shipped type of that name is back")
+
+
+def _schema_path(doc_type: str) -> str:
+    return f"/schemas/{quote(doc_type, safe='')}"
 
 
 def _progress(options: argparse.Namespace) -> Progress:

@@ -25,7 +25,7 @@ def fields_table(document: dict[str, Any], title: str | None = None) -> Table:
     for field in document["fields"]:
         status, reasons = field["status"], ", ".join(field.get("reasons", []))
         shown = f"[{_COLOURS.get(status, 'default')}]{status}{': ' if reasons else ''}{escape(reasons)}[/]"
-        table.add_row(escape(field["key"]), *_reading_cells(field, shown))
+        table.add_row(escape(_label(field)), *_reading_cells(field, shown))
         for reading in field.get("tracks", []):
             table.add_row(f"  [dim]{escape(reading['track'])}[/]", *_reading_cells(reading, ""))
     return table
@@ -40,6 +40,12 @@ def _reading_cells(reading: dict[str, Any], status: str) -> tuple[str, str, str,
         status,
         "" if evidence is None else str(evidence["page"]),
     )
+
+
+def _label(field: dict[str, Any]) -> str:
+    key: str = field["key"]
+    group, _, column = key.partition(".")
+    return f"{group}[{field['row']}].{column}" if "row" in field else key
 
 
 def documents_table(documents: Iterable[dict[str, Any]]) -> Table:
@@ -61,6 +67,21 @@ def documents_table(documents: Iterable[dict[str, Any]]) -> Table:
             f"[{_DOCUMENT_COLOURS[status]}]{status}{escape(reason)}[/]",
             "" if document["pages"] is None else str(document["pages"]),
             document["createdAt"],
+        )
+    return table
+
+
+def schemas_table(schemas: Iterable[dict[str, Any]]) -> Table:
+    """Return a list of document types."""
+    table = Table()
+    for name in ("type", "origin", "description", "fields"):
+        table.add_column(name, overflow="fold")
+    for schema in schemas:
+        table.add_row(
+            schema["docType"],
+            schema["origin"],
+            escape(schema["description"]),
+            escape(", ".join(schema["fields"])),
         )
     return table
 

@@ -30,7 +30,7 @@ def write_lines(rows: Iterable[Row], *, document_id: int, doc_type: str | None) 
             continue
         example = {
             "text": row.value,
-            "field_key": row.field_key,
+            "field_key": row.key,
             "doc_type": doc_type,
             "page_number": row.page_number,
             "bbox": row.bbox.to_dict(),

@@ -29,7 +29,9 @@ class Row:
     Attributes
     ----------
     field_key : str
-        The schema's name of the field.
+        The schema's name of the field, with the row for a column of a group (`line_items[3].amount`).
+    key : str
+        The schema's name of the field alone (`line_items.amount`).
     value : str
         The best value.
     confidence : float or None
@@ -45,6 +47,7 @@ class Row:
     """
 
     field_key: str
+    key: str
     value: str
     confidence: float | None
     page_number: int | None
@@ -65,7 +68,8 @@ def rows_of(fields: Iterable[Field]) -> Iterator[Row]:
         best = field.best
         page = best.regions[0].page if best.regions else None
         yield Row(
-            field_key=field.key,
+            field_key=field.label,
+            key=field.key,
             value=best.value,
             confidence=rounded(best.confidence),
             page_number=page,

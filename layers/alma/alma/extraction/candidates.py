@@ -18,6 +18,7 @@ from alma.evidence import Region
 from alma.extraction.layout import Layout
 from alma.extraction.letterhead import by_position
 from alma.extraction.parsers import TYPED, Locale
+from alma.extraction.patterns import Matcher
 from alma.extraction.proposals import proposals
 from alma.extraction.search import PageSearch, Vote
 from alma.schemas import DocumentSchema, FieldSchema, FieldType
@@ -66,7 +67,7 @@ class Candidate:
         return self.layout.regions(list(self.words))
 
 
-def _votes(layout: Layout, page: PageSearch, number: int) -> Iterator[Vote]:
+def _votes(page: PageSearch, number: int, matcher: Matcher) -> Iterator[Vote]:
     for hit in page.hits:
         for label in hit.labels:
             if not label.key:
@@ -78,7 +79,7 @@ def _votes(layout: Layout, page: PageSearch, number: int) -> Iterator[Vote]:
                 yield from page.below(hit, label)
     for each in page.schema.fields:
         if each.patterns and (each.pages == "any" or number < 2):
-            yield from page.matching(each)
+            yield from page.matching(each, matcher)
     if number == 0:
         yield from by_position(page)
 
@@ -112,6 +113,7 @@ def candidates(layouts: Sequence[Layout], schema: DocumentSchema, locale: Locale
         How ambiguous dates and amounts are read.
     """
     found: dict[str, dict[tuple[int, tuple[int, ...], str], Candidate]] = {f.key: {} for f in schema.fields}
+    matcher = Matcher()
     kinds = {f.type for f in schema.fields}
     in_label: dict[int, frozenset[int]] = {}
     for number, layout in enumerate(layouts):
@@ -125,7 +127,7 @@ def candidates(layouts: Sequence[Layout], schema: DocumentSchema, locale: Locale
             for p in proposed.get(each.type, ()):
                 if len(own) < MOST and wanted(each, p.value):
                     own[number, p.words, p.value] = Candidate(layout, p.words, p.value, p.content, p.quality)
-        for vote in _votes(layout, page, number):
+        for vote in _votes(page, number, matcher):
             own = found[vote.key]
             key = (number, vote.words, vote.value)
             if not vote.words:

@@ -26,7 +26,7 @@ def _lexicon(schemas: tuple[DocumentSchema, ...]) -> tuple[Lexicon, dict[str, in
     phrases: dict[str, list[Label]] = {}
     owners: dict[str, int] = {}
     for schema in schemas:
-        for phrase in schema.keywords:
+        for phrase in schema.phrases:
             phrases.setdefault(phrase, []).append(Label(schema.doc_type, 0))
     lexicon = Lexicon.of(phrases)
     for squashed, labels in lexicon.phrases.items():

@@ -81,6 +81,12 @@ class Layout:
         a, b = self.words[left].box, self.words[right].box
         return (b.x - a.x - a.w) * self.ratio / max(a.h, b.h, self.line_height)
 
+    def space_above(self, row: int) -> float:
+        """Return the white space between a row and the one above it, in line heights."""
+        top = min(w.box.y for w in self.words[slice(*self.rows[row])])
+        bottom = max(w.box.bottom for w in self.words[slice(*self.rows[row - 1])])
+        return (top - bottom) / self.line_height if self.line_height else 0.0
+
     def regions(self, indices: range | list[int]) -> tuple[Region, ...]:
         """Return where words stand on the page as displayed: one region per line they touch."""
         regions = regions_of(self.page, [self.words[i] for i in indices])

@@ -1,11 +1,20 @@
-"""What stands for a value in a schema's patterns, and the words by which companies are known."""
+"""Schemas' patterns: what stands for a value in them, how long they may search, and words known of companies.
+
+Patterns may come from strangers and search what other strangers wrote, so no search may run away: the engine
+gives up after a while, and a document's searches together have a budget.
+"""
 
 from __future__ import annotations
 
 import json
+import logging
 import re
+import time
 from functools import lru_cache
 from importlib import resources
+from itertools import islice
+
+import regex
 
 from alma.extraction.parsers import fold
 
@@ -51,14 +60,49 @@ def _places() -> str:
     )
 
 
-@lru_cache(maxsize=512)
-def compiled(pattern: str) -> re.Pattern[str]:
+#: Seconds one search may take on one page, and all searches of a document on one track.
+SEARCH_SECONDS, DOCUMENT_SECONDS = 0.5, 10.0
+
+_log = logging.getLogger(__name__)
+
+
+class Matcher:
+    """Searches with schemas' patterns within a budget of time; what does not end in time finds nothing.
+
+    Parameters
+    ----------
+    seconds : float
+        What all searches may take together. When it is spent, nothing more is found: a document is read
+        without some of its fields rather than not at all.
+    """
+
+    def __init__(self, seconds: float = DOCUMENT_SECONDS) -> None:
+        self._left = seconds
+
+    def find(self, pattern: str, text: str, most: int = 1) -> list[regex.Match[str]]:
+        """Return where a pattern matches, from the left, at most so many times."""
+        found: list[regex.Match[str]] = []
+        if self._left <= 0:
+            return found
+        begun = time.monotonic()
+        try:
+            timeout = min(SEARCH_SECONDS, self._left)
+            for match in islice(compiled(pattern).finditer(text, timeout=timeout), most):
+                found.append(match)  # one by one: what was found before the time is up counts
+        except TimeoutError:
+            _log.warning("a pattern took too long and was given up", extra={"pattern": pattern})
+        self._left -= time.monotonic() - begun
+        return found
+
+
+@lru_cache(maxsize=2048)
+def compiled(pattern: str) -> regex.Pattern[str]:
     """Return a schema's pattern with its {NAME}, {DATE}, … spelled out, case-insensitive."""
 
     def expand(match: re.Match[str]) -> str:
         return _places() if match[1] == "PLACE" else _MACROS[match[1]]
 
-    return re.compile(re.sub(r"\{([A-Z]+)\}", expand, pattern), re.IGNORECASE)
+    return regex.compile(re.sub(r"\{([A-Z]+)\}", expand, pattern), regex.IGNORECASE)
 
 
 _COMPANY_WORDS = re.compile(

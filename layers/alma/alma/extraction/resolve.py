@@ -19,6 +19,7 @@ from alma.extraction.parsers import locale_of
 from alma.extraction.patterns import is_company
 from alma.extraction.rules import best_together, broken
 from alma.extraction.scorer import Scorer, Scores, base_scorer
+from alma.extraction.tables import group_fields
 from alma.fields import Extraction, Field, Reading, Status
 from alma.pages import PageText, Track
 from alma.schemas import DocumentSchema, FieldSchema, FieldType
@@ -363,4 +364,5 @@ def extract(
         for field, rows in choices(tracks, schema, scorer or base_scorer())
         for occurrence, row in enumerate(rows)
     ]
+    fields += group_fields(tracks, schema)
     return Extraction(doc_type, sure, fields)

@@ -12,7 +12,7 @@ from alma.evidence import Box, enclosing
 from alma.extraction.labels import Hit, Label, Lexicon
 from alma.extraction.layout import CELL_GAP, Layout
 from alma.extraction.parsers import TYPED, Locale, Span, fold, spans, squeeze
-from alma.extraction.patterns import compiled, is_company, starts_with_legal_form
+from alma.extraction.patterns import Matcher, is_company, starts_with_legal_form
 from alma.schemas import DocumentSchema, FieldSchema, FieldType
 
 #: How far below a label its value may stand, in line heights.
@@ -20,6 +20,8 @@ BELOW = 5.0
 #: Characters of a page in which patterns are searched: several times a full page, so that a page made to
 #: be slow is not.
 PATTERN_CHARACTERS = 30_000
+#: Characters a value in a sentence may have.
+MAX_MATCH = 2000
 #: Rank of a label that opens the closing part of a document.
 CLOSING = -1
 #: How far above a label its value may stand, where the schema says so, in line heights.
@@ -342,20 +344,20 @@ class PageSearch:
         titled = fold(first) in _TITLES
         return cell.end if titled or (is_company(second) and not is_company(first)) else end
 
-    def matching(self, field: FieldSchema) -> Iterable[Vote]:
+    def matching(self, field: FieldSchema, matcher: Matcher) -> Iterable[Vote]:
         """Yield what the patterns of a field match in the running text."""
         text, starts = self.layout.running_text()
         text = text[:PATTERN_CHARACTERS]
         for rank, pattern in enumerate(field.patterns):
-            for number, match in enumerate(compiled(pattern).finditer(text)):
-                if number == 8:
-                    break
+            for number, match in enumerate(matcher.find(pattern, text, most=8)):
                 begin, end = match.span("value")
+                if not 0 < end - begin <= MAX_MATCH:
+                    continue
                 first = bisect_right(starts, begin) - 1
                 last = bisect_right(starts, end - 1)
                 piece = text[begin:end]
                 for span in spans(piece, field.type, self.locale)[:1]:
-                    if any(compiled(reject).search(span.value) for reject in field.rejects):
+                    if any(matcher.find(reject, span.value) for reject in field.rejects):
                         continue
                     yield Vote(
                         field.key,

@@ -94,8 +94,9 @@ class Request:
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(str(part) for part in first["loc"])
+            what = first["msg"].removeprefix("Value error, ")
             raise BadRequestError(
-                f"The body is not what this route takes: {f'{where}: ' if where else ''}{first['msg']}."
+                f"The body is not what this route takes: {f'{where}: ' if where else ''}{what}."
             ) from None
 
     def document_id(self, name: str) -> int:

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from alma import views
 from alma.keys import Role
 from alma.projection import DocumentView
+from alma.schemas import KEY, SchemaDefinition
 
 READERS = frozenset(Role)
 ADMINS = frozenset({Role.ADMIN})
@@ -70,6 +71,7 @@ class Route:
 
 
 _DOCUMENT_ID: dict[str, object] = {"type": "integer", "minimum": 1}
+_DOC_TYPE = Parameter("docType", "Name of the document type.", {"type": "string", "pattern": KEY})
 _READ: dict[int, Answer] = {
     200: DocumentView,
     202: views.Processing,
@@ -201,6 +203,46 @@ ROUTES: tuple[Route, ...] = (
         {400: views.ErrorView, 409: views.ErrorView, **_READ},
         body=views.DigitizeBody,
         parameters=(Parameter("id", "Id of the model.", {"type": "string"}),),
+    ),
+    Route(
+        "GET",
+        "/v1/schemas",
+        "schemas",
+        "list_schemas",
+        "List the document types: those that come with alma and your organisation's own.",
+        READERS,
+        {200: views.SchemaList},
+    ),
+    Route(
+        "GET",
+        "/v1/schemas/{docType}",
+        "schemas",
+        "get_schema",
+        "Fetch a document type.",
+        READERS,
+        {200: views.SchemaView, 404: views.ErrorView},
+        parameters=(_DOC_TYPE,),
+    ),
+    Route(
+        "PUT",
+        "/v1/schemas/{docType}",
+        "schemas",
+        "put_schema",
+        "Make or replace a document type of your own; a shipped type's name takes its place for you alone.",
+        ADMINS,
+        {200: views.SchemaView, 201: views.SchemaView, 400: views.ErrorView, 409: views.ErrorView},
+        body=SchemaDefinition,
+        parameters=(_DOC_TYPE,),
+    ),
+    Route(
+        "DELETE",
+        "/v1/schemas/{docType}",
+        "schemas",
+        "delete_schema",
+        "Remove a document type of your own; the shipped one of its name is back.",
+        ADMINS,
+        {204: None, 404: views.ErrorView},
+        parameters=(_DOC_TYPE,),
     ),
     Route(
         "GET",

@@ -15,6 +15,7 @@ ORG                    document#000000004012                    DocumentItem
 ORG                    document#000000004012#field#KEY#00000    FieldItem
 ORG                    page#000000004012#00001                  PageItem
 ORG                    model#ID                                 ModelItem
+ORG                    schema#DOCTYPE                           SchemaItem: a document type of its own
 =====================  =======================================  =====================================
 """
 
@@ -210,6 +211,14 @@ class ModelItem(Item, discriminator="model"):
     status = UnicodeAttribute()
     trained_examples = NumberAttribute(default=0)
     created_at = UnicodeAttribute()
+
+
+class SchemaItem(Item, discriminator="schema"):
+    """A document type of the organisation's own."""
+
+    doc_type = UnicodeAttribute()
+    definition = UnicodeAttribute()
+    updated_at = UnicodeAttribute()
 
 
 def document_key(document_id: int) -> str:

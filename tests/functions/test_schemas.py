@@ -1,0 +1,227 @@
+"""Document types over HTTP."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alma import catalogue
+from alma.cli import main
+from alma.cli.client import Client
+from alma.keys import Role
+from tests.cloud import Answer, Tenant
+
+pytestmark = pytest.mark.usefixtures("aws")
+
+NOTE: dict[str, Any] = {
+    "description": "What came with a delivery.",
+    "keywords": ["delivery note"],
+    "fields": [
+        {"key": "number", "type": "identifier", "aliases": ["note no"], "required": True},
+        {"key": "sender", "type": "name", "patterns": ["from (?P<value>{NAME})"], "rejects": ["^The"]},
+    ],
+    "groups": [
+        {
+            "key": "goods",
+            "description": "One kind of goods.",
+            "fields": [{"key": "item"}, {"key": "quantity", "type": "number", "aliases": ["pieces"]}],
+        }
+    ],
+    "review_below": 0.8,
+}
+
+
+def put(tenant: Tenant, doc_type: str, definition: object, role: Role = Role.ADMIN) -> Answer:
+    return tenant.call(
+        "schemas", "PUT", "/v1/schemas/{docType}", path={"docType": doc_type}, body=definition, role=role
+    )
+
+
+def get(tenant: Tenant, doc_type: str) -> Answer:
+    return tenant.call(
+        "schemas", "GET", "/v1/schemas/{docType}", path={"docType": doc_type}, role=Role.READER
+    )
+
+
+def delete(tenant: Tenant, doc_type: str) -> Answer:
+    return tenant.call("schemas", "DELETE", "/v1/schemas/{docType}", path={"docType": doc_type})
+
+
+def refusal(definition: object, doc_type: str = "note") -> str:
+    """Return the sentence with which a definition is refused."""
+    answer = put(Tenant.create("greaves"), doc_type, definition)
+    assert (answer.status, answer.json["error"]) == (400, "bad_request")
+    detail: str = answer.json["detail"]
+    return detail
+
+
+def test_a_type_comes_back_as_it_was_sent() -> None:
+    tenant = Tenant.create("greaves")
+
+    made = put(tenant, "delivery_note", NOTE)
+
+    assert made.status == 201
+    assert {**made.json, "updatedAt": None} == {
+        "docType": "delivery_note",
+        "origin": "own",
+        "updatedAt": None,
+        "definition": NOTE,
+    }
+    assert get(tenant, "delivery_note").json == made.json
+
+
+def test_replacing_a_type_is_200_and_holds_at_once() -> None:
+    tenant = Tenant.create("greaves")
+    put(tenant, "delivery_note", NOTE)
+
+    assert put(tenant, "delivery_note", {"fields": [{"key": "other"}]}).status == 200
+    assert get(tenant, "delivery_note").json["definition"] == {"fields": [{"key": "other"}]}
+
+
+def test_the_list_has_shipped_and_own_types_with_their_origin() -> None:
+    tenant = Tenant.create("greaves")
+    put(tenant, "delivery_note", NOTE)
+    put(tenant, "receipt", NOTE)
+
+    listed = tenant.call("schemas", "GET", "/v1/schemas", role=Role.READER).json["schemas"]
+
+    assert {each["docType"]: each["origin"] for each in listed} == {
+        "ad_buy_form": "shipped",
+        "contract": "shipped",
+        "deed_of_conveyance": "shipped",
+        "delivery_note": "own",
+        "invoice": "shipped",
+        "receipt": "own",
+        "registration_form": "shipped",
+        "tax_form": "shipped",
+    }
+    [note] = [each for each in listed if each["docType"] == "delivery_note"]
+    assert note["fields"] == ["number", "sender", "goods.item", "goods.quantity"]
+
+
+def test_removing_ones_own_type_brings_the_shipped_one_back() -> None:
+    tenant = Tenant.create("greaves")
+    shipped = get(tenant, "invoice").json
+    put(tenant, "invoice", NOTE)
+    assert get(tenant, "invoice").json["origin"] == "own"
+
+    assert delete(tenant, "invoice").status == 204
+    assert get(tenant, "invoice").json == shipped
+    assert shipped["origin"] == "shipped"
+
+
+@pytest.mark.parametrize("doc_type", ["invoice", "novel", "Not-A-Type"])
+def test_what_is_not_ones_own_cannot_be_removed(doc_type: str) -> None:
+    answer = delete(Tenant.create("greaves"), doc_type)
+
+    assert (answer.status, answer.json["error"]) == (404, "not_found")
+
+
+def test_a_shipped_definition_can_be_put_back_as_it_is() -> None:
+    tenant = Tenant.create("greaves")
+    for name in catalogue.schemas_of("greaves"):
+        assert put(tenant, name, get(tenant, name).json["definition"]).status == 201
+
+
+@pytest.mark.parametrize("role", [Role.REVIEWER, Role.READER])
+def test_only_an_admin_changes_types(role: Role) -> None:
+    assert put(Tenant.create("greaves"), "note", NOTE, role).status == 403
+
+
+@pytest.mark.parametrize(
+    ("definition", "place"),
+    [
+        ({"fields": []}, "has 1 to 200 fields"),
+        ({"fields": [{"key": "Number"}]}, "fields.0.key: "),
+        ({"fields": [{"key": "a"}, {"key": "a"}]}, "the key 'a' is there twice"),
+        ({"fields": [{"key": "a", "label": "b"}]}, "fields.0.label: "),
+        ({"fields": [{"key": "a", "type": "colour"}]}, "fields.0.type: "),
+        ({"fields": [{"key": "a", "aliases": ["x" * 81]}]}, "fields.0.aliases.0: "),
+        ({"fields": [{"key": f"a{n}"} for n in range(201)]}, "fields: "),
+        ({"fields": [{"key": "a"}], "review_below": 1.5}, "review_below: "),
+        ({"fields": [{"key": "a"}], "groups": [{"key": "g", "fields": []}]}, "groups.0.fields: "),
+        ({"fields": [{"key": "a", "patterns": ["(?P<value>"]}]}, "fields.0.patterns: "),
+        ({"fields": [{"key": "a", "patterns": ["x"]}]}, "has no group named value"),
+        ({"fields": [{"key": "a", "patterns": ["(?P<value>{MONEY})"]}]}, "{MONEY}, which stands for nothing"),
+        ({"doc_type": "note", "fields": [{"key": "a"}]}, "doc_type: "),
+        ([], "should be an object"),
+    ],
+)
+def test_a_definition_that_is_not_one_is_refused_with_the_place(definition: object, place: str) -> None:
+    assert place in refusal(definition)
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    ["(?P<value>(?:(?:a{1000}){1000}){1000})", "(?P<value>(?:(?:a{500,}){500,}))", "(?P<value>a{99999})"],
+)
+def test_a_pattern_that_is_costly_to_compile_is_refused(bomb: str) -> None:
+    assert "repeats too often" in refusal({"fields": [{"key": "a", "patterns": [bomb]}]})
+
+
+def test_a_type_over_64_kb_is_refused() -> None:
+    fields = [{"key": f"a{n}", "description": "x" * 400} for n in range(200)]
+    assert refusal({"fields": fields}) == "A document type has at most 64 KB; this one has more."
+
+
+@pytest.mark.parametrize("name", ["Delivery-Note", "1st", "x" * 65, "note "])
+def test_a_name_that_is_not_one_is_refused(name: str) -> None:
+    assert refusal(NOTE, name).startswith("A docType is 1 to 64 lower case letters")
+
+
+def test_an_organisation_has_at_most_a_hundred_types(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalogue, "MAX_TYPES", 2)
+    tenant = Tenant.create("greaves")
+    put(tenant, "one", NOTE)
+    put(tenant, "two", NOTE)
+
+    refused = put(tenant, "three", NOTE)
+
+    assert (refused.status, refused.json["error"]) == (409, "too_many_schemas")
+    assert put(tenant, "two", NOTE).status == 200
+
+
+def test_a_type_that_this_version_cannot_use_does_not_stop_the_others() -> None:
+    from alma.storage.table import SchemaItem
+
+    tenant = Tenant.create("greaves")
+    put(tenant, "note", NOTE)
+    SchemaItem(
+        "greaves", "schema#old", doc_type="old", definition='{"was": "fine once"}', updated_at="x"
+    ).save()
+
+    assert "note" in catalogue.schemas_of("greaves")
+    assert "old" not in catalogue.schemas_of("greaves")
+
+
+def test_the_command_sends_lists_prints_and_removes_a_type(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    tenant = Tenant.create("greaves")
+    monkeypatch.setenv("ALMA_API_URL", "http://alma.test")
+    monkeypatch.setenv("ALMA_API_KEY", "alma_x")
+
+    def call(_: Client, method: str, path: str, body: object = None) -> Any:
+        name = path.removeprefix("/schemas").strip("/")
+        resource = "/v1/schemas/{docType}" if name else "/v1/schemas"
+        answer = tenant.call("schemas", method, resource, path={"docType": name}, body=body)
+        assert answer.status < 300
+        return answer.json if answer.body else {}
+
+    monkeypatch.setattr(Client, "call", call)
+    file = tmp_path / "note.json"
+    file.write_text(json.dumps(NOTE))
+
+    assert main(["schema", "put", "delivery_note", str(file)]) == 0
+    capsys.readouterr()
+    assert main(["schema", "get", "delivery_note"]) == 0
+    assert json.loads(capsys.readouterr().out) == NOTE
+    assert main(["schema", "list", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)["schemas"]
+    assert "delivery_note" in [each["docType"] for each in listed]
+    assert main(["schema", "delete", "delivery_note"]) == 0
+    assert get(tenant, "delivery_note").status == 404
+    file.write_text("{")
+    assert main(["schema", "put", "delivery_note", str(file)]) == 1
+    assert "is not JSON" in capsys.readouterr().err
