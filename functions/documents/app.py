@@ -33,7 +33,7 @@ def announce(request: Request) -> Response:
     body = request.json(AnnounceBody)
     if body.docType is not None and body.docType not in shipped_schemas():
         raise BadRequestError(f"docType is one of {', '.join(shipped_schemas())}, or leave it out.")
-    document = documents.announce(request.organisation, body.fileName, body.docType)
+    document = documents.announce(request.organisation, body.fileName, body.docType, whole=not body.split)
     view = Announced(
         documentId=document.id,
         status=document.status,
