@@ -1,8 +1,8 @@
 """Pages of documents that are of no shipped type: what the page model learns "none" from.
 
-Made up from word lists, seeded, in five languages: letters, articles, recipes, slides, lists, timetables, forms of
-other kinds and more. Each kind is a group of its own, so that a model is always judged on kinds it was not
-fitted on.
+Made up from word lists, seeded, in five languages: letters, articles, recipes, slides, lists, timetables,
+forms of other kinds and more. Each kind is a group of its own, so that a model is always judged on kinds
+it was not fitted on.
 """
 
 from __future__ import annotations
@@ -16,13 +16,16 @@ from alma.pages import PageText, Track
 _FUNCTION = {
     "en": "the a of and to in was is that with for on as by at from it he she they we had have not but which "
     "this an or be are were his her their our its who when there been has more than into only other some",
-    "de": "der die das und in zu den mit von auf für ist im dem nicht ein eine als auch es an werden aus er hat "
+    "de": "der die das und in zu den mit von auf für ist im dem nicht ein eine als auch es an werden "
+    "aus er hat "
     "dass sie nach bei um am sind noch wie einem über einen so zum war haben nur oder aber vor zur",
     "fr": "le la les de des et à un une du en que qui dans pour par sur avec est au plus ne pas il elle nous "
     "vous sont ce cette mais ou où été comme leur son sa ses tout même aussi être avait",
-    "es": "el la los las de y a en un una que por con para se del al es su como más o pero sus le ha me si sin "
+    "es": "el la los las de y a en un una que por con para se del al es su como más o pero sus le ha me "
+    "si sin "
     "sobre este ya entre cuando todo esta ser son dos también fue había era muy años",
-    "it": "il la di e che in un una per con non è si da come al dei nel alla sono più ma anche della delle gli "
+    "it": "il la di e che in un una per con non è si da come al dei nel alla sono più ma anche della "
+    "delle gli "
     "le lo su questo ha era o dal tra se ci dopo prima molto tutto essere",
 }
 _TOPICS = {
@@ -31,7 +34,8 @@ _TOPICS = {
         "summit shepherd fields distant quiet road hills rain autumn leaves birds sky evening travelled",
         "cells protein species experiment temperature measured samples results figure hypothesis observed "
         "laboratory analysis method significant data model energy particles surface growth studies theory",
-        "match team season players coach goal league stadium victory second half scored referee fans training "
+        "match team season players coach goal league stadium victory second half scored referee fans "
+        "training "
         "injury champion final tournament points defender played minutes record crowd",
         "mother letter dear friend house garden children hope weather yesterday visit health love write soon "
         "birthday brother school journey remember kind wishes family news uncle happy",
@@ -41,42 +45,65 @@ _TOPICS = {
         "compass storm cargo treasure map sail discovered king war soldiers castle queen century empire",
         "software users server network system memory file code function program data screen button click "
         "install version update error device settings interface design process thread compile library",
-        "music orchestra concert piano composer melody painting museum artist colour exhibition gallery theatre "
+        "music orchestra concert piano composer melody painting museum artist colour exhibition gallery "
+        "theatre "
         "novel author character chapter stage audience performance dance film director scene poem verse",
-        "patient doctor treatment symptoms hospital blood clinical disease heart medicine dose therapy surgery "
+        "patient doctor treatment symptoms hospital blood clinical disease heart medicine dose therapy "
+        "surgery "
         "nurse diagnosis infection vaccine recovery pain skin muscle sleep diet exercise health risk",
         "student teacher lesson question answer exam course university lecture essay learn chapter example "
         "exercise homework class grade read write discuss explain problem solution equation triangle number",
         "plant seed soil flower leaf root garden water species tree herbarium collection specimens genus "
         "botanist greenhouse fern orchid bloom fruit harvest prune compost sunlight bees",
-        "church saint prayer bishop faith soul holy spirit sermon grace parish christ lord mercy heaven psalm "
+        "church saint prayer bishop faith soul holy spirit sermon grace parish christ lord mercy heaven "
+        "psalm "
         "monastery abbey worship congregation gospel baptism choir blessed eternal",
     ],
     "de": [
-        "Haus Garten Kinder Schule Wetter Brief Freund Reise Stadt Wald Berg Winter Mutter Bruder Woche gestern "
+        "Haus Garten Kinder Schule Wetter Brief Freund Reise Stadt Wald Berg Winter Mutter Bruder Woche "
+        "gestern "
         "schreiben fahren kommen sehen Abend Morgen Freude Familie Fluss Dorf",
-        "Forschung Ergebnis Universität Versuch Energie Modell Daten Theorie Entwicklung Wirtschaft Regierung "
+        "Forschung Ergebnis Universität Versuch Energie Modell Daten Theorie Entwicklung Wirtschaft "
+        "Regierung "
         "Politik Wissenschaft Methode Temperatur Messung Analyse Gesellschaft Geschichte Jahrhundert",
     ],
     "fr": [
-        "maison jardin enfants école temps lettre ami voyage ville forêt montagne hiver mère frère semaine hier "
-        "écrire partir venir voir soir matin joie famille rivière village testament femme guerre soldat coeur",
-        "recherche résultat université expérience énergie modèle données théorie développement économie politique "
+        "maison jardin enfants école temps lettre ami voyage ville forêt montagne hiver mère frère "
+        "semaine hier "
+        "écrire partir venir voir soir matin joie famille rivière village testament femme guerre soldat "
+        "coeur",
+        "recherche résultat université expérience énergie modèle données théorie développement économie "
+        "politique "
         "gouvernement science méthode température mesure analyse société histoire siècle",
     ],
     "es": [
-        "casa jardín niños escuela tiempo carta amigo viaje ciudad bosque montaña invierno madre hermano semana "
-        "ayer escribir salir venir ver tarde mañana alegría familia río pueblo historia siglo gobierno ciencia",
+        "casa jardín niños escuela tiempo carta amigo viaje ciudad bosque montaña invierno madre "
+        "hermano semana "
+        "ayer escribir salir venir ver tarde mañana alegría familia río pueblo historia siglo gobierno "
+        "ciencia",
     ],
     "it": [
-        "casa giardino bambini scuola tempo lettera amico viaggio città bosco montagna inverno madre fratello "
+        "casa giardino bambini scuola tempo lettera amico viaggio città bosco montagna inverno madre "
+        "fratello "
         "settimana ieri scrivere partire venire vedere sera mattina gioia famiglia fiume paese storia secolo",
     ],
 }  # fmt: skip
-_NAMES = "Anna Peter Maria John Lucas Emma Sofia Karl Louise Henry Alice Paul Clara Hugo Marta Ivan Nora Felix".split()
-_FAMILY = "Miller Weber Rossi Martin Garcia Brown Novak Jensen Dubois Schmidt Clark Moreau Keller Hooker Dyer".split()
-_TOWNS = "Bristol Lyon Graz Porto Leeds Basel Ghent Turin Malmö Cork Bergen Kiel Nantes Parma Utrecht".split()
-_MONTHS = "January February March April May June July August September October November December".split()
+_NAMES = [
+    "Anna", "Peter", "Maria", "John", "Lucas", "Emma", "Sofia", "Karl", "Louise", "Henry", "Alice",
+    "Paul", "Clara", "Hugo", "Marta", "Ivan", "Nora", "Felix",
+]  # fmt: skip
+_FAMILY = [
+    "Miller", "Weber", "Rossi", "Martin", "Garcia", "Brown", "Novak", "Jensen", "Dubois", "Schmidt",
+    "Clark", "Moreau", "Keller", "Hooker", "Dyer",
+]  # fmt: skip
+_TOWNS = [
+    "Bristol", "Lyon", "Graz", "Porto", "Leeds", "Basel", "Ghent", "Turin", "Malmö", "Cork", "Bergen",
+    "Kiel", "Nantes", "Parma", "Utrecht",
+]  # fmt: skip
+_MONTHS = [
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
+    "November", "December",
+]  # fmt: skip
 
 
 class _Sheet:
@@ -126,12 +153,17 @@ class _Writer:
         self.chance = chance
         self.language = chance.choice(["en", "en", "en", "en", "de", "fr", "es", "it"])
         self.function = _FUNCTION[self.language].split()
-        self.topic = " ".join(chance.sample(_TOPICS[self.language], min(2, len(_TOPICS[self.language])))).split()
+        self.topic = " ".join(
+            chance.sample(_TOPICS[self.language], min(2, len(_TOPICS[self.language])))
+        ).split()
 
     def word(self) -> str:
         roll = self.chance.random()
         if roll < 0.08:  # a word nobody listed
-            syllables = "ba ko li ter van mis or du ne sal pri go ven al thu ing ed ness ra".split()
+            syllables = [
+                "ba", "ko", "li", "ter", "van", "mis", "or", "du", "ne", "sal", "pri", "go", "ven",
+                "al", "thu", "ing", "ed", "ness", "ra",
+            ]  # fmt: skip
             return "".join(self.chance.choices(syllables, k=self.chance.randint(2, 4)))
         return self.chance.choice(self.function if roll < 0.5 else self.topic)
 
@@ -158,7 +190,9 @@ class _Writer:
         return f"{self.chance.choice(_NAMES)} {self.chance.choice(_FAMILY)}"
 
     def date(self) -> str:
-        return f"{self.chance.choice(_MONTHS)} {self.chance.randint(1, 28)}, {self.chance.randint(1880, 2025)}"
+        return (
+            f"{self.chance.choice(_MONTHS)} {self.chance.randint(1, 28)}, {self.chance.randint(1880, 2025)}"
+        )
 
 
 def _letter(s: _Sheet, w: _Writer) -> None:
@@ -166,12 +200,19 @@ def _letter(s: _Sheet, w: _Writer) -> None:
         s.add(text)
     s.space()
     s.add(w.date())
-    s.add({"en": "Dear", "de": "Liebe", "fr": "Chère", "es": "Querida", "it": "Cara"}[w.language] + f" {w.name()},")
+    s.add(
+        {"en": "Dear", "de": "Liebe", "fr": "Chère", "es": "Querida", "it": "Cara"}[w.language]
+        + f" {w.name()},"
+    )
     for _ in range(w.chance.randint(2, 9)):
         for line in w.lines(w.chance.randint(2, 5), 80):
             s.add(line)
         s.space()
-    s.add(w.chance.choice(["Yours sincerely,", "With kind regards,", "Best wishes,", "Herzlich,", "Cordialement,"]))
+    s.add(
+        w.chance.choice(
+            ["Yours sincerely,", "With kind regards,", "Best wishes,", "Herzlich,", "Cordialement,"]
+        )
+    )
     s.add(w.name())
 
 
@@ -200,12 +241,16 @@ def _recipe(s: _Sheet, w: _Writer) -> None:
     s.add(w.title(), size=2)
     s.add(f"Serves {w.chance.randint(2, 8)}. Preparation {w.chance.randint(10, 60)} minutes")
     s.add("Ingredients")
-    food = "flour sugar butter eggs milk salt pepper onion garlic olive oil rice chicken basil tomato cream lemon".split()
+    food = [
+        "flour", "sugar", "butter", "eggs", "milk", "salt", "pepper", "onion", "garlic", "olive", "oil",
+        "rice", "chicken", "basil", "tomato", "cream", "lemon",
+    ]  # fmt: skip
     for item in w.chance.sample(food, 8):
         s.add(f"{w.chance.randint(1, 500)} {w.chance.choice(['g', 'ml', 'tbsp', 'cups', ''])} {item}")
     s.add("Method")
     for number in range(1, w.chance.randint(4, 9)):
-        s.add(f"{number}. {w.chance.choice(['Mix', 'Stir', 'Bake', 'Chop', 'Add', 'Simmer'])} {w.sentence(4, 9)}")
+        verb = w.chance.choice(["Mix", "Stir", "Bake", "Chop", "Add", "Simmer"])
+        s.add(f"{number}. {verb} {w.sentence(4, 9)}")
 
 
 def _slides(s: _Sheet, w: _Writer) -> None:
@@ -216,9 +261,13 @@ def _slides(s: _Sheet, w: _Writer) -> None:
 
 
 def _list(s: _Sheet, w: _Writer) -> None:
-    s.add(w.chance.choice(["To do", "Shopping list", "Packing list", "Contents", "Index", "Members"]), size=1.5)
+    s.add(
+        w.chance.choice(["To do", "Shopping list", "Packing list", "Contents", "Index", "Members"]), size=1.5
+    )
     for number in range(1, w.chance.randint(8, 45)):
-        s.add(w.chance.choice([f"{number}. {w.title()}", f"- {w.title()}", f"{w.title()}  .....  {number * 3}"]))
+        s.add(
+            w.chance.choice([f"{number}. {w.title()}", f"- {w.title()}", f"{w.title()}  .....  {number * 3}"])
+        )
 
 
 def _form(title: str, labels: str) -> Callable[[_Sheet, _Writer], None]:
@@ -228,7 +277,9 @@ def _form(title: str, labels: str) -> Callable[[_Sheet, _Writer], None]:
         asked = labels.split("|")
         w.chance.shuffle(asked)
         for label in asked:
-            value = w.chance.choice([w.name(), w.date(), str(w.chance.randint(1, 99999)), "", "[ ] yes  [ ] no"])
+            value = w.chance.choice(
+                [w.name(), w.date(), str(w.chance.randint(1, 99999)), "", "[ ] yes  [ ] no"]
+            )
             s.add(f"{label}:  {value}")
             if w.chance.random() < 0.3:
                 s.space()
@@ -243,7 +294,17 @@ def _table(title: str, heads: str) -> Callable[[_Sheet, _Writer], None]:
         s.add(f"{w.name()}  {w.date()}")
         for row in range(w.chance.randint(8, 50)):
             for at, head in enumerate(heads.split("|")):
-                text = head if row == 0 else w.chance.choice([w.word(), f"{w.chance.randint(0, 23)}:{w.chance.randint(10, 59)}", str(w.chance.randint(0, 9999))])
+                text = (
+                    head
+                    if row == 0
+                    else w.chance.choice(
+                        [
+                            w.word(),
+                            f"{w.chance.randint(0, 23)}:{w.chance.randint(10, 59)}",
+                            str(w.chance.randint(0, 9999)),
+                        ]
+                    )
+                )
                 if at:
                     left, size, before = s.rows[-1]
                     s.rows[-1] = (left, size, f"{before}   {text}")
@@ -269,7 +330,9 @@ def _code(s: _Sheet, w: _Writer) -> None:
 
 def _curriculum(s: _Sheet, w: _Writer) -> None:
     s.add(w.name(), size=2.2)
-    s.add(f"{w.chance.choice(_TOWNS)}  {w.word()}@{w.word()}.org  +44 20 {w.chance.randint(1000000, 9999999)}")
+    s.add(
+        f"{w.chance.choice(_TOWNS)}  {w.word()}@{w.word()}.org  +44 20 {w.chance.randint(1000000, 9999999)}"
+    )
     for part in ("Experience", "Education", "Skills", "Languages", "References"):
         s.add(part.upper(), size=1.3)
         for _ in range(w.chance.randint(1, 4)):
@@ -329,7 +392,8 @@ KINDS: dict[str, Callable[[_Sheet, _Writer], None]] = {
     ),
     "complaint": _form(
         "Incident Report",
-        "Reported by|Location|Time of incident|Witnesses|Description|Injuries|Police informed|Damage|Action taken",
+        "Reported by|Location|Time of incident|Witnesses|Description|Injuries|"
+        "Police informed|Damage|Action taken",
     ),
     "certificate": _form(
         "Certificate of Birth",

@@ -6,41 +6,14 @@ import pytest
 
 from alma import documents, recognition, splitting
 from alma.documents import DocumentStatus
+from alma.extraction import resolve
 from alma.settings import settings
 from alma.storage import objects, queue
 from alma.storage.table import Item
 from tests.cloud import Answer, Tenant, client
-from tests.reading import archive, drop, extract, ingest, messages, read_to_the_end
-from tests.unit.making_pdfs import pdf_of_pages, text
+from tests.reading import FIVE_RECEIPTS, archive, drop, extract, ingest, messages, read_to_the_end
 
 pytestmark = pytest.mark.usefixtures("aws")
-
-SHOPS = [
-    ("GERBANG ALAF RESTAURANTS SDN BHD", "LEVEL 6, BANGUNAN TH, 46350 PETALING JAYA", "12/03/2018", "17.35"),
-    ("AEON CO. (M) BHD", "3RD FLR, TAMAN MALURI, 55100 KUALA LUMPUR", "20/05/2018", "243.10"),
-    ("UNIHAKKA INTERNATIONAL SDN BHD", "12, JALAN TAMPOI 7/4, 81200 JOHOR BAHRU", "02/06/2018", "8.20"),
-    ("MR. D.I.Y. (JOHOR) SDN BHD", "LOT 1851-A, JALAN KPB 6, 43300 SERI KEMBANGAN", "31/01/2018", "33.90"),
-    ("POPULAR BOOK CO. (M) SDN BHD", "NO 8, JALAN 7/118B, 56000 KUALA LUMPUR", "15/04/2018", "71.04"),
-]
-
-
-def receipt(company: str, address: str, date: str, total: str) -> bytes:
-    """Return a receipt as the operators of a page."""
-    rows = [
-        (200, company), (180, address), (200, "GST ID No : 000749527040"),
-        (230, "TAX INVOICE"),
-        (120, f"Date : {date}   12:41:07"), (120, "Cashier : NUR AINA"), (120, "Receipt No : 0418-2217"),
-        (120, "Description        Qty      Price     Amount"),
-        (120, f"ITEM 8841 SR       1        {total}     {total}"),
-        (120, f"Sub Total          {total}"), (120, "Rounding Adj       0.00"),
-        (120, f"TOTAL RM           {total}"), (120, f"CASH               {total}"), (120, "CHANGE             0.00"),
-        (120, "GST Summary        Amount   Tax"),
-        (150, "GOODS SOLD ARE NOT RETURNABLE"), (180, "THANK YOU PLEASE COME AGAIN"),
-    ]  # fmt: skip
-    return b"".join(text(x, 760 - 22 * row, words) for row, (x, words) in enumerate(rows))
-
-
-FIVE_RECEIPTS = pdf_of_pages(*(receipt(*shop) for shop in SHOPS))
 
 
 def read(tenant: Tenant, document_id: int) -> Answer:
@@ -174,7 +147,7 @@ def test_every_message_twice_changes_nothing(greaves: Tenant) -> None:
     assert messages() == []
 
 
-@pytest.mark.parametrize("survived", range(12))
+@pytest.mark.parametrize("survived", [0, 1, 2, 8, 9, 10, 11, 12, 13, 14, 20, 27, 33])
 def test_killed_after_any_write_the_same_five_documents_come_out(
     greaves: Tenant, monkeypatch: pytest.MonkeyPatch, survived: int
 ) -> None:
@@ -349,18 +322,10 @@ def test_a_type_said_by_the_sender_holds_for_every_document_of_the_file() -> Non
     assert [row["docType"] for row in listed(tenant)] == ["invoice"] * 5
 
 
-def test_documents_of_one_file_are_absent_for_another_organisation(greaves: Tenant) -> None:
-    read_to_the_end()
-    stranger = Tenant.create("stranger")
-
-    assert [read(stranger, number).status for number in (1, 2, 5)] == [404, 404, 404]
-    assert [remove(stranger, number) for number in (1, 2, 5)] == [404, 404, 404]
-
-
 def test_a_further_document_that_cannot_be_resolved_does_not_hold_up_the_first(
     greaves: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = recognition.extract
+    real = resolve.extract
 
     def poisoned(words: Any, *args: Any, **kwargs: Any) -> Any:
         if any(word.text == "8.20" for page in words for word in page.words):

@@ -607,7 +607,8 @@ def divide(document: Document, ranges: Sequence[tuple[int, int]]) -> Document:
     """Record which documents a file holds, and return the first of them after that.
 
     The numbers of the further ones are given here, before any of them is made, so that doing it again makes
-    the same ones. What was recorded before stays, and nothing is recorded for a document that is on its way out.
+    the same ones. What was recorded before stays, and nothing is recorded for a document that is on its way
+    out.
 
     Parameters
     ----------
@@ -696,7 +697,7 @@ def release_source(document: Document) -> None:
 
 
 def _take_off_unmoved(document: Document) -> bool:
-    """Note that a further document needs nothing of the first any more; tell whether the first waits for none."""
+    """Note that a further document needs nothing of the first; tell whether the first waits for none now."""
     first = DocumentItem(document.organisation, document_key(document.instance_of or document.id))
     waiting = unless_refused(
         lambda: first.update(
@@ -722,9 +723,9 @@ def siblings(document: Document) -> list[int]:
 def delete(organisation: str, document_id: int) -> None:
     """Remove a document, its fields, pages, words, exports and the file it came from.
 
-    A file of several documents stays until the last of them is removed. The first of them stands for the whole
-    file as long as it is being read: removed then, it takes the others along. The row goes last, so a deletion
-    that is cut off can be done again.
+    A file of several documents stays until the last of them is removed. The first of them stands for the
+    whole file as long as it is being read: removed then, it takes the others along. The row goes last, so a
+    deletion that is cut off can be done again.
 
     Raises
     ------

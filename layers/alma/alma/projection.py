@@ -155,8 +155,8 @@ def project(
     Returns
     -------
     dict
-        `documentId`, `docType`, `model` and the keys of `part` if given, and `fields`, each with `key`, `value`, `confidence`,
-        `status` and `evidence` (None for a value without a place).
+        `documentId`, `docType`, `model` and the keys of `part` if given, and `fields`, each with `key`,
+        `value`, `confidence`, `status` and `evidence` (None for a value without a place).
     """
     head: dict[str, Any] = {"documentId": document_id, "docType": doc_type}
     if model is not None:

@@ -84,8 +84,8 @@ def _read_page(document: Document, page: int) -> None:
 def _resolve(document: Document) -> None:
     """Turn the words of all pages into fields, or into a failure when no page could be read.
 
-    A file that turns out to hold several documents is divided first, and its first one resolved when the others
-    have taken over their pages.
+    A file that turns out to hold several documents is divided first, and its first one resolved when the
+    others have taken over their pages.
     """
     if document.unmoved:
         splitting.ask_for_instances(document)

@@ -1,10 +1,10 @@
 """A file of several documents becomes several: told apart, given numbers, and each given its own pages.
 
-The document that a file became when it arrived stays its first. When all pages are read it records which others
-there are (`documents.divide`); their rows are made and each is asked for with a message of its own. Whoever
-takes such a message moves the pages over and resolves the document as any other; whoever moves the last ones
-asks for the first document, which keeps what is left. So every step is small, may be done twice or at once, and
-is taken up by its own message where it was cut off.
+The document that a file became when it arrived stays its first. When all pages are read it records which
+others there are (`documents.divide`); their rows are made and each is asked for with a message of its own.
+Whoever takes such a message moves the pages over and resolves the document as any other; whoever moves the
+last ones asks for the first document, which keeps what is left. So every step is small, may be done twice
+or at once, and is taken up by its own message where it was cut off.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def divide(document: Document, words: Sequence[PageText], pages: int) -> Documen
 
 
 def ask_for_instances(document: Document) -> None:
-    """Make the further documents of a file that have not taken over their pages yet, and have them resolved."""
+    """Make the further documents of a file that have not taken over their pages, and have them resolved."""
     for instance in document.instances:
         if instance.document_id in document.unmoved:
             documents.put_instance(document, instance)

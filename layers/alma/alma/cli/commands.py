@@ -190,6 +190,9 @@ def _drop(options: argparse.Namespace) -> None:
     for answer in answers:
         if "fields" in answer:
             out.print(tables.fields_table(answer, answer["fileName"]))
+            if answer.get("instances"):
+                further = ", ".join(map(str, answer["instances"]))
+                out.print(f"The file holds further documents: {further}")
         elif "error" in answer:
             out.print(
                 f"{answer['documentId']}  {answer['fileName']}  [red]{answer['error']}[/]: {answer['detail']}"

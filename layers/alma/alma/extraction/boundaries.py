@@ -1,8 +1,8 @@
 """Several documents in one file: on which pages they begin.
 
-A wrong cut tears a document in two and nobody sees the other half, a missed one leaves two together for all to
-see: a page begins a document only where the page model is very sure, and never against what the page itself
-says (`Page 2 of 5`, `continued`, `Exhibit C`) or where the page before is no more than a cover.
+A wrong cut tears a document in two and nobody sees the other half, a missed one leaves two together for all
+to see: a page begins a document only where the page model is very sure, and never against what the page
+itself says (`Page 2 of 5`, `continued`) or where the page before is no more than a cover.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from alma.extraction.pagefeatures import PageFeatures, page_features
 from alma.extraction.pagemodel import facts, judge
 from alma.pages import PageText
 
-
 #: A page of fewer words is a cover sheet, and belongs to what comes after it.
 COVER = 12
+#: A page of fewer different words is what was left over from the page before, not a document.
+LEAST = 5
 
 
 def best_track(pages: Sequence[PageText]) -> list[PageText]:
@@ -68,7 +69,7 @@ def cuts(pages: Sequence[PageFeatures], begins: Sequence[float], above: float) -
 
 def _goes_on(before: PageFeatures, page: PageFeatures) -> bool:
     """Tell whether a page says of itself that it belongs to the page before it."""
-    if before.count < COVER or page.continued or page.annex:
+    if before.count < COVER or len(page.vocabulary) < LEAST or page.continued:
         return True
     mine, theirs = page.printed, before.printed
     if mine.number is None:

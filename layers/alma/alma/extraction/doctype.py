@@ -1,9 +1,9 @@
 """Which document type a document is: what its pages look like, and the phrases that stand on them.
 
 Two witnesses. The page model (`pagemodel`) knows the types it was trained on, and what is none of them. The
-phrases of a schema (`keywords`) also tell the types that nobody trained, those people define themselves: such a
-type competes with what the model thinks is nothing it knows. The weights of the two were fitted together, so
-that the probability of the type that wins is its confidence.
+phrases of a schema (`keywords`) also tell the types that nobody trained, those people define themselves:
+such a type competes with what the model thinks is nothing it knows. The weights of the two were fitted
+together, so that the probability of the type that wins is its confidence.
 
 Handwriting, registers, letters and articles come out as None: no type is better than a wrong one.
 """

@@ -40,9 +40,14 @@ _PAGE = re.compile(r"\b(?:page|seite|p[aá]gina|pagina)[.:]?\s*#?\s*(\d{1,4})\b"
 _FRACTION = re.compile(r"^\(?(\d{1,3})\s*(?:of|/|von|sur)\s*(\d{1,3})\)?$")
 _BARE = re.compile(r"^[-–—(]*\s*(\d{1,3})\s*[-–—).]*$")
 _CLAUSE = re.compile(r"^\(?(?:\d{1,2}(?:\.\d{1,2})*|[a-z]|[ivx]{1,4})[.)]+$", re.IGNORECASE)
-_CONTINUED = re.compile(r"\b(?:continued|cont'?d|contd\.?|continuation|fortsetzung|suite de|continua(?:ción|zione))\b|\bcont\s*\.\s*\)")
-_ANNEX = re.compile(r"^\W*(?:exhibit|attachment|annex|annexe|appendix|schedule|addendum|anlage|anhang|anexo|allegato)\b")
-_SENTENCE_END = (".", "!", "?", ":", ";", "\"", "”")
+_CONTINUED = re.compile(
+    r"\b(?:continued|cont'?d|contd|continuation|fortsetzung|suite de|continua(?:cion|zione))\b"
+    r"|\bcont\s*\.\s*\)"
+)
+_ANNEX = re.compile(
+    r"^\W*(?:exhibit|attachment|annex|annexe|appendix|schedule|addendum|anlage|anhang|anexo|allegato)\b"
+)
+_SENTENCE_END = (".", "!", "?", ":", ";", '"', "”")
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,11 +280,14 @@ def follows(before: PageFeatures, page: PageFeatures) -> tuple[float, ...]:
         sum(abs(a - b) for a, b in zip(page.shape, before.shape, strict=True)) / SHAPE * 4,
         float(not page.vocabulary),
         float(not before.vocabulary),
+        float(page.continued),
+        float(page.annex),
+        min(before.count, 40) / 40,
     )
 
 
 #: Number of values that `follows` returns.
-FOLLOWS = 29
+FOLLOWS = 32
 
 
 def _jaccard(a: frozenset[str], b: frozenset[str]) -> float:

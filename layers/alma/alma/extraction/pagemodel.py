@@ -65,9 +65,7 @@ def judge(pages: Sequence[PageFeatures]) -> list[PageJudgement]:
     if not pages:
         return []
     words, shape, follows = matrices(pages)
-    types, begins = _session().run(
-        ["types", "begins"], {"words": words, "shape": shape, "follows": follows}
-    )
+    types, begins = _session().run(["types", "begins"], {"words": words, "shape": shape, "follows": follows})
     classes = facts()["classes"]
     return [
         PageJudgement(dict(zip(classes, map(float, row), strict=True)), float(begin[0]))
