@@ -9,6 +9,7 @@ import pytest
 from alma.http.routes import ROUTES, Route
 from alma.keys import Role
 from tests.cloud import Tenant, seed_fields
+from tests.reading import FIVE_RECEIPTS, archive, drop, ingest, read_to_the_end
 
 pytestmark = pytest.mark.usefixtures("aws")
 
@@ -77,6 +78,20 @@ def test_another_organisations_export_is_404_in_every_format(export_format: str)
     )
 
     assert answer.status == 404
+
+
+def test_documents_of_one_file_are_absent_for_another_organisation() -> None:
+    owner, stranger = Tenant.create("owner"), Tenant.create("stranger")
+    ingest(drop("inbox/owner/receipts.pdf", FIVE_RECEIPTS))
+    read_to_the_end()
+
+    assert len(owner.call("documents", "GET", "/v1/documents").json["documents"]) == 5
+    assert stranger.call("documents", "GET", "/v1/documents").json["documents"] == []
+    for number in ("1", "2", "5"):
+        for method in ("GET", "DELETE"):
+            answer = stranger.call("documents", method, "/v1/documents/{id}", path={"id": number})
+            assert (answer.status, answer.json["error"]) == (404, "not_found")
+    assert all(key.startswith("owner/") for key in archive())
 
 
 def test_lists_hold_only_the_callers_own() -> None:

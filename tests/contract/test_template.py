@@ -266,6 +266,11 @@ def test_a_page_is_given_up_with_its_reason_before_the_queue_drops_it() -> None:
     assert redrive["maxReceiveCount"] > Settings().page_attempts
 
 
+def test_whoever_can_set_a_document_going_may_ask_for_its_pages() -> None:
+    may_send = {name for name, statement in statements() if "sqs:SendMessage" in as_list(statement["Action"])}
+    assert may_send == {"IngestFunction", "ExtractFunction", "DocumentsFunction"}
+
+
 @pytest.mark.parametrize("name", sorted(functions()))
 def test_every_function_logs_to_a_group_with_retention(name: str) -> None:
     group = functions()[name]["LoggingConfig"]["LogGroup"]["Ref"]

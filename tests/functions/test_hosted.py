@@ -20,7 +20,7 @@ from alma import documents, hosted
 from alma.settings import settings
 from alma.storage import bedrock
 from tests.cloud import Tenant
-from tests.functions.test_reading import drop, extract, ingest, messages
+from tests.reading import drop, extract, ingest, messages
 from tests.unit.making_pdfs import pdf_of_pages, text
 
 pytestmark = pytest.mark.usefixtures("aws")

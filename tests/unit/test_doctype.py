@@ -1,10 +1,15 @@
 """Telling document types."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from alma.extraction.doctype import document_type
 from alma.extraction.layout import arrange
-from alma.schemas import DocumentSchema, shipped_schemas
+from alma.schemas import DocumentSchema, FieldSchema, shipped_schemas
+from tests.conftest import ROOT
 from tests.unit.written import page
 
 TEXTS = {
@@ -84,3 +89,52 @@ def test_a_type_without_phrases_is_told_by_its_name_and_labels() -> None:
 def test_only_the_first_pages_count() -> None:
     letter = [arrange(page("My dear Dyer", number)) for number in (1, 2, 3)]
     assert document_type([*letter, arrange(page(TEXTS["receipt"], 4))], shipped_schemas()) == (None, None)
+
+
+DELIVERY_NOTE = """
+HANSEATIC FREIGHT
+Delivery note DN-2231
+Consignee: Weber KG
+Pallets  4
+Gross weight  812 kg
+Received in good order"""
+
+
+def test_a_type_that_nobody_trained_is_told_by_its_phrases() -> None:
+    own = DocumentSchema(
+        doc_type="delivery_note",
+        keywords=("delivery note", "consignee", "pallets", "gross weight", "received in good order"),
+        fields=(FieldSchema(key="number"),),
+    )
+    layouts = [arrange(page(DELIVERY_NOTE))]
+
+    assert document_type(layouts, shipped_schemas()) == (None, None)
+    assert document_type(layouts, shipped_schemas() | {"delivery_note": own})[0] == "delivery_note"
+
+
+def test_an_own_type_does_not_take_the_documents_of_the_others() -> None:
+    own = DocumentSchema(
+        doc_type="delivery_note",
+        keywords=("delivery note", "total", "date"),
+        fields=(FieldSchema(key="number"),),
+    )
+    schemas = shipped_schemas() | {"delivery_note": own}
+
+    found = {name: document_type([arrange(page(text))], schemas)[0] for name, text in TEXTS.items()}
+
+    assert found == {name: name for name in TEXTS}
+
+
+def test_a_type_that_an_organisation_does_not_have_is_not_told() -> None:
+    without = {name: schema for name, schema in shipped_schemas().items() if name != "receipt"}
+
+    assert document_type([arrange(page(TEXTS["receipt"]))], without)[0] is None
+
+
+def test_the_api_functions_never_open_the_model() -> None:
+    script = (
+        "import sys\n"
+        "import functions.digitize.app, functions.documents.app, functions.mcp.app\n"
+        "assert 'onnxruntime' not in sys.modules and 'numpy' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT, env=os.environ)

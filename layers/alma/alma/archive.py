@@ -9,7 +9,7 @@ from alma import documents
 from alma.documents import Document, DocumentStatus
 from alma.errors import AlmaError, BadRequestError
 from alma.fields import Field
-from alma.projection import project
+from alma.projection import FilePart, project
 from alma.settings import settings
 from alma.storage import objects
 from alma.views import DocumentList
@@ -81,7 +81,7 @@ class Archive:
             There are no fields yet, or never.
         """
         document, fields = self._ready(document_id)
-        return project(document.id, document.doc_type, fields)
+        return project(document.id, document.doc_type, fields, part=_part(document))
 
     def answer(
         self, document_id: int, *, tracks: str | None = None, max_inline: int
@@ -110,7 +110,7 @@ class Archive:
             raise BadRequestError("tracks is all, for what every track reads; or leave it out.")
         document, fields = self._ready(document_id)
         exported = Exported(
-            json.write(document.id, document.doc_type, fields, tracks=tracks is not None),
+            json.write(document.id, document.doc_type, fields, _part(document), tracks=tracks is not None),
             Format.JSON.media_type,
             f"document-{document.id}{'-tracks' if tracks else ''}.json",
         )
@@ -139,7 +139,7 @@ class Archive:
         from alma.exports import export
 
         document, fields = self._ready(document_id)
-        exported = export(document.id, document.doc_type, fields, format)
+        exported = export(document.id, document.doc_type, fields, format, _part(document))
         if len(exported.body) <= max_inline:
             return exported
         return self._link(document_id, exported)
@@ -164,3 +164,11 @@ class Archive:
         if document.status is DocumentStatus.FAILED:
             raise DocumentFailedError(document)
         return document, fields
+
+
+def _part(document: Document) -> FilePart | None:
+    """Return where a document stands in its file, if that holds several."""
+    if document.page_range is None:
+        return None
+    first, last = document.page_range
+    return FilePart(first, last, document.instance_of, documents.siblings(document))

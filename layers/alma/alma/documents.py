@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
@@ -24,7 +24,7 @@ from alma.evidence import Box, Region
 from alma.fields import Extraction, Field, Reading, Status
 from alma.pages import Track
 from alma.settings import settings
-from alma.storage import objects
+from alma.storage import objects, queue
 from alma.storage.table import (
     DocumentItem,
     FieldItem,
@@ -60,6 +60,15 @@ class DocumentStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Instance:
+    """One of several documents in a file: its number, and its first and last page in the file."""
+
+    document_id: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """A document instance: one logical record out of an uploaded file.
 
@@ -79,6 +88,18 @@ class Document:
         Tells the content it was read from.
     file_key : str or None
         Row of the file it came from.
+    media_type : str or None
+        What that file is.
+    whole : bool
+        The sender said that the file is one document.
+    page_range : (int, int) or None
+        Its first and last page in the file; only where the file holds several documents.
+    instance_of : int or None
+        The first document of that file, where this is a further one.
+    instances : tuple of Instance
+        On the first document: all documents of the file as it was divided, itself included.
+    unmoved : frozenset of int
+        On the first document: the further ones that have not taken their pages over yet.
     pages : int or None
         Number of pages once known.
     pending : frozenset of int
@@ -102,6 +123,12 @@ class Document:
     object_key: str
     etag: str | None
     file_key: str | None
+    media_type: str | None
+    whole: bool
+    page_range: tuple[int, int] | None
+    instance_of: int | None
+    instances: tuple[Instance, ...]
+    unmoved: frozenset[int]
     pages: int | None
     pending: frozenset[int]
     attempts: int
@@ -231,8 +258,13 @@ def list_documents(
 # --- arriving --------------------------------------------------------------
 
 
-def announce(organisation: str, file_name: str, requested_type: str | None = None) -> Document:
-    """Make room for a file that will be uploaded to `object_key` within `settings().upload_seconds`."""
+def announce(
+    organisation: str, file_name: str, requested_type: str | None = None, *, whole: bool = False
+) -> Document:
+    """Make room for a file that will be uploaded to `object_key` within `settings().upload_seconds`.
+
+    A file that is `whole` is one document, whatever its pages look like.
+    """
     document_id = organisations.next_document_id(organisation)
     item = _new_item(
         organisation,
@@ -241,6 +273,7 @@ def announce(organisation: str, file_name: str, requested_type: str | None = Non
         objects.upload_key(organisation, document_id, file_name),
     )
     item.requested_type = requested_type
+    item.whole = whole or None
     # One that never comes is no document: the row goes by itself a day after the URL has expired.
     item.expires_at = now() + timedelta(seconds=settings().upload_seconds, days=1)
     item.save(DocumentItem.pk.does_not_exist())
@@ -267,7 +300,7 @@ def arrive(organisation: str, object_key: str, etag: str, sequencer: str) -> Doc
     """
     file_item = _file_item(organisation, object_key, etag, sequencer)
     known = _known_file(file_item)
-    if known is not None and known.sequencer != sequencer and _failed(organisation, known.document_id):
+    if known is not None and known.sequencer != sequencer and _failed(known):
         _release(known)
         known = None
     if known is None:
@@ -304,11 +337,12 @@ def _known_file(file_item: FileItem) -> FileItem | None:
         return None
 
 
-def _failed(organisation: str, document_id: float) -> bool:
+def _failed(file_item: FileItem) -> bool:
+    """Tell whether nothing came of a file: its document failed, or is gone and left no other behind."""
     try:
-        return get(organisation, int(document_id)).status is DocumentStatus.FAILED
+        return get(file_item.pk, int(file_item.document_id)).status is DocumentStatus.FAILED
     except NotFoundError:
-        return True
+        return not file_item.instances
 
 
 def _claim(organisation: str, file_item: FileItem, etag: str) -> int | None:
@@ -374,6 +408,8 @@ class PageRecord:
         The tracks whose words are in the archive.
     waiting : bool
         Something on it can be read from its image only.
+    has_image : bool
+        Its image is in the archive.
     error, detail : str or None
         Slug and sentence of a failure.
     """
@@ -381,6 +417,7 @@ class PageRecord:
     number: int
     tracks: frozenset[str]
     waiting: bool
+    has_image: bool
     error: str | None
     detail: str | None
 
@@ -435,7 +472,12 @@ def list_pages(document: Document) -> list[PageRecord]:
     )
     return [
         PageRecord(
-            int(item.number), frozenset(item.tracks or ()), bool(item.waiting), item.error, item.detail
+            int(item.number),
+            frozenset(item.tracks or ()),
+            bool(item.waiting),
+            item.width is not None,
+            item.error,
+            item.detail,
         )
         for item in items
     ]
@@ -559,13 +601,132 @@ def _finish(document: Document, actions: list[Any]) -> None:
     )
 
 
+# --- several in one file ---------------------------------------------------
+
+
+def divide(document: Document, ranges: Sequence[tuple[int, int]]) -> Document:
+    """Record which documents a file holds, and return the first of them after that.
+
+    The numbers of the further ones are given here, before any of them is made, so that doing it again makes
+    the same ones. What was recorded before stays, and nothing is recorded for a document that is on its way
+    out.
+
+    Parameters
+    ----------
+    document : Document
+        The document the file became; it stays the first.
+    ranges : sequence of (int, int)
+        First and last page of every document in the file, in order; at least two.
+
+    Raises
+    ------
+    NotFoundError
+        The document was deleted in the meantime.
+    """
+    further = organisations.next_document_id(document.organisation, len(ranges) - 1)
+    ids = [document.id, *range(further, further + len(ranges) - 1)]
+    (first, last), *_ = ranges
+    row = DocumentItem(document.organisation, document_key(document.id))
+    try:
+        with transaction() as write:
+            write.update(
+                row,
+                actions=[
+                    DocumentItem.instances.set(
+                        [[number, *pages] for number, pages in zip(ids, ranges, strict=True)]
+                    ),
+                    DocumentItem.unmoved.set(set(ids[1:])),
+                    DocumentItem.first_page.set(first),
+                    DocumentItem.last_page.set(last),
+                    DocumentItem.pages.set(last - first + 1),
+                    # Telling the documents apart is done; resolving the fields has its own attempts.
+                    DocumentItem.resolutions.set(0),
+                ],
+                condition=(DocumentItem.status == DocumentStatus.PROCESSING.value)
+                & DocumentItem.instances.does_not_exist(),
+            )
+            write.update(
+                FileItem(document.organisation, document.file_key),
+                actions=[FileItem.instances.set(set(ids))],
+                condition=(FileItem.document_id == document.id) & FileItem.instances.does_not_exist(),
+            )
+    except TransactWriteError as error:
+        if not refused(error):
+            raise
+    return get(document.organisation, document.id)
+
+
+def put_instance(first: Document, instance: Instance) -> None:
+    """Make the row of a further document of a file, unless it is there, or was there and is gone."""
+    item = _new_item(first.organisation, instance.document_id, first.file_name, first.object_key)
+    item.requested_type, item.media_type = first.requested_type, first.media_type
+    item.file_key, item.etag = first.file_key, first.etag
+    item.instance_of, item.first_page, item.last_page = first.id, instance.first, instance.last
+    expected: Any = DocumentItem.unmoved.contains(instance.document_id)
+    try:
+        with transaction() as write:
+            write.condition_check(
+                DocumentItem, first.organisation, document_key(first.id), condition=expected
+            )
+            write.save(item, condition=DocumentItem.pk.does_not_exist())
+    except TransactWriteError as error:
+        if not refused(error):
+            raise
+
+
+def copy_page(source: int, number: int, document: Document, to: int) -> None:
+    """Record what is known of page `number` of document `source` as page `to` of another one."""
+    page = PageItem.get(document.organisation, page_key(source, number), consistent_read=True)
+    page.sk, page.document_id, page.number = page_key(document.id, to), document.id, to
+    page.save()
+
+
+def release_source(document: Document) -> None:
+    """Remove what the first document of a file still keeps of a further one's pages. Twice is fine.
+
+    Who does it for the last of them has the first one resolved.
+    """
+    if document.instance_of is None or document.page_range is None:
+        return
+    numbers = range(document.page_range[0], document.page_range[1] + 1)
+    objects.delete_pages(document.organisation, document.instance_of, numbers)
+    with Item.batch_write() as batch:
+        for number in numbers:
+            batch.delete(PageItem(document.organisation, page_key(document.instance_of, number)))
+    if _take_off_unmoved(document):
+        queue.send_pages(document.organisation, document.instance_of, [0])
+
+
+def _take_off_unmoved(document: Document) -> bool:
+    """Note that a further document needs nothing of the first; tell whether the first waits for none now."""
+    first = DocumentItem(document.organisation, document_key(document.instance_of or document.id))
+    waiting = unless_refused(
+        lambda: first.update(
+            actions=[DocumentItem.unmoved.delete({document.id})],
+            condition=DocumentItem.status == DocumentStatus.PROCESSING.value,
+        )
+    )
+    return waiting is not None and not first.unmoved
+
+
+def siblings(document: Document) -> list[int]:
+    """Return the further documents of a file that are still there; of its first document."""
+    if not document.instances or document.file_key is None:
+        return []
+    known = _known_file(FileItem(document.organisation, document.file_key))
+    alive = set() if known is None else {int(number) for number in known.instances or ()}
+    return sorted(alive & {instance.document_id for instance in document.instances[1:]})
+
+
 # --- leaving ---------------------------------------------------------------
 
 
 def delete(organisation: str, document_id: int) -> None:
     """Remove a document, its fields, pages, words, exports and the file it came from.
 
-    The row goes last, so a deletion that is cut off can be done again.
+    A file of several documents stays until the last of them is removed. The first of them stands for the
+    whole file as long as it is being read: removed then, it takes the others along. The row goes last, so a
+    deletion that is cut off can be done again.
 
     Raises
     ------
@@ -573,13 +734,48 @@ def delete(organisation: str, document_id: int) -> None:
         The organisation has no such document.
     """
     document = get(organisation, document_id)
-    objects.delete_inbox(document.object_key, document.etag)
-    if document.file_key is not None:
-        FileItem(organisation, document.file_key).delete()
-    purge(organisation, document_id)
-    DocumentItem(organisation, document_key(document_id)).delete()
+    if document.instance_of is not None:
+        release_source(document)
+    _leave_file(document)
+    if document.instance_of is None and document.status is DocumentStatus.PROCESSING:
+        # Read again: it may have been divided since. From now on it cannot be, being off its file.
+        for instance in get(organisation, document_id).instances[1:]:
+            further = replace(document, id=instance.document_id, instance_of=document.id)
+            # Its row may not have been made yet, and must not be any more.
+            _take_off_unmoved(further)
+            _leave_file(further)
+            _remove(further)
+    _remove(document)
+
+
+def _remove(document: Document) -> None:
+    """Remove a document's row and what was made of it."""
+    purge(document.organisation, document.id)
+    DocumentItem(document.organisation, document_key(document.id)).delete()
     # What was being written meanwhile; whoever finds the row gone from now on purges too.
-    purge(organisation, document_id)
+    purge(document.organisation, document.id)
+
+
+def _leave_file(document: Document) -> None:
+    """Take a document off the file it came from; the last one takes the file along. Twice is fine."""
+    if document.file_key is None:
+        objects.delete_inbox(document.object_key, document.etag)
+        return
+    item = FileItem(document.organisation, document.file_key)
+    known = _known_file(item)
+    root = document.instance_of or document.id
+    if known is not None and int(known.document_id) != root:
+        return  # dropped once more after it failed: the file is another document's now
+    divided: Any = FileItem.instances.exists()
+    left = unless_refused(
+        lambda: item.update(actions=[FileItem.instances.delete({document.id})], condition=divided)
+    )
+    if left is not None and item.instances:
+        return
+    objects.delete_inbox(document.object_key, document.etag)
+    gone = unless_refused(lambda: item.delete(FileItem.instances.does_not_exist()) or True)
+    if gone is None:  # it was divided in this moment
+        _leave_file(document)
 
 
 def purge(organisation: str, document_id: int) -> None:
@@ -630,6 +826,12 @@ def _from_item(item: DocumentItem) -> Document:
         object_key=item.object_key,
         etag=item.etag,
         file_key=item.file_key,
+        media_type=item.media_type,
+        whole=bool(item.whole),
+        page_range=None if item.first_page is None else (int(item.first_page), int(item.last_page)),
+        instance_of=None if item.instance_of is None else int(item.instance_of),
+        instances=tuple(Instance(*each) for each in item.instances or ()),
+        unmoved=frozenset(int(number) for number in item.unmoved or ()),
         pages=None if item.pages is None else int(item.pages),
         pending=frozenset(int(page) for page in item.pending or ()),
         attempts=int(item.attempts or 0),

@@ -81,8 +81,8 @@ def get(organisation: str) -> Organisation:
         ) from None
 
 
-def next_document_id(organisation: str) -> int:
-    """Return a number no document of the organisation has had.
+def next_document_id(organisation: str, count: int = 1) -> int:
+    """Return a number no document of the organisation has had: the first of `count` that are taken.
 
     Raises
     ------
@@ -92,13 +92,13 @@ def next_document_id(organisation: str) -> int:
     item = OrganisationItem(organisation, _SORT_KEY)
     counted = unless_refused(
         lambda: item.update(
-            actions=[OrganisationItem.last_document_id.add(1)],
+            actions=[OrganisationItem.last_document_id.add(count)],
             condition=OrganisationItem.pk.exists(),
         )
     )
     if counted is None:
         raise NotFoundError(f"There is no organisation {organisation!r}.")
-    return int(item.last_document_id)
+    return int(item.last_document_id) - count + 1
 
 
 def _from_item(item: OrganisationItem) -> Organisation:

@@ -8,6 +8,7 @@ here needs no validation.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import pydantic
@@ -99,6 +100,40 @@ class FieldView(BaseModel):
     )
 
 
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """Where a document stands in a file that holds several.
+
+    Attributes
+    ----------
+    first, last : int
+        Its pages in the file.
+    instance_of : int or None
+        The first document of the file; None for itself.
+    instances : sequence of int
+        On the first document: the others that are still there.
+    """
+
+    first: int
+    last: int
+    instance_of: int | None
+    instances: Sequence[int] = ()
+
+    def body(self) -> dict[str, Any]:
+        """Return the keys of an answer."""
+        place: dict[str, Any] = {"pageRange": {"first": self.first, "last": self.last}}
+        if self.instance_of is None:
+            return place | {"instances": list(self.instances)}
+        return place | {"instanceOf": self.instance_of}
+
+
+class PageRangeView(BaseModel):
+    """Pages of a file, both included."""
+
+    first: int = pydantic.Field(ge=1)
+    last: int = pydantic.Field(ge=1)
+
+
 class DocumentView(BaseModel):
     """A document with its fields."""
 
@@ -106,6 +141,17 @@ class DocumentView(BaseModel):
     docType: str | None = pydantic.Field(description="null if no document type fits.")
     model: str | None = pydantic.Field(
         default=None, description="Id of the fine-tuned model that was asked; only given if one was."
+    )
+    pageRange: PageRangeView | None = pydantic.Field(
+        default=None,
+        description="Pages of the document in its file; only given if the file holds several documents. "
+        "Evidence counts pages within the document.",
+    )
+    instances: list[int] | None = pydantic.Field(
+        default=None, description="Numbers of the other documents of the file; only given on its first."
+    )
+    instanceOf: int | None = pydantic.Field(
+        default=None, description="Number of the first document of the file; only given on the others."
     )
     fields: list[FieldView] = pydantic.Field(description="A repeated field has one entry for each value.")
 
@@ -120,6 +166,7 @@ def project(
     doc_type: str | None,
     fields: Sequence[Field],
     model: str | None = None,
+    part: FilePart | None = None,
     *,
     tracks: bool = False,
 ) -> dict[str, Any]:
@@ -135,19 +182,23 @@ def project(
         In the order to show them.
     model : str, optional
         Id of the fine-tuned model the caller asked for.
+    part : FilePart, optional
+        Where it stands in a file of several documents.
     tracks : bool, optional
         Whether each field also says what every track reads.
 
     Returns
     -------
     dict
-        `documentId`, `docType`, `model` if given, and `fields`, each with `key`, `value`, `confidence`,
-        `status` and `evidence` (None for a value without a place); `group` and `row` for a group's column;
-        with `tracks` also `tracks` and `reasons`.
+        `documentId`, `docType`, `model` and the keys of `part` if given, and `fields`, each with `key`,
+        `value`, `confidence`, `status` and `evidence` (None for a value without a place); `group` and `row`
+        for a group's column; with `tracks` also `tracks` and `reasons`.
     """
     head: dict[str, Any] = {"documentId": document_id, "docType": doc_type}
     if model is not None:
         head["model"] = model
+    if part is not None:
+        head |= part.body()
     show = _field_with_tracks if tracks else _field
     return head | {"fields": [show(field) for field in fields]}
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from alma import catalogue, documents
+from alma import catalogue, documents, splitting
 from alma.documents import Document, DocumentStatus, PageRecord
 from alma.errors import NotFoundError
 from alma.extraction.resolve import extract
@@ -82,12 +82,21 @@ def _read_page(document: Document, page: int) -> None:
 
 
 def _resolve(document: Document) -> None:
-    """Turn the words of all pages into fields, or into a failure when no page could be read."""
+    """Turn the words of all pages into fields, or into a failure when no page could be read.
+
+    A file that turns out to hold several documents is divided first, and its first one resolved when the
+    others have taken over their pages.
+    """
+    if document.unmoved:
+        splitting.ask_for_instances(document)
+        return
     begun = documents.begin_resolution(document)
     if begun > documents.MAX_RESOLUTIONS:
         _log.error("document %s is given up", document.id)
+        documents.release_source(document)
         documents.fail(document, "too_complex", "The fields of this document could not be told; split it.")
         return
+    document = splitting.move_pages(document)
     pages = documents.list_pages(document)
     unreadable = [page for page in pages if page.error is not None and not page.tracks]
     if pages and len(unreadable) == len(pages):
@@ -100,6 +109,10 @@ def _resolve(document: Document) -> None:
         )
         return
     words = _words(document, pages)
+    document = splitting.divide(document, words, len(pages))
+    if document.unmoved:
+        splitting.ask_for_instances(document)
+        return
     schemas = catalogue.schemas_of(document.organisation)
     # A type that was removed since the document was announced is not known any more.
     requested = document.requested_type if document.requested_type in schemas else None

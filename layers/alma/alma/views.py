@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt
 from alma.catalogue import DocumentType, Origin
 from alma.documents import Document, DocumentStatus, Listing
 from alma.keys import Key, Role
+from alma.projection import PageRangeView
 from alma.schemas import KEY, SchemaDefinition
 
 
@@ -48,6 +49,10 @@ class AnnounceBody(Body):
         str | None,
         Field(pattern=KEY, description="Its type, if you know it."),
     ] = None
+    split: Annotated[
+        bool,
+        Field(strict=True, description="false if the file is one document, whatever its pages look like."),
+    ] = True
 
 
 class CreateKeyBody(Body):
@@ -57,6 +62,10 @@ class CreateKeyBody(Body):
     role: Role = Role.READER
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class DocumentSummary(BaseModel):
     """A document in a list."""
 
@@ -64,6 +73,16 @@ class DocumentSummary(BaseModel):
     docType: str | None = Field(description="null until it is known, or if no type fits.")
     status: DocumentStatus
     fileName: str
+    pageRange: PageRangeView | None = Field(
+        default=None,
+        exclude_if=_is_none,
+        description="Its pages in the file; only given if the file holds several documents.",
+    )
+    instanceOf: int | None = Field(
+        default=None,
+        exclude_if=_is_none,
+        description="The first document of that file; only given on the others.",
+    )
     pages: int | None = Field(description="null until it is known.")
     pagesRead: int
     unreadLines: int = Field(
@@ -82,6 +101,10 @@ class DocumentSummary(BaseModel):
             docType=document.doc_type,
             status=document.status,
             fileName=document.file_name,
+            pageRange=None
+            if document.page_range is None
+            else PageRangeView(first=document.page_range[0], last=document.page_range[1]),
+            instanceOf=document.instance_of,
             pages=document.pages,
             pagesRead=document.pages_read,
             unreadLines=document.unread_lines,

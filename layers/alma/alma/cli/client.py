@@ -57,9 +57,12 @@ class Client:
         name = disposition.partition('filename="')[2].rstrip('"') or None
         return answer.data, name
 
-    def upload(self, path: Path, sent: Callable[[int], None]) -> int:
-        """Announce a file, upload it and return its documentId; `sent` is told of every block."""
-        announced = self.call("POST", "/documents", {"fileName": path.name})
+    def upload(self, path: Path, sent: Callable[[int], None], *, split: bool = True) -> int:
+        """Announce a file, upload it and return its documentId; `sent` is told of every block.
+
+        Without `split` the file is one document, whatever its pages look like.
+        """
+        announced = self.call("POST", "/documents", {"fileName": path.name, "split": split})
         size = path.stat().st_size
         with path.open("rb") as stream:
             answer = self._request(

@@ -91,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
 
     drop = commands.add_parser("drop", parents=[shared], help="send files and have them read")
     drop.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    drop.add_argument("--whole", action="store_true", help="every file is one document: do not divide it")
     drop.add_argument("--wait", action="store_true", help="wait, and print the fields")
     drop.set_defaults(run=_drop)
 
@@ -194,7 +195,9 @@ def _drop(options: argparse.Namespace) -> None:
         total = sum(path.stat().st_size for path in options.files)
         task = progress.add_task("sending", total=total)
         for path in options.files:
-            document_id = client.upload(path, lambda count: progress.advance(task, count))
+            document_id = client.upload(
+                path, lambda count: progress.advance(task, count), split=not options.whole
+            )
             answers.append({"documentId": document_id, "fileName": path.name})
         if options.wait:
             waiting = progress.add_task("reading", total=len(answers))
@@ -207,6 +210,9 @@ def _drop(options: argparse.Namespace) -> None:
     for answer in answers:
         if "fields" in answer:
             out.print(tables.fields_table(answer, answer["fileName"]))
+            if answer.get("instances"):
+                further = ", ".join(map(str, answer["instances"]))
+                out.print(f"The file holds further documents: {further}")
         elif "error" in answer:
             out.print(
                 f"{answer['documentId']}  {answer['fileName']}  [red]{answer['error']}[/]: {answer['detail']}"

@@ -21,6 +21,7 @@ from alma.errors import BadRequestError
 from alma.exports import csv, json, xlsx, xml
 from alma.exports.rows import rows_of
 from alma.fields import Field
+from alma.projection import FilePart
 
 
 class Format(StrEnum):
@@ -84,7 +85,13 @@ class ExportLink:
     file_name: str
 
 
-def export(document_id: int, doc_type: str | None, fields: Sequence[Field], format: str) -> Exported:  # noqa: A002
+def export(
+    document_id: int,
+    doc_type: str | None,
+    fields: Sequence[Field],
+    format: str,  # noqa: A002
+    part: FilePart | None = None,
+) -> Exported:
     """Return a document as a file.
 
     Parameters
@@ -97,6 +104,8 @@ def export(document_id: int, doc_type: str | None, fields: Sequence[Field], form
         In the order to write them.
     format : str
         One of `Format`.
+    part : FilePart, optional
+        Where the document stands in a file of several; json says it.
 
     Raises
     ------
@@ -115,7 +124,7 @@ def export(document_id: int, doc_type: str | None, fields: Sequence[Field], form
         case Format.XML:
             body = xml.write(rows_of(fields), document_id=document_id, doc_type=doc_type)
         case Format.JSON:
-            body = json.write(document_id, doc_type, fields)
+            body = json.write(document_id, doc_type, fields, part)
         case Format.JSONL:
             body = json.write_lines(rows_of(fields), document_id=document_id, doc_type=doc_type)
     return Exported(body, chosen.media_type, f"document-{document_id}.{chosen.value}")

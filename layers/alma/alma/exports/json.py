@@ -7,15 +7,23 @@ from collections.abc import Iterable, Sequence
 
 from alma.exports.rows import Row, compact_json
 from alma.fields import Field
-from alma.projection import project
+from alma.projection import FilePart, project
 
 
-def write(document_id: int, doc_type: str | None, fields: Sequence[Field], *, tracks: bool = False) -> bytes:
+def write(
+    document_id: int,
+    doc_type: str | None,
+    fields: Sequence[Field],
+    part: FilePart | None = None,
+    *,
+    tracks: bool = False,
+) -> bytes:
     """Return the body of `GET /api/v1/documents/{id}`, with `tracks` that of `?tracks=all`.
 
     Nothing is left out: each field says its status, rejected ones too.
     """
-    return _encoded(json.dumps(project(document_id, doc_type, fields, tracks=tracks), ensure_ascii=False))
+    body = project(document_id, doc_type, fields, part=part, tracks=tracks)
+    return _encoded(json.dumps(body, ensure_ascii=False))
 
 
 def write_lines(rows: Iterable[Row], *, document_id: int, doc_type: str | None) -> bytes:

@@ -1,24 +1,69 @@
-"""Which document type a document is: by the phrases that tell it from the others.
+"""Which document type a document is: what its pages look like, and the phrases that stand on them.
 
-Every schema names its phrases (`keywords`). A document is of the type most of whose phrases stand on its
-first pages; phrases that several types share count less, and a document with too few phrases of any type
-is of none. Handwriting, registers and photographs come out as None: no type is better than a wrong one.
+Two witnesses. The page model (`pagemodel`) knows the types it was trained on, and what is none of them. The
+phrases of a schema (`keywords`) also tell the types that nobody trained, those people define themselves:
+such a type competes with what the model thinks is nothing it knows. The weights of the two were fitted
+together, so that the probability of the type that wins is its confidence.
+
+Handwriting, registers, letters and articles come out as None: no type is better than a wrong one.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 
 from alma.extraction.labels import Label, Lexicon
 from alma.extraction.layout import Layout
+from alma.extraction.pagefeatures import page_features
+from alma.extraction.pagemodel import NONE, facts, judge
 from alma.schemas import DocumentSchema
 
-#: Pages looked at: what a document is stands at its beginning.
+#: Pages looked at, and what each counts: what a document is stands at its beginning.
 PAGES = 3
-#: Evidence below which a document is of no type.
-THRESHOLD = 2.0
+_PAGE_WEIGHTS = (1.0, 0.5, 0.25)
+#: Phrases beyond this much evidence say nothing new.
+ENOUGH = 8.0
+#: No page is surer than this, neither way: the model has not seen everything.
+_FLOOR = 0.005
+#: A confidence is never stated as certain.
+_CEILING = 0.999
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """How much each witness counts; fitted by `scripts/train_doctype.py`.
+
+    Attributes
+    ----------
+    pages : float
+        Of the logarithm of the page model's probability.
+    phrases : float
+        Of the phrases of a type it was trained on.
+    nothing : float
+        What speaks for no type before anything is looked at.
+    own_phrases : float
+        Of the phrases of a type it was not trained on.
+    own : float
+        What speaks against such a type before anything is looked at.
+    """
+
+    pages: float
+    phrases: float
+    nothing: float
+    own_phrases: float
+    own: float
+
+    def as_dict(self) -> dict[str, float]:
+        """Return the form kept in the model's metadata."""
+        return asdict(self)
+
+
+@lru_cache(maxsize=1)
+def _weights() -> Weights:
+    return Weights(**facts()["weights"])
 
 
 @lru_cache(maxsize=16)
@@ -55,17 +100,53 @@ def type_scores(layouts: Sequence[Layout], schemas: Mapping[str, DocumentSchema]
     return scores
 
 
+def page_evidence(pages: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return the mean logarithm of each class' probability over a document's first pages, the first most."""
+    used = list(zip(pages[:PAGES], _PAGE_WEIGHTS, strict=False))
+    share = sum(weight for _, weight in used)
+    return {
+        name: sum(weight * math.log(max(page[name], _FLOOR)) for page, weight in used) / share
+        for name in pages[0]
+    }
+
+
+def combine(pages: Mapping[str, float], phrases: Mapping[str, float], weights: Weights) -> dict[str, float]:
+    """Return the probability of each type that has phrases, and of `NONE`.
+
+    Parameters
+    ----------
+    pages : mapping
+        What `page_evidence` returns.
+    phrases : mapping
+        What `type_scores` returns: the types there are.
+    weights : Weights
+        How much each counts.
+    """
+    nothing = weights.pages * pages[NONE]
+    logits = {NONE: nothing + weights.nothing}
+    for name, found in phrases.items():
+        evidence = min(found, ENOUGH)
+        if name in pages:
+            logits[name] = weights.pages * pages[name] + weights.phrases * evidence
+        else:
+            logits[name] = nothing + weights.own_phrases * evidence - weights.own
+    most = max(logits.values())
+    shares = {name: math.exp(logit - most) for name, logit in logits.items()}
+    whole = sum(shares.values())
+    return {name: share / whole for name, share in shares.items()}
+
+
 def document_type(
     layouts: Sequence[Layout], schemas: Mapping[str, DocumentSchema]
 ) -> tuple[str | None, float | None]:
-    """Return the document type and how sure that is, or (None, None) where no type has enough evidence.
-
-    The confidence is a logistic function of the lead over the second type and over the threshold.
-    """
-    scores = type_scores(layouts, schemas)
-    ranked = sorted(scores.items(), key=lambda item: -item[1])
-    if not ranked or ranked[0][1] < THRESHOLD:
+    """Return the document type and the probability that it is right, or (None, None) where none fits."""
+    first = layouts[:PAGES]
+    if not any(layout.words for layout in first) or not schemas:
         return None, None
-    second = ranked[1][1] if len(ranked) > 1 else 0.0
-    lead = ranked[0][1] - max(second, THRESHOLD / 2)
-    return ranked[0][0], round(1 / (1 + math.exp(-1.5 * lead - 0.5)), 3)
+    judged = judge([page_features(layout) for layout in first])
+    evidence = page_evidence([page.types for page in judged])
+    probabilities = combine(evidence, type_scores(first, schemas), _weights())
+    best = max(probabilities, key=lambda name: probabilities[name])
+    if best == NONE:
+        return None, None
+    return best, round(min(probabilities[best], _CEILING), 3)

@@ -145,7 +145,7 @@ ROUTES: tuple[Route, ...] = (
         "/v1/documents/{id}",
         "documents",
         "delete_document",
-        "Remove a document with everything that was made of it, and the file it came from.",
+        "Remove a document with everything that was made of it, and the file with the last document of it.",
         WRITERS,
         {204: None, 400: views.ErrorView, 404: views.ErrorView},
         parameters=(Parameter("id", "Number of the document.", _DOCUMENT_ID),),

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -112,6 +112,27 @@ def get(organisation: str, key: str) -> bytes:
     return answer["Body"].read()
 
 
+def copy(organisation: str, source: str, key: str) -> None:
+    """Copy an object of the archive within the organisation's prefix, without reading it.
+
+    Raises
+    ------
+    NotFoundError
+        It is not there.
+    """
+    bucket = settings().archive_bucket
+    try:
+        _client().copy_object(
+            Bucket=bucket,
+            Key=_archive_key(organisation, key),
+            CopySource={"Bucket": bucket, "Key": _archive_key(organisation, source)},
+        )
+    except ClientError as error:
+        if _status(error) != 404:
+            raise
+        raise NotFoundError(f"{source} is not in the archive.") from None
+
+
 def download_url(organisation: str, key: str, *, file_name: str | None = None) -> str:
     """Return a presigned URL of an object of the archive, valid for `settings().download_seconds`."""
     params: dict[str, Any] = {
@@ -205,14 +226,36 @@ def delete_document(organisation: str, document_id: int) -> None:
         Not all of them could be removed; doing it again is safe.
     """
     for folder in ("pages", "words", "exports"):
-        keys = list(_keys(_archive_key(organisation, f"{folder}/{document_id}/")))
-        for start in range(0, len(keys), 1000):
-            answer = _client().delete_objects(
-                Bucket=settings().archive_bucket,
-                Delete={"Objects": [{"Key": key} for key in keys[start : start + 1000]], "Quiet": True},
-            )
-            if answer.get("Errors"):
-                raise UnavailableError("Not everything of the document could be removed; try again.")
+        _delete(list(_keys(_archive_key(organisation, f"{folder}/{document_id}/"))))
+
+
+def delete_pages(organisation: str, document_id: int, pages: Iterable[int]) -> None:
+    """Remove the images and words of some of a document's pages from the archive; absent is fine.
+
+    Raises
+    ------
+    UnavailableError
+        Not all of them could be removed; doing it again is safe.
+    """
+    numbers = frozenset(pages)
+    _delete(
+        [
+            key
+            for folder in ("pages", "words")
+            for key in _keys(_archive_key(organisation, f"{folder}/{document_id}/p"))
+            if int(key.rsplit("/p", 1)[1].split(".", 1)[0]) in numbers
+        ]
+    )
+
+
+def _delete(keys: list[str]) -> None:
+    for start in range(0, len(keys), 1000):
+        answer = _client().delete_objects(
+            Bucket=settings().archive_bucket,
+            Delete={"Objects": [{"Key": key} for key in keys[start : start + 1000]], "Quiet": True},
+        )
+        if answer.get("Errors"):
+            raise UnavailableError("Not everything of the document could be removed; try again.")
 
 
 def _status(error: ClientError) -> int:

@@ -134,11 +134,15 @@ class TokenItem(Item, discriminator="token"):
 
 
 class FileItem(Item, discriminator="file"):
-    """The document that a file, once dropped, became: what makes a second delivery change nothing."""
+    """The document that a file, once dropped, became: what makes a second delivery change nothing.
+
+    `instances` are those that are left of a file of several documents; it goes with the last of them.
+    """
 
     document_id = NumberAttribute()
     object_key = UnicodeAttribute()
     sequencer = UnicodeAttribute()
+    instances = NumberSetAttribute(null=True)
 
 
 class DocumentItem(Item, discriminator="document"):
@@ -157,6 +161,12 @@ class DocumentItem(Item, discriminator="document"):
     etag = UnicodeAttribute(null=True)
     file_key = UnicodeAttribute(null=True)
     media_type = UnicodeAttribute(null=True)
+    whole = BooleanAttribute(null=True)
+    first_page = NumberAttribute(null=True)
+    last_page = NumberAttribute(null=True)
+    instance_of = NumberAttribute(null=True)
+    instances = JSONAttribute(null=True)
+    unmoved = NumberSetAttribute(null=True)
     pages = NumberAttribute(null=True)
     pending = NumberSetAttribute(null=True)
     attempts = NumberAttribute(default=0)
