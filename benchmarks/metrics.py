@@ -37,6 +37,8 @@ COMPLETE: Mapping[str, frozenset[str]] = {
     "ad_buy_form": frozenset({"contract_num", "advertiser", "gross_amount", "flight_from", "flight_to"}),
     "contract": frozenset({"party", "jurisdiction", "effective_date", "term"}),
 }
+#: Of these types only the labels of one subtype are complete.
+COMPLETE_SUBTYPE = {"contract": "nda"}
 #: Labelled types that write the month first where a date can be read both ways.
 MONTH_FIRST = frozenset({"tax_form", "ad_buy_form", "registration_form", "contract", "deed"})
 #: An evidence box hits a labelled one from this intersection over union on.
@@ -80,6 +82,15 @@ def expected(doc_type: str, label: Mapping[str, Any], kind: FieldType | None) ->
         read = parse(value, kind, Locale(day_first=doc_type not in MONTH_FIRST))
         return canonical(read) if read is not None else canonical(value)
     return canonical(value)
+
+
+def complete_keys(labels: Mapping[str, Any]) -> frozenset[str]:
+    """Return the keys whose absence among a document's labels says that it has no such value."""
+    named = str(labels["doc_type"])
+    subtype = COMPLETE_SUBTYPE.get(named)
+    if subtype is not None and labels.get("subtype") not in (None, subtype):
+        return frozenset()
+    return COMPLETE.get(named, frozenset())
 
 
 # --- one document ---------------------------------------------------------------------------------------
@@ -209,7 +220,7 @@ def score_document(labels: Mapping[str, Any], result: Mapping[str, Any]) -> Docu
     for item in result.get("fields", ()):
         got.setdefault(item["key"], []).append(item)
 
-    complete = COMPLETE.get(named, frozenset())
+    complete = complete_keys(labels)
     holding = labels.get("bbox_origin") == HOLDING
     for key in sorted((set(wanted) | (set(got) & complete)) - unscored):
         score.fields[key] = _score_key(wanted.get(key, []), got.get(key, []), score.judged, holding=holding)

@@ -99,6 +99,7 @@ def groups_of(document: Mapping[str, Any], pages: list[PageText]) -> Iterator[Gr
     """Yield what a labelled document teaches."""
     named = str(document["doc_type"])
     schema = shipped_schemas()[metrics.TYPE_NAMES.get(named, named)]
+    complete = metrics.complete_keys(document)
     for found, context, others in offers(layouts_by_track(pages), schema).values():
         for field in schema.fields:
             labels = [
@@ -109,7 +110,7 @@ def groups_of(document: Mapping[str, Any], pages: list[PageText]) -> Iterator[Gr
             if any(label.get("weak") or label.get("field_type") == "checkbox" for label in labels):
                 continue
             # Without a label nobody looked, unless the type's labels are complete.
-            if not labels and field.key not in metrics.COMPLETE.get(named, ()):
+            if not labels and field.key not in complete:
                 continue
             own = found.by_field[field.key]
             if not own:

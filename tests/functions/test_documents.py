@@ -551,3 +551,26 @@ def test_a_large_export_is_a_redirect_to_the_file(monkeypatch: pytest.MonkeyPatc
         .read()
     )
     assert stored.startswith(b"field_key,value,confidence,page_number,bbox,source")
+
+
+def test_a_required_field_that_was_not_found_is_shown_with_the_tracks_only() -> None:
+    tenant = Tenant.create("greaves")
+    missing = Field("total", 0, (), Status.ESCALATED, reasons=("required_missing",))
+    document = tenant.seed_document([*seed_fields(), missing])
+    path = {"id": str(document.id)}
+
+    plain = tenant.call("documents", "GET", "/v1/documents/{id}", path=path)
+    tracks = tenant.call("documents", "GET", "/v1/documents/{id}", path=path, query={"tracks": "all"})
+    exported = tenant.call("export", "GET", "/v1/export/{documentId}", path={"documentId": str(document.id)})
+
+    assert "total" not in [field["key"] for field in plain.json["fields"]]
+    assert tracks.json["fields"][-1] == {
+        "key": "total",
+        "value": None,
+        "confidence": None,
+        "status": "escalated",
+        "evidence": None,
+        "tracks": [],
+        "reasons": ["required_missing"],
+    }
+    assert "total" not in exported.body

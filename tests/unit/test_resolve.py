@@ -6,7 +6,7 @@ import pytest
 
 from alma.confidence import SIGNALS, Calibration, Signals
 from alma.evidence import Box
-from alma.extraction.resolve import extract, last_name_last
+from alma.extraction.resolve import extract, last_name_last, with_missing
 from alma.fields import Field, Status
 from alma.pages import PageText, Track
 from alma.schemas import DocumentSchema, FieldSchema, FieldType, shipped_schemas
@@ -311,3 +311,20 @@ def test_boxes_stay_inside_the_page() -> None:
                 for region in reading.regions:
                     box = region.box
                     assert box.overlap(Box(0, 0, 1, 1)) == pytest.approx(box.area)
+
+
+def test_a_schema_says_below_what_confidence_a_person_looks() -> None:
+    strict = FORM.model_copy(update={"review_below": 0.95})
+    found = extract([page("Total: 9.00")], {"form": strict}, "form", calibration=calibration(2.0)).fields
+    assert [(f.best.confidence, f.reasons) for f in found] == [(0.881, ("low_confidence",))]
+
+
+def test_a_required_field_that_is_not_there_is_kept_as_missing() -> None:
+    (name, total, party) = FORM.fields
+    schema = FORM.model_copy(update={"fields": (name.model_copy(update={"required": True}), total, party)})
+    extraction = extract([page("Total: 9.00")], {"form": schema}, "form")
+    found = with_missing(extraction, schema).fields
+    assert [(f.key, f.missing, f.status, f.reasons) for f in found] == [
+        ("name", True, Status.ESCALATED, ("required_missing",)),
+        ("total", False, Status.UNREVIEWED, ()),
+    ]

@@ -80,7 +80,7 @@ class Archive:
         DocumentProcessingError, DocumentFailedError
             There are no fields yet, or never.
         """
-        document, fields = self._ready(document_id)
+        document, fields = self._found(document_id)
         return project(document.id, document.doc_type, fields, part=_part(document))
 
     def answer(
@@ -108,7 +108,7 @@ class Archive:
 
         if tracks not in (None, "all"):
             raise BadRequestError("tracks is all, for what every track reads; or leave it out.")
-        document, fields = self._ready(document_id)
+        document, fields = self._found(document_id) if tracks is None else self._ready(document_id)
         exported = Exported(
             json.write(document.id, document.doc_type, fields, _part(document), tracks=tracks is not None),
             Format.JSON.media_type,
@@ -138,7 +138,7 @@ class Archive:
         """
         from alma.exports import export
 
-        document, fields = self._ready(document_id)
+        document, fields = self._found(document_id)
         exported = export(document.id, document.doc_type, fields, format, _part(document))
         if len(exported.body) <= max_inline:
             return exported
@@ -156,6 +156,10 @@ class Archive:
             file_name=exported.file_name,
             expires_in=settings().download_seconds,
         )
+
+    def _found(self, document_id: int) -> tuple[Document, list[Field]]:
+        document, fields = self._ready(document_id)
+        return document, [field for field in fields if not field.missing]
 
     def _ready(self, document_id: int) -> tuple[Document, list[Field]]:
         document, fields = documents.read(self.organisation, document_id)

@@ -85,7 +85,8 @@ class Field:
     reviewed : Reading or None
         The value a person accepted or entered, with its evidence; None before review.
     reasons : tuple of str
-        Why the field is escalated, as slugs (`low_confidence`, `tracks_disagree`, …).
+        Why the field is escalated, as slugs (`low_confidence`, `tracks_disagree`, `rule_violated`,
+        `required_missing`, `only_hosted`).
     version : int
         Grows by one with every change.
     """
@@ -115,8 +116,19 @@ class Field:
         return f"{group}[{self.occurrence}].{column}" if column else self.key
 
     @property
+    def missing(self) -> bool:
+        """Nothing was found for it, nor entered: it is kept so that a person sees that it is missing."""
+        return not self.readings and not (self.reviewed is not None and self.status.verified)
+
+    @property
     def best(self) -> Reading:
-        """The reviewed value where there is one, else the reading with the highest confidence."""
+        """The reviewed value where there is one, else the reading with the highest confidence.
+
+        Raises
+        ------
+        ValueError
+            The field is missing.
+        """
         if self.reviewed is not None and self.status.verified:
             return self.reviewed
         return best_reading(self.readings)

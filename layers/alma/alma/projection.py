@@ -76,7 +76,7 @@ class FieldView(BaseModel):
     row: int | None = pydantic.Field(
         default=None, ge=0, description="Row of the group, 0 for the first; only given with group."
     )
-    value: str = pydantic.Field(
+    value: str | None = pydantic.Field(
         description="The reviewed value if there is one, else the reading with the highest confidence. "
         "Dates are ISO 8601, amounts plain decimals."
     )
@@ -95,7 +95,8 @@ class FieldView(BaseModel):
     )
     reasons: list[str] = pydantic.Field(
         default=[],
-        description="Why a person should look, as slugs: low_confidence, tracks_disagree, only_hosted; only "
+        description="Why a person should look, as slugs: low_confidence, tracks_disagree, rule_violated, "
+        "required_missing, only_hosted; only "
         "given with tracks=all.",
     )
 
@@ -204,15 +205,15 @@ def project(
 
 
 def _field(field: Field) -> dict[str, Any]:
-    best = field.best
+    best = None if field.missing else field.best
     place = {} if field.group is None else {"group": field.group, "row": field.row}
     return {
         "key": field.key,
         **place,
-        "value": best.value,
-        "confidence": rounded(best.confidence),
+        "value": best and best.value,
+        "confidence": rounded(best.confidence) if best else None,
         "status": field.status.value,
-        "evidence": evidence_of(best.regions),
+        "evidence": evidence_of(best.regions) if best else None,
     }
 
 

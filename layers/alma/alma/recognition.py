@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from alma import catalogue, documents, splitting
 from alma.documents import Document, DocumentStatus, PageRecord
 from alma.errors import NotFoundError
-from alma.extraction.resolve import extract
+from alma.extraction.resolve import extract, with_missing
 from alma.hosted import second_reading
 from alma.pages import PageText, Track
 from alma.settings import settings
@@ -121,6 +121,8 @@ def _resolve(document: Document) -> None:
     # document and never lose it.
     if extraction.doc_type is not None and begun < documents.MAX_RESOLUTIONS:
         extraction = second_reading(extraction, words, schemas[extraction.doc_type])
+    if extraction.doc_type is not None:
+        extraction = with_missing(extraction, schemas[extraction.doc_type])
     documents.finish(document, extraction, unread_lines=sum(text.unreadable for text in words))
     if not documents.exists(document.organisation, document.id):
         documents.purge(document.organisation, document.id)

@@ -24,8 +24,6 @@ from alma.fields import Extraction, Field, Reading, Status
 from alma.pages import PageText, Track
 from alma.schemas import DocumentSchema, FieldSchema, FieldType
 
-#: A field less sure than this goes to a person first.
-ESCALATE_BELOW = 0.5
 #: The scorer's probability below which no value is better than the best one.
 MINIMUM = 0.15
 #: The same for a value that fits others, and the vote of a rule that is shown whatever the scorer thinks.
@@ -241,7 +239,7 @@ def _field(
     # Where no confidence is known, the scorer still knows which reading fits better.
     read.sort(key=lambda r: (-1.0 if r[1].confidence is None else -r[1].confidence, -r[0].probability))
     best, reasons = read[0][1].confidence, []
-    if best is not None and best < ESCALATE_BELOW:
+    if best is not None and best < schema.review_below:
         reasons.append("low_confidence")
     if read[0][0].agrees is False:
         reasons.append("tracks_disagree")
@@ -366,3 +364,16 @@ def extract(
     ]
     fields += group_fields(tracks, schema)
     return Extraction(doc_type, sure, fields)
+
+
+def with_missing(extraction: Extraction, schema: DocumentSchema) -> Extraction:
+    """Return an extraction with an escalated field without a reading for each required one not found."""
+    found = {field.key for field in extraction.fields}
+    missing = [
+        Field(field.key, 0, (), Status.ESCALATED, reasons=("required_missing",))
+        for field in schema.fields
+        if field.required and field.key not in found
+    ]
+    order = {field.key: n for n, field in enumerate(schema.fields)}
+    fields = sorted([*extraction.fields, *missing], key=lambda f: order.get(f.key, len(order)))
+    return replace(extraction, fields=fields)
