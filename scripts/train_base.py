@@ -46,7 +46,7 @@ from benchmarks.labels import FOLDS, fold_of, words_of
 USABLE = frozenset({"open", "public-record"})
 OUT = Path(__file__).parent.parent / "layers/alma/alma/data"
 #: Members of the ensemble.
-MEMBERS = 3
+MEMBERS = 4
 #: A span at the labelled place whose text is this like the label is what was meant: a recogniser's slip.
 ALIKE = 0.75
 #: Groups of documents (templates, senders) a type needs before it is trained on and its confidence stated.

@@ -60,6 +60,8 @@ def test_an_impossible_order_is_not_an_order() -> None:
         (["am 16.09.2019", "Summe 12,50 €"], Locale(day_first=True, decimal_comma=True)),
         (["Date 03/04/20", "Total $5.00", "Austin TX 78701"], Locale(day_first=False)),
         (["DATE: 03/04/2018", "TOTAL RM 5.00"], Locale(day_first=True)),
+        (["Date of birth (MM-DD-YYYY) 03-04-1980"], Locale(day_first=False)),
+        (["Date of birth (DD / MM / YYYY) 03-04-1980, USA"], Locale(day_first=True)),
         ([], Locale(day_first=True, decimal_comma=False)),
     ],
 )

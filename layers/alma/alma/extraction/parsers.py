@@ -412,17 +412,22 @@ _MONTH_FIRST_PLACE = re.compile(
     r"\b(?:USA|(?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI|S[CD]"
     r"|T[NX]|UT|V[AT]|W[AIVY]),? \d{5}(?:-\d{4})?)\b"
 )
+#: How a form says what order it wants: `(MM-DD-YYYY)`.
+_ORDER = re.compile(r"\b(?P<order>mm\s?[-/.]\s?dd|dd\s?[-/.]\s?mm)\s?[-/.]\s?yy", re.IGNORECASE)
 _US_DOLLAR = re.compile(r"(?<![A-Z])\$ ?\d")
 
 
 def locale_of(texts: Iterable[str]) -> Locale:
     """Return what the dates and amounts of a document show.
 
-    A date with a part over 12 decides the order; without one, a document that writes dollars and
-    American addresses puts the month first, any other the day.
+    A date with a part over 12 decides the order, or what a form says of it (`MM-DD-YYYY`); without one, a
+    document that writes dollars and American addresses puts the month first, any other the day.
     """
     day = month = comma = point = american = 0
     for text in texts:
+        for match in _ORDER.finditer(text):
+            stated = match["order"][0].lower()
+            day, month = day + (stated == "d"), month + (stated == "m")
         for match in _SLASHED.finditer(text):
             first, second = int(match[1]), int(match[3])
             # Points between the parts are a day-first custom everywhere.

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from alma.extraction.layout import Cell, Layout
-from alma.extraction.parsers import TYPED, Locale, fold, spans
+from alma.extraction.parsers import TYPED, Locale, spans
 from alma.extraction.patterns import is_company
 from alma.schemas import FieldType
 
@@ -234,12 +234,5 @@ def shape(text: str) -> str:
     >>> shape("INV-0042"), shape("Total:"), shape("12.50")
     ('A-9', 'Aa:', '9.9')
     """
-    runs = "".join(
-        "9" if c.isdigit() else "A" if c.isupper() else "a" if c.isalpha() else c for c in fold_case(text)
-    )
-    return re.sub(r"(.)\1+", r"\1", runs)[:12]
-
-
-def fold_case(text: str) -> str:
-    """Return `text` without accents, its case kept."""
-    return text if text.isascii() else "".join(c if c.isascii() else fold(c) or "?" for c in text)
+    kinds = ("9" if c.isdigit() else "A" if c.isupper() else "a" if c.isalpha() else c for c in text)
+    return re.sub(r"(.)\1+", r"\1", "".join(kinds))[:12]

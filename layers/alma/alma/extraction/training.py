@@ -26,7 +26,7 @@ from alma.extraction.features import BUCKETS
 from alma.extraction.scorer import OWN_BUCKETS, own_buckets
 
 #: Passes over the data, groups of a step, negatives drawn from a group.
-EPOCHS, BATCH, NEGATIVES = 10, 32, 120
+EPOCHS, BATCH, NEGATIVES = 5, 32, 120
 #: Sizes: hidden layers, embedding of a token, of a field.
 HIDDEN, EMBEDDING, FIELD = 64, 16, 16
 #: Learning rate at its highest; decay of the tables of tokens, and of everything else.
