@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from alma.extraction.ocr.crops import HEIGHT, network_input
 from alma.extraction.ocr.session import open_session
 
 #: Crops of one batch; their widths differ by less than `SPREAD`.
-BATCH = 8
+BATCH = 4
 #: Widths are padded to a multiple of this.
 BUCKET = 32
 SPREAD = 1.25
@@ -77,7 +78,9 @@ class LineReader:
     """
 
     def __init__(self, model: Path, threads: int) -> None:
-        self._session = open_session(model, threads)
+        # A core for each batch, not all cores for one: they never wait for each other inside a layer.
+        self._session = open_session(model, 1)
+        self._pool = ThreadPoolExecutor(threads, "read")
         listed = self._session.get_modelmeta().custom_metadata_map["character"].split("\n")
         if listed[-1] == "":
             listed.pop()
@@ -89,14 +92,27 @@ class LineReader:
     def read(self, crops: Sequence[Image.Image]) -> list[Reading]:
         """Return the reading of every crop (RGB, `HEIGHT` high), in their order."""
         readings: dict[int, Reading] = {}
-        for batch in batches([image.width for image in crops]):
-            width = -(-max(crops[index].width for index in batch) // BUCKET) * BUCKET
-            inputs = np.zeros((len(batch), 3, HEIGHT, width), np.float32)
-            for row, index in enumerate(batch):
-                inputs[row, :, :, : crops[index].width] = network_input(crops[index])
-            for index, probabilities in zip(batch, self._session.run(None, {"x": inputs})[0], strict=True):
-                readings[index] = self._decode(probabilities, crops[index].width, width)
+        groups = batches([image.width for image in crops])
+        # Longest first: nobody waits for a long line that began last.
+        for group, read in zip(
+            groups[::-1],
+            self._pool.map(lambda group: self._read([crops[index] for index in group]), groups[::-1]),
+            strict=True,
+        ):
+            readings.update(zip(group, read, strict=True))
         return [readings[index] for index in range(len(crops))]
+
+    def _read(self, crops: Sequence[Image.Image]) -> list[Reading]:
+        """Return the readings of crops of similar width."""
+        width = -(-max(image.width for image in crops) // BUCKET) * BUCKET
+        inputs = np.zeros((len(crops), 3, HEIGHT, width), np.float32)
+        for row, image in enumerate(crops):
+            inputs[row, :, :, : image.width] = network_input(image)
+        output = self._session.run(None, {"x": inputs})[0]
+        return [
+            self._decode(probabilities, image.width, width)
+            for probabilities, image in zip(output, crops, strict=True)
+        ]
 
     def _decode(self, probabilities: NDArray[np.float32], length: int, padded: int) -> Reading:
         """Return the reading of one row of the network's output.

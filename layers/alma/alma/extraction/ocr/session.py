@@ -22,5 +22,7 @@ def open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     options.inter_op_num_threads = 1
     # The arena keeps the largest page's memory for ever and is no faster here.
     options.enable_cpu_mem_arena = False
+    # Threads that wait actively take the core from those that compute.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
