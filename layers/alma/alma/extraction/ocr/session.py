@@ -7,8 +7,8 @@ from pathlib import Path
 import onnxruntime
 
 
-def open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
-    """Return a session on the CPU.
+def model_bytes(path: Path) -> bytes:
+    """Return the content of a model file.
 
     Raises
     ------
@@ -17,6 +17,11 @@ def open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: run scripts/fetch_models.py")
+    return path.read_bytes()
+
+
+def open_session(model: bytes, threads: int) -> onnxruntime.InferenceSession:
+    """Return a session on the CPU."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -25,4 +30,4 @@ def open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     # Threads that wait actively take the core from those that compute.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
