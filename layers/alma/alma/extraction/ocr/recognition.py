@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,22 +12,18 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from alma.extraction.ocr.crops import HEIGHT, network_input
+from alma.extraction.ocr.head import BLANK, Guesses, Head
 from alma.extraction.ocr.session import model_bytes, open_session
-from alma.extraction.ocr.surgery import behead, linear
+from alma.extraction.ocr.surgery import behead
 
-#: Crops of one batch; their widths differ by less than `SPREAD`.
+#: Crops of one batch, which one core reads; their widths differ by less than `SPREAD`.
 BATCH = 4
 #: Widths are padded to a multiple of this.
 BUCKET = 32
 SPREAD = 1.25
-BLANK = 0
 #: Probability of a space between two characters above which it is one, though the blank is likelier: the
 #: network drops spaces. Word F1 on 40 receipts: .889 without, .917 at .05 and .06, .915 at .1, .908 at .01.
 SPACE = 0.06
-#: Probability of a blank among western characters above which a step is one among all of them.
-NOTHING = 0.99
-#: Steps whose whole alphabet is computed at once: 10 MB.
-STEPS = 128
 #: Characters a line has at least for each of its heights in length (print has about 2): of a script that the
 #: alphabet lacks, the network reads next to nothing, and is sure of it.
 SPARSE = 0.3
@@ -72,37 +67,6 @@ class Reading:
     confidence: float
 
 
-@dataclass(frozen=True, slots=True)
-class Guesses:
-    """What the network sees at each step of its output.
-
-    Attributes
-    ----------
-    best, western : ndarray of int, shape (steps,)
-        The likeliest character, and the likeliest of a western line.
-    probability, western_probability : ndarray of float32, shape (steps,)
-        Theirs, among all characters.
-    space : ndarray of float32, shape (steps,)
-        Probability of a space.
-    """
-
-    best: NDArray[np.intp]
-    probability: NDArray[np.float32]
-    western: NDArray[np.intp]
-    western_probability: NDArray[np.float32]
-    space: NDArray[np.float32]
-
-    def rows(self, start: int, stop: int) -> Guesses:
-        """Return those of some steps."""
-        return Guesses(
-            self.best[start:stop],
-            self.probability[start:stop],
-            self.western[start:stop],
-            self.western_probability[start:stop],
-            self.space[start:stop],
-        )
-
-
 class LineReader:
     """Reads crops of single lines.
 
@@ -111,7 +75,7 @@ class LineReader:
     model : Path
         Recogniser: (n, 3, 48, w) -> (n, w / 8, characters), its alphabet in the metadata `character`.
     threads : int
-        Threads of the network.
+        Batches read at once.
     """
 
     def __init__(self, model: Path, threads: int) -> None:
@@ -126,10 +90,7 @@ class LineReader:
         self._western = np.array(
             [index for index, character in enumerate(self._alphabet) if _is_western(character)], np.intp
         )
-        self._head = open_session(linear(network.weights, network.bias), 1)
-        self._western_head = open_session(
-            linear(network.weights[:, self._western], network.bias[self._western]), 1
-        )
+        self._head = Head(network.weights, network.bias, self._western, len(self._alphabet) - 1)
 
     def read(self, crops: Sequence[Image.Image]) -> list[Reading]:
         """Return the reading of every crop (RGB, `HEIGHT` high), in their order."""
@@ -151,39 +112,12 @@ class LineReader:
         for row, image in enumerate(crops):
             inputs[row, :, :, : image.width] = network_input(image)
         features = self._body.run(None, {"x": inputs})[0]
-        guesses = self._guess(features.reshape(-1, features.shape[-1]))
+        guesses = self._head.guess(features.reshape(-1, features.shape[-1]))
         steps = features.shape[1]
         return [
             self._decode(guesses.rows(row * steps, (row + 1) * steps), image.width, width)
             for row, image in enumerate(crops)
         ]
-
-    def _guess(self, features: NDArray[np.float32]) -> Guesses:
-        """Return what stands at each step.
-
-        The alphabet is mostly Chinese, and computing all of it costs a fifth of the reading. The western part
-        says where there is nothing; only where it does not is the rest looked at.
-        """
-        western = self._western_head.run(None, {"x": features})[0]
-        best_western = western.argmax(1)
-        top = western[np.arange(len(western)), best_western]
-        total = top + np.log(np.exp(western - top[:, None]).sum(1))
-        best = self._western[best_western]
-        logit = top.copy()
-        something = np.flatnonzero((best != BLANK) | (top - total < math.log(NOTHING)))
-        for part in np.split(something, range(STEPS, len(something), STEPS)):
-            logits = self._head.run(None, {"x": features[part]})[0]
-            best[part] = logits.argmax(1)
-            logit[part] = logits[np.arange(len(part)), best[part]]
-            logits -= logit[part][:, None]
-            total[part] = logit[part] + np.log(np.exp(logits, out=logits).sum(1))
-        return Guesses(
-            best,
-            np.exp(logit - total),
-            self._western[best_western],
-            np.exp(top - total),
-            np.exp(western[:, np.searchsorted(self._western, len(self._alphabet) - 1)] - total),
-        )
 
     def _decode(self, guesses: Guesses, length: int, padded: int) -> Reading:
         """Return the reading of a line.

@@ -26,8 +26,8 @@ def open_session(model: bytes, threads: int) -> onnxruntime.InferenceSession:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     # The arena reuses memory within a run instead of asking the system for fresh pages. Patterns would keep a
-    # block for every shape of input, and every page has another: the detector peaks at 860 MB with them, at 490
-    # without them, at 790 without an arena.
+    # block for every shape of input, and every page has another: on a few large pages the detector peaks at
+    # 860 MB with them, at 490 without them, at 790 without an arena.
     options.enable_mem_pattern = False
     # Threads that wait actively take the core from those that compute.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
