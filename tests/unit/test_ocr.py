@@ -132,6 +132,15 @@ def test_a_line_that_cannot_be_read_is_counted_and_not_invented(recognizer: Reco
     assert read.unreadable == 1
 
 
+def test_one_core_reads_what_two_read(models_dir: Path) -> None:
+    alone, together = (Recognizer(models_dir, threads, side=960).read(page(), 1) for threads in (1, 2))
+
+    assert said(alone) == list(LINES)
+    assert [(word.text, word.box) for word in alone.words] == [
+        (word.text, word.box) for word in together.words
+    ]
+
+
 @pytest.mark.parametrize("mode", ["L", "RGBA", "P", "CMYK", "1", "I;16"])
 def test_images_of_every_mode_are_read(recognizer: Recognizer, mode: str) -> None:
     if mode == "I;16":

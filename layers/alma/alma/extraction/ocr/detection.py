@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from alma.extraction.ocr.crops import network_input
 from alma.extraction.ocr.geometry import Quad, components, quad, rectangle
-from alma.extraction.ocr.session import open_session
+from alma.extraction.ocr.session import model_bytes, open_session
 
 #: The network's strides need multiples of this.
 STRIDE = 32
@@ -41,7 +41,7 @@ class Detector:
     """
 
     def __init__(self, model: Path, threads: int, side: int) -> None:
-        self._session = open_session(model, threads)
+        self._session = open_session(model_bytes(model), threads)
         self._side = side
 
     def find(self, image: Image.Image) -> list[Quad]:

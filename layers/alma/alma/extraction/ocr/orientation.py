@@ -10,7 +10,7 @@ from PIL import Image
 
 from alma.extraction.ocr.crops import HEIGHT, is_tall, network_input
 from alma.extraction.ocr.geometry import Quad, extent
-from alma.extraction.ocr.session import open_session
+from alma.extraction.ocr.session import model_bytes, open_session
 
 #: Width the classifier was trained on.
 WIDTH = 192
@@ -40,7 +40,7 @@ class Classifier:
     """
 
     def __init__(self, model: Path, threads: int) -> None:
-        self._session = open_session(model, threads)
+        self._session = open_session(model_bytes(model), threads)
 
     def upside_down(self, crops: Sequence[Image.Image]) -> float:
         """Return the mean probability that the crops (RGB, `HEIGHT` high, at least one) are upside down."""

@@ -7,8 +7,8 @@ from pathlib import Path
 import onnxruntime
 
 
-def open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
-    """Return a session on the CPU.
+def model_bytes(path: Path) -> bytes:
+    """Return the content of a model file.
 
     Raises
     ------
@@ -17,10 +17,19 @@ def open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: run scripts/fetch_models.py")
+    return path.read_bytes()
+
+
+def open_session(model: bytes, threads: int) -> onnxruntime.InferenceSession:
+    """Return a session on the CPU."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    # The arena keeps the largest page's memory for ever and is no faster here.
-    options.enable_cpu_mem_arena = False
+    # The arena reuses memory within a run instead of asking the system for fresh pages. Patterns would keep a
+    # block for every shape of input, and every page has another: on a few large pages the detector peaks at
+    # 860 MB with them, at 490 without them, at 790 without an arena.
+    options.enable_mem_pattern = False
+    # Threads that wait actively take the core from those that compute.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
