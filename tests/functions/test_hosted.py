@@ -29,7 +29,7 @@ INVOICE = (
     (50, "Hargreaves Supplies Ltd"), (50, "12 Quay Street, Bridgetown"), (50, "INVOICE"),
     (50, "Invoice Number: HS-2291"), (50, "Invoice Date: 12/03/2024"), (50, "Bill To: Carrington Estate"),
     (50, "Subtotal"), (300, "145.50"), (50, "VAT"), (300, "14.55"), (50, "Total"), (300, "160.05"),
-    (50, "Kindly settle within the month, and not later than 30 April 2024, at our office."),
+    (50, "Kindly settle within the month at our office, entered in the books of the island as 1000-1234-56."),
 )  # fmt: skip
 
 
@@ -131,12 +131,14 @@ def test_what_the_model_finds_on_the_page_stands_beside_the_other_tracks(
     greaves: Tenant, service: Service
 ) -> None:
     service.says(
-        tool_use(invoice_number="HS-2291", total_gross="145.50", due_date="30 April 2024", iban="DE00 1234")
+        tool_use(
+            invoice_number="HS-2291", total_gross="145.50", seller_vat_id="1000-1234-56", iban="DE00 1234"
+        )
     )
 
     fields = fields_of(greaves, invoice())
 
-    agreed, disputed, found = (fields[key] for key in ("invoice_number", "total_gross", "due_date"))
+    agreed, disputed, found = (fields[key] for key in ("invoice_number", "total_gross", "seller_vat_id"))
     assert [(track, value) for track, value, _ in tracks(agreed)] == [
         ("text", "HS-2291"),
         ("hosted", "HS-2291"),
@@ -145,9 +147,9 @@ def test_what_the_model_finds_on_the_page_stands_beside_the_other_tracks(
     assert (disputed["value"], disputed["status"]) == ("160.05", "escalated")
     assert disputed["reasons"] == ["tracks_disagree"]
     assert tracks(disputed)[1] == ("hosted", "145.50", None)
-    assert (found["value"], found["confidence"], found["status"]) == ("2024-04-30", None, "escalated")
+    assert (found["value"], found["confidence"], found["status"]) == ("1000-1234-56", None, "escalated")
     assert found["reasons"] == ["only_hosted"]
-    assert (found["tracks"][0]["content"], found["evidence"]["page"]) == ("30 April 2024", 1)
+    assert (found["tracks"][0]["content"], found["evidence"]["page"]) == ("1000-1234-56.", 1)
     assert "iban" not in fields
 
 

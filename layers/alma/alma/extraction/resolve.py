@@ -24,8 +24,8 @@ from alma.fields import Extraction, Field, Reading, Status
 from alma.pages import PageText, Track
 from alma.schemas import DocumentSchema, FieldSchema, FieldType
 
-#: The scorer's probability below which no value is better than the best one.
-MINIMUM = 0.15
+#: The scorer's probability below which no value is better than the best one; where no rule points at it, too.
+MINIMUM, MINIMUM_UNVOTED = 0.15, 0.5
 #: The same for a value that fits others, and the vote of a rule that is shown whatever the scorer thinks.
 MINIMUM_TOGETHER, PLAIN_VOTE = 0.005, 2.6
 #: The same for each value of a repeated field, and how many of them are kept.
@@ -46,6 +46,11 @@ class Choice:
 
     candidate: Candidate
     signals: Signals
+
+    @property
+    def least(self) -> float:
+        """The probability it must have to be shown."""
+        return MINIMUM if self.candidate.votes else MINIMUM_UNVOTED
 
     @property
     def vote(self) -> float:
@@ -169,7 +174,7 @@ def _decide(schema: DocumentSchema, options: Mapping[str, list[Choice]]) -> dict
         if field.key in together:
             chosen[field.key] = [o for o in own if o.candidate.value == together[field.key]][:1]
         else:
-            chosen[field.key] = [o for o in own[:1] if o.signals.probability >= MINIMUM] or [
+            chosen[field.key] = [o for o in own[:1] if o.signals.probability >= o.least] or [
                 o for o in own[:OPTIONS] if o.vote >= PLAIN_VOTE
             ][:1]
     sure = {key: max((c.signals.probability for c in each), default=0.0) for key, each in chosen.items()}
