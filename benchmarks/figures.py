@@ -70,13 +70,13 @@ def _types(scores: Sequence[DocumentScore], path: Path) -> None:
     counts = Counter((s.doc_type, s.read_as or "none") for s in scores)
     table = np.array([[counts[a, b] for b in read] for a in labelled])
     figure, axes = plt.subplots(figsize=(1.2 + 0.7 * len(read), 1.2 + 0.5 * len(labelled)))
-    axes.imshow(
-        table / np.maximum(table.sum(1, keepdims=True), 1), cmap="Blues", vmin=0, vmax=1, aspect="auto"
-    )
+    share = table / np.maximum(table.sum(1, keepdims=True), 1)
+    axes.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for row, of_row in enumerate(table):
         for column, count in enumerate(of_row):
             if count:
-                axes.text(column, row, str(count), ha="center", va="center", fontsize=8)
+                ink = "white" if share[row, column] > 0.5 else "black"
+                axes.text(column, row, str(count), ha="center", va="center", fontsize=8, color=ink)
     axes.set_xticks(range(len(read)), read, rotation=40, ha="right", fontsize=8)
     axes.set_yticks(range(len(labelled)), labelled, fontsize=8)
     axes.set(xlabel="read as", ylabel="labelled")

@@ -68,11 +68,13 @@ class Signals:
 
     def vector(self) -> tuple[float, ...]:
         """Return the features of the logistic model (`SIGNALS`), each of the order of one."""
-        p = min(max(self.probability, 1e-4), 1 - 1e-4)
+        # What is shown although the scorer hardly believes it is shown because a rule is plain: two in five
+        # of these are right, however little the scorer believes.
+        p = min(max(self.probability, 0.05), 1 - 1e-4)
         return (
             math.log(p / (1 - p)) / 4.0,
             p,
-            min(max(self.margin, -4.0), 8.0) / 4.0,
+            min(max(self.margin, -2.0), 8.0) / 4.0,
             min(self.spread, 4.0) / 2.0,
             math.log2(1 + min(self.support, 15)) / 4.0,
             (1 - self.quality) * 5.0,
