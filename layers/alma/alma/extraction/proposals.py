@@ -1,8 +1,8 @@
 """Proposals: every span of words on a page that looks like a value of some type, whatever stands beside it.
 
 Rules about labels (`alma.extraction.search`) find what they were written for; these find the rest, so that
-the scorer has the right span to choose. What is not proposed cannot be read: `scripts/train_base.py` prints
-the share of labelled values that are.
+the scorer has the right span to choose. What is not proposed cannot be read: `benchmarks/candidates.py`
+prints the share of labelled values that are.
 """
 
 from __future__ import annotations

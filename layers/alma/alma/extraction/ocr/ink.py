@@ -16,6 +16,8 @@ from PIL import Image
 CONTRAST, LEAST_CONTRAST = 0.4, 20.0
 #: A row with more ink than this share of the line's length is a rule, not text.
 RULE = 0.8
+#: A band of less than this share of the crop's height is too thin for letters.
+THIN = 0.25
 #: Blank rows inside a line, as a share of the crop: the gap between an i and its dot.
 GAP = 0.1
 #: Rows with less ink than this share of the fullest are strays of the neighbouring lines.
@@ -65,10 +67,22 @@ def _ink(grey: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 
 def _rows(ink: NDArray[np.bool_]) -> tuple[int, int]:
-    """Return the first row of the line's band of ink and the row after its last."""
+    """Return the first row of the line's band of ink and the row after its last.
+
+    A band too thin for letters is a rule under a part of the line: it is looked for again without such rows.
+    """
+    band = _band(ink, RULE)
+    if band[1] - band[0] < THIN * len(ink):
+        letters = _band(ink, RULE / 2)
+        if letters[1] - letters[0] >= THIN * len(ink):
+            return letters
+    return band
+
+
+def _band(ink: NDArray[np.bool_], rule: float) -> tuple[int, int]:
     height, width = ink.shape
     counts = ink.sum(1)
-    counts[counts > RULE * width] = 0
+    counts[counts > rule * width] = 0
     if not counts.any():
         return 0, height
     inked = counts > STRAY * counts.max()
