@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from alma.extraction.labels import MAX_WORDS, Hit, Label, Lexicon
 from alma.extraction.layout import Layout
-from alma.extraction.parsers import Locale, Span, spans
+from alma.extraction.parsers import Locale, spans
 from alma.schemas import ColumnSchema, FieldType, GroupSchema
 
 #: Types of which a cell must be nothing else, so that it tells a row of the table from text.
@@ -364,15 +364,5 @@ def cut(layout: Layout, words: Sequence[int], schema: ColumnSchema, locale: Loca
         return None
     if schema.type not in (*NUMERIC, *WORDED) and rest > span.end - span.start:
         return None
-    return Cut(span.value, text[span.start : span.end].strip(), words_of(layout, words, span), span.quality)
-
-
-def words_of(layout: Layout, words: Sequence[int], span: Span) -> tuple[int, ...]:
-    """Return those of `words`, joined by spaces, that a span of their text touches."""
-    at, touched = 0, []
-    for index in words:
-        length = len(layout.words[index].text)
-        if at < span.end and at + length > span.start:
-            touched.append(index)
-        at += length + 1
-    return tuple(touched)
+    own = layout.touched(words, span.start, span.end)
+    return Cut(span.value, text[span.start : span.end].strip(), own, span.quality)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -64,6 +65,18 @@ class Layout:
     def text(self, start: int, end: int) -> str:
         """Return `words[start:end]` joined by spaces."""
         return " ".join(w.text for w in self.words[start:end])
+
+    def touched(self, words: Iterable[int], start: int, end: int) -> tuple[int, ...]:
+        """Return those of `words` that `text[start:end]` touches, where `text` is they joined by spaces."""
+        at, found = 0, []
+        for index in words:
+            if at >= end:
+                break
+            length = len(self.words[index].text)
+            if at + length > start:
+                found.append(index)
+            at += length + 1
+        return tuple(found)
 
     def running_text(self) -> tuple[str, list[int]]:
         """Return the page as one string and the position at which each word starts in it."""

@@ -82,19 +82,6 @@ def proposals(layout: Layout, kind: FieldType, locale: Locale, ends: frozenset[i
     return list(unique.values())
 
 
-def words_at(layout: Layout, first: int, text: str, start: int, end: int) -> tuple[int, ...]:
-    """Return which words `text[start:end]` touches, where `text` is `words[first:]` joined by spaces."""
-    at, touched = 0, []
-    for index in range(first, len(layout.words)):
-        length = len(layout.words[index].text)
-        if at >= end:
-            break
-        if at + length > start:
-            touched.append(index)
-        at += length + 1
-    return tuple(touched)
-
-
 def _typed(layout: Layout, kind: FieldType, locale: Locale) -> Iterator[Proposal]:
     # A cell is read on its own before its row: "12 345,00" is one number, "12   345,00" may be two.
     pieces = [(cell.start, cell.end) for cell in layout.cells]
@@ -102,11 +89,12 @@ def _typed(layout: Layout, kind: FieldType, locale: Locale) -> Iterator[Proposal
     if kind in (FieldType.DATE, FieldType.DURATION):  # these go on in the next line of a sentence
         pieces += [(layout.rows[n][0], layout.rows[n + 1][1]) for n in range(len(layout.rows) - 1)]
     for start, stop in pieces:
-        text = layout.text(start, min(stop, start + 80))
+        piece = range(start, min(stop, start + 80))
+        text = layout.text(piece.start, piece.stop)
         if kind is not FieldType.DURATION and not any(c.isdigit() for c in text) and " " not in text:
             continue
         for span in spans(text, kind, locale):
-            words = words_at(layout, start, text, span.start, span.end)
+            words = layout.touched(piece, span.start, span.end)
             if words:
                 yield Proposal(words, span.value, text[span.start : span.end].strip(), span.quality)
 
@@ -168,13 +156,7 @@ def _text(layout: Layout, kind: FieldType, locale: Locale, words: tuple[int, ...
         # Where the parser cuts, the words are those of the part that is left.
         kept = words
         if span.end < len(content.rstrip(" :;,.|*_=-")) or span.start > 0:
-            at, kept_list = 0, []
-            for index in words:
-                length = len(layout.words[index].text)
-                if at < span.end and at + length > span.start:
-                    kept_list.append(index)
-                at += length + 1
-            kept = tuple(kept_list)
+            kept = layout.touched(words, span.start, span.end)
         yield Proposal(kept, span.value, content[span.start : span.end].strip(), span.quality)
 
 

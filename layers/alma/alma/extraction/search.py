@@ -127,19 +127,11 @@ class PageSearch:
         self, field: FieldSchema, start: int, end: int, span: Span, text: str, origin: str, score: float
     ) -> Vote:
         """Return the vote for a span of `text`, which is `words[start:end]` joined by spaces."""
-        at, first, last = 0, None, start
-        for index in range(start, end):
-            length = len(self.layout.words[index].text)
-            if at < span.end and at + length > span.start:
-                first = index if first is None else first
-                last = index
-            at += length + 1
-        first = start if first is None else first
         return Vote(
             field.key,
             span.value,
             text[span.start : span.end].strip(),
-            tuple(range(first, last + 1)),
+            self.layout.touched(range(start, end), span.start, span.end) or (start,),
             origin,
             score + span.quality,
         )

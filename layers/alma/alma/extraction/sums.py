@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from alma.extraction.columns import WORDED, Cut, is_number, words_of
+from alma.extraction.columns import WORDED, Cut, is_number
 from alma.extraction.labels import Hit, Label
 from alma.extraction.layout import Layout
 from alma.extraction.parsers import Locale, Span, spans
@@ -136,7 +136,7 @@ def _lines(layout: Layout, schema: ColumnSchema, locale: Locale) -> list[_Line]:
         if not cents or len("".join(text[cents[-1].end :].split())) > 4:
             continue
         span = cents[-1]
-        own = words_of(layout, words, span)
+        own = layout.touched(words, span.start, span.end)
         value = Cut(span.value, text[span.start : span.end].strip(), own)
         before = tuple(i for i in words if i < own[0])
         found.append(_Line(row, Decimal(span.value), value, layout.words[own[-1]].box.right, before))
@@ -160,7 +160,7 @@ def _cells(
     counted = _COUNTED.search(content)
     count = _COUNT.match(content)
     if counted is not None:
-        taken = set(words_of(layout, words, Span(*counted.span(), "")))
+        taken = set(layout.touched(words, *counted.span()))
         if number is not None:
             cells.update(_typed(layout, words, number, counted.span("count"), content, locale))
         if len(amounts) > 1:
@@ -180,7 +180,7 @@ def _cells(
     while words and is_number(layout.words[words[-1]].text) and len(words) > 1:
         words.pop()
     for span in _text(layout, words, text, locale):
-        own = words_of(layout, words, span)
+        own = layout.touched(words, span.start, span.end)
         joined = " ".join(layout.words[i].text for i in words)
         cells[text.key] = Cut(span.value, joined[span.start : span.end].strip(), own)
     return cells
@@ -204,5 +204,5 @@ def _typed(
     found = spans(piece, schema.type, locale)
     if not found:
         return {}
-    own = words_of(layout, words, Span(*place, ""))
+    own = layout.touched(words, *place)
     return {schema.key: Cut(found[0].value, piece.strip(), own)}
