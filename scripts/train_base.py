@@ -41,7 +41,7 @@ from alma.fields import evidence_of
 from alma.pages import PageText
 from alma.schemas import FieldSchema, shipped_schemas
 from benchmarks import metrics
-from benchmarks.labels import FOLDS, fold_of, words_of
+from benchmarks.labels import FOLDS, fold_of, read_labels, words_of
 
 USABLE = frozenset({"open", "public-record"})
 OUT = Path(__file__).parent.parent / "layers/alma/alma/data"
@@ -265,8 +265,11 @@ def main() -> int:
     parser.add_argument("--only-calibrate", action="store_true", help="keep the models that are there")
     asked = parser.parse_args()
 
-    labels = [json.loads(line) for line in (asked.data / "labels.jsonl").read_text().splitlines()]
-    labels = [d for d in labels if d["licence_class"] in USABLE and d["doc_type"] not in metrics.NO_TYPE]
+    labels = [
+        d
+        for d in read_labels(asked.data)
+        if d["licence_class"] in USABLE and d["doc_type"] not in metrics.NO_TYPE
+    ]
     # Documents of one or two templates say how those are read, and nothing of the type.
     senders: dict[str, set[str]] = {}
     for d in labels:

@@ -40,7 +40,7 @@ from alma.extraction.pagemodel import MODEL, NONE
 from alma.pages import PageText
 from alma.schemas import shipped_schemas
 from benchmarks import metrics
-from benchmarks.labels import FOLDS, fold_of, words_of
+from benchmarks.labels import FOLDS, fold_of, read_labels, words_of
 from scripts import other_documents
 from scripts.train_base import MIN_GROUPS, USABLE
 
@@ -113,8 +113,7 @@ def best_layouts(pages: Sequence[PageText]) -> list[Layout]:
 
 def examples_of(data: Path, words: Path, only_kept: bool) -> Iterator[Example]:
     """Yield the labelled documents and the made-up ones."""
-    labels = [json.loads(line) for line in (data / "labels.jsonl").read_text().splitlines()]
-    labels = [d for d in labels if d["licence_class"] in USABLE]
+    labels = [d for d in read_labels(data) if d["licence_class"] in USABLE]
     if only_kept:
         labels = [d for d in labels if (words / f"{d['id']}.json").exists()]
     for document in progress(labels, "Reading"):

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from alma.extraction.ocr.recognizer import DETECTION, RECOGNITION
-from alma.extraction.ocr.session import model_bytes, open_session
 from alma.extraction.ocr.surgery import behead, linear
+from alma.extraction.session import model_bytes, open_session
 
 
 def test_a_recogniser_in_two_parts_gives_the_probabilities_of_the_whole(models_dir: Path) -> None:

@@ -17,11 +17,11 @@ from dataclasses import dataclass, field
 from alma.evidence import Region
 from alma.extraction.layout import Layout
 from alma.extraction.letterhead import by_position
-from alma.extraction.parsers import TYPED, Locale
+from alma.extraction.parsers import Locale
 from alma.extraction.patterns import Matcher
 from alma.extraction.proposals import proposals
 from alma.extraction.search import PageSearch, Vote
-from alma.schemas import DocumentSchema, FieldSchema, FieldType
+from alma.schemas import DocumentSchema, FieldType
 
 #: Pages from the beginning and the end of a document on which any span is proposed; on those between, rules
 #: alone say what is a candidate. Forms are short; in a contract the parties are named first and sign last.
@@ -29,6 +29,8 @@ FIRST_PAGES = 3
 LAST_PAGES = 2
 #: Candidates of one field in one document.
 MOST = 3000
+#: Characters a proposed name may have.
+NAME_LENGTHS = range(2, 121)
 
 
 @dataclass(slots=True)
@@ -60,6 +62,12 @@ class Candidate:
     def place(self) -> tuple[int, int]:
         """Page and first word, for order in the document."""
         return self.layout.page, self.words[0]
+
+    @property
+    def clarity(self) -> tuple[float, float]:
+        """Mean and least confidence of the recogniser in its words; 1 where the file states them."""
+        known = [c for c in (self.layout.words[i].confidence for i in self.words) if c is not None]
+        return (sum(known) / len(known), min(known)) if known else (1.0, 1.0)
 
     @property
     def regions(self) -> tuple[Region, ...]:
@@ -125,7 +133,7 @@ def candidates(layouts: Sequence[Layout], schema: DocumentSchema, locale: Locale
         for each in schema.fields:
             own = found[each.key]
             for p in proposed.get(each.type, ()):
-                if len(own) < MOST and wanted(each, p.value):
+                if len(own) < MOST and (each.type is not FieldType.NAME or len(p.value) in NAME_LENGTHS):
                     own[number, p.words, p.value] = Candidate(layout, p.words, p.value, p.content, p.quality)
         for vote in _votes(page, number, matcher):
             own = found[vote.key]
@@ -138,12 +146,3 @@ def candidates(layouts: Sequence[Layout], schema: DocumentSchema, locale: Locale
             known.votes.append(vote)
     by_field = {key: sorted(own.values(), key=lambda c: c.place) for key, own in found.items()}
     return Found(by_field, in_label)
-
-
-def wanted(each: FieldSchema, value: str) -> bool:
-    """Return whether a proposed value could be one of the field's at all."""
-    if each.type in TYPED:
-        return True
-    if each.type is FieldType.NAME:
-        return 2 <= len(value) <= 120
-    return True

@@ -116,7 +116,6 @@ class Context:
             layout.row_of[b] != layout.row_of[a] for a, b in zip(c.words, c.words[1:], strict=False)
         )
         lowered = fold(text)
-        known = [w.confidence for w in (layout.words[i] for i in c.words) if w.confidence is not None]
         left_gap = min(layout.gap(first - 1, first), 20.0) / 5 if first > start else 5.0
         dense = [
             float(number == 0), float(number == self.pages - 1), min(number, 10) / 10,
@@ -125,7 +124,7 @@ class Context:
             min(row, 60) / 20, (layout.cell_of[stop - 1] - layout.cell_of[start]) / 4.0,
             (layout.cell_of[first] - layout.cell_of[start]) / 4.0,
             float(cell.start == first), float(closing.end == last + 1),
-            len(c.words) / max(sum(1 for i in range(cell.start, cell.end)), 1) / lines,
+            len(c.words) / (cell.end - cell.start) / lines,
             float(first == start and last + 1 == layout.rows[layout.row_of[last]][1]),
             left_gap, min(above_gap, 6.0) / 3, min(below_gap, 6.0) / 3,
             top.h / max(self.tallest[layout.page], 1e-6),
@@ -139,11 +138,7 @@ class Context:
             *self._looks(layout, above), *self._looks(layout, below),
             *self._last_line(layout, c.words),
         ]  # fmt: skip
-        tail = [
-            sum(known) / len(known) if known else 1.0,
-            min(known) if known else 1.0,
-            float(self.vision),
-        ]
+        tail = [*c.clarity, float(self.vision)]
         tokens: list[str] = []
         left = words[max(start, first - 5) : first]
         if left:

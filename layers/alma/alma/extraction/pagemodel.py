@@ -42,15 +42,10 @@ class PageJudgement:
 
 @lru_cache(maxsize=1)
 def _session() -> onnxruntime.InferenceSession:
-    import onnxruntime
+    from alma.extraction.session import open_session  # only `extract` has ONNX Runtime
 
-    options = onnxruntime.SessionOptions()
     # Milliseconds of work: more threads would only be in each other's way.
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.enable_cpu_mem_arena = False
-    options.log_severity_level = 3
-    model = resources.files("alma.data").joinpath(MODEL).read_bytes()
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    return open_session(resources.files("alma.data").joinpath(MODEL).read_bytes(), threads=1)
 
 
 @lru_cache(maxsize=1)

@@ -119,14 +119,12 @@ def _options(field: FieldSchema, found: Sequence[Candidate], scores: Scores, *, 
             else math.log(max(probability, 1e-6)) - math.log(max(rival, nothing, 1e-6))
         )
         candidate = found[best]
-        known = [c for c in (candidate.layout.words[i].confidence for i in candidate.words) if c is not None]
         signals = Signals(
             probability,
             margin,
             float(scores.spread[best]),
             places,
-            sum(known) / len(known) if known else 1.0,
-            min(known, default=1.0),
+            *candidate.clarity,
             len(candidate.content) if vision else 0,
             bool(candidate.votes),
             same_value(candidate.value) == favourite,

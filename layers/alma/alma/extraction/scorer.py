@@ -73,12 +73,9 @@ class Scorer:
     """
 
     def __init__(self, model: bytes) -> None:
-        import onnxruntime as ort
+        from alma.extraction.session import open_session  # only `extract` has ONNX Runtime
 
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.log_severity_level = 3
-        self._session: Any = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self._session = open_session(model, threads=1)
         about = self._session.get_modelmeta().custom_metadata_map.get("alma")
         if about is None:
             raise ValueError("the model has no metadata entry named alma")
@@ -144,6 +141,7 @@ def write_model(weights: Sequence[Mapping[str, NDArray[np.float32]]], about: Map
     about : mapping
         Metadata: `fields`, and what the model was trained on.
     """
+    import numpy as np
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
@@ -157,8 +155,6 @@ def write_model(weights: Sequence[Mapping[str, NDArray[np.float32]]], about: Map
     def constant(name: str, value: NDArray[Any]) -> str:
         constants[name] = numpy_helper.from_array(value, name)
         return name
-
-    import numpy as np
 
     one_axis = constant("axis_1", np.array([1], np.int64))
     zero = constant("zero", np.array(0, np.int64))

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from alma.extraction.ocr.crops import network_input
 from alma.extraction.ocr.geometry import Quad, components, quad, rectangle
-from alma.extraction.ocr.session import model_bytes, open_session
+from alma.extraction.session import model_bytes, open_session
 
 #: The network's strides need multiples of this.
 STRIDE = 32

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from alma.extraction.ocr.session import open_session
 from alma.extraction.ocr.surgery import linear
+from alma.extraction.session import open_session
 
 #: The class that means no character.
 BLANK = 0

@@ -10,7 +10,7 @@ from PIL import Image
 
 from alma.extraction.ocr.crops import HEIGHT, is_tall, network_input
 from alma.extraction.ocr.geometry import Quad, extent
-from alma.extraction.ocr.session import model_bytes, open_session
+from alma.extraction.session import model_bytes, open_session
 
 #: Width the classifier was trained on.
 WIDTH = 192

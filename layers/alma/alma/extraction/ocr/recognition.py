@@ -13,8 +13,8 @@ from PIL import Image
 
 from alma.extraction.ocr.crops import HEIGHT, network_input
 from alma.extraction.ocr.head import BLANK, Guesses, Head
-from alma.extraction.ocr.session import model_bytes, open_session
 from alma.extraction.ocr.surgery import behead
+from alma.extraction.session import model_bytes, open_session
 
 #: Crops of one batch, which one core reads; their widths differ by less than `SPREAD`.
 BATCH = 4
