@@ -54,7 +54,8 @@ def create() -> None:
     s3 = client("s3")
     for bucket in (settings().inbox_bucket, settings().archive_bucket):
         s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
-    client("sqs").create_queue(QueueName="alma-test-pages")
+    for queue in ("alma-test-pages", "alma-test-models"):
+        client("sqs").create_queue(QueueName=queue)
 
 
 def _keys(partition: str, sort: str) -> Any:

@@ -12,6 +12,7 @@ os.environ.update(
     ALMA_INBOX_BUCKET="alma-test-inbox",
     ALMA_ARCHIVE_BUCKET="alma-test-archive",
     ALMA_PAGE_QUEUE="https://sqs.eu-west-1.amazonaws.com/123456789012/alma-test-pages",
+    ALMA_MODEL_QUEUE="https://sqs.eu-west-1.amazonaws.com/123456789012/alma-test-models",
     POWERTOOLS_LOG_LEVEL="CRITICAL",
     POWERTOOLS_TRACE_DISABLED="true",
 )

@@ -12,7 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
+from pathlib import Path
 
+from alma.settings import settings
+
+CALIBRATION = "calibration.json"
 #: Confidence is rounded to this many places and never stated as certain.
 PLACES = 3
 CEILING, FLOOR = 0.999, 0.001
@@ -134,5 +138,8 @@ def load(text: str | bytes) -> Calibration:
 
 @lru_cache(maxsize=1)
 def shipped_calibration() -> Calibration:
-    """Return the calibration that comes with alma."""
-    return load(resources.files("alma.data").joinpath("calibration.json").read_bytes())
+    """Return the calibration that comes with alma, or the one `settings().base_dir` puts in its place."""
+    own = settings().base_dir
+    return load(
+        (Path(own) / CALIBRATION if own else resources.files("alma.data").joinpath(CALIBRATION)).read_bytes()
+    )

@@ -26,8 +26,14 @@ class Settings:
         Where files arrive; where pages, words and exports are kept.
     page_queue : str
         URL of the queue with one message per page to read.
+    model_queue : str
+        URL of the queue with one message per model to train.
     models_dir : str
-        Folder with the ONNX files.
+        Folder with the ONNX files of recognition.
+    base_dir : str
+        Folder with the `alma-base.onnx` and `calibration.json` to use; empty for those that come with alma.
+    max_model_bytes : int
+        Size of a model that is registered.
     max_file_bytes, max_pages, max_pixels : int
         What a single file may hold: bytes, pages, pixels of one image.
     page_seconds : int
@@ -58,7 +64,10 @@ class Settings:
     inbox_bucket: str = "alma-inbox"
     archive_bucket: str = "alma-archive"
     page_queue: str = ""
+    model_queue: str = ""
     models_dir: str = "/opt/models"
+    base_dir: str = ""
+    max_model_bytes: int = 64 * 2**20
     max_file_bytes: int = 100 * 2**20
     max_pages: int = 2000
     max_pixels: int = 100_000_000

@@ -23,9 +23,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alma.extraction.features import BUCKETS, DENSE, TOKENS
+from alma.settings import settings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -238,7 +240,13 @@ def write_model(weights: Sequence[Mapping[str, NDArray[np.float32]]], about: Map
     return bytes(model.SerializeToString(deterministic=True))
 
 
+def base_model() -> bytes:
+    """Return the model that comes with alma, or the one that `settings().base_dir` puts in its place."""
+    own = settings().base_dir
+    return (Path(own) / BASE if own else resources.files("alma.data").joinpath(BASE)).read_bytes()
+
+
 @lru_cache(maxsize=1)
 def base_scorer() -> Scorer:
-    """Return the model that comes with alma, loaded once per process."""
-    return Scorer(resources.files("alma.data").joinpath(BASE).read_bytes())
+    """Return the model every organisation begins with, loaded once per process."""
+    return Scorer(base_model())

@@ -6,6 +6,8 @@ The archive keeps, below each organisation's prefix:
 pages/ID/pN.png                             the page as displayed
 words/ID/pN.TRACK.json                      its words, as `alma.pages.PageText` writes them
 exports/ID/FILE                             an export too large for an answer
+exports/datasets/TYPE/FILE                  a data set, as it was last asked for
+models/ID.onnx                              a model of the organisation's own
 ==========================================  ==========================================
 """
 
@@ -46,6 +48,11 @@ def words_key(document_id: int, page: int, track: str) -> str:
 def export_key(document_id: int, file_name: str) -> str:
     """Return the key of an export, relative to the organisation's prefix."""
     return f"exports/{document_id}/{file_name}"
+
+
+def model_key(model_id: str) -> str:
+    """Return the key of a model, relative to the organisation's prefix."""
+    return f"models/{model_id}.onnx"
 
 
 def inbox_prefix(organisation: str) -> str:

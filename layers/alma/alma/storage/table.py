@@ -14,6 +14,7 @@ ORG                    file#DIGEST                              FileItem: which 
 ORG                    document#000000004012                    DocumentItem
 ORG                    document#000000004012#field#KEY#00000    FieldItem
 ORG                    page#000000004012#00001                  PageItem
+ORG                    audit#000000004012#00000001              AuditItem: one change, chained
 ORG                    model#ID                                 ModelItem
 ORG                    schema#DOCTYPE                           SchemaItem: a document type of its own
 =====================  =======================================  =====================================
@@ -48,13 +49,14 @@ INDEXES = {
     "documents": ("pk", "listed"),
     "documents_by_status": ("status_key", "listed"),
     "documents_by_type": ("type_key", "listed"),
+    "review": ("review_key", "review_rank"),
 }
 
 _DIGITS = 12  # of a documentId in a sort key: newest last, and last is what a backward Query reads first
 
 
 class _Everything:
-    """What the three indexes share; pynamodb wants a Meta class per index."""
+    """What the indexes share; pynamodb wants a Meta class per index."""
 
     projection = AllProjection()
 
@@ -87,6 +89,16 @@ class DocumentsByTypeIndex(GlobalSecondaryIndex["DocumentItem"]):  # type: ignor
 
     type_key = UnicodeAttribute(hash_key=True)
     listed = UnicodeAttribute(range_key=True)
+
+
+class ReviewIndex(GlobalSecondaryIndex["FieldItem"]):  # type: ignore[no-untyped-call]
+    """An organisation's fields that wait for a person, the most urgent first; decided ones are not in it."""
+
+    class Meta(_Everything):
+        index_name = "review"
+
+    review_key = UnicodeAttribute(hash_key=True)
+    review_rank = UnicodeAttribute(range_key=True)
 
 
 class Item(Model):
@@ -177,6 +189,13 @@ class DocumentItem(Item, discriminator="document"):
     created_at = UnicodeAttribute()
     finished_at = UnicodeAttribute(null=True)
     expires_at = TTLAttribute(null=True)
+    # Review: who works on it until when (seconds since 1970), how many of its fields a person stands behind,
+    # and the head of its audit trail.
+    claimed_by = UnicodeAttribute(null=True)
+    claimed_until = NumberAttribute(null=True)
+    verified = NumberAttribute(default=0)
+    audit_count = NumberAttribute(default=0)
+    audit_head = UnicodeAttribute(null=True)
 
     documents = DocumentsIndex()
     documents_by_status = DocumentsByStatusIndex()
@@ -195,6 +214,15 @@ class FieldItem(Item, discriminator="field"):
     reviewed = JSONAttribute(null=True)
     reasons = JSONAttribute(null=True)
     version = NumberAttribute(default=1)
+    reviewed_by = UnicodeAttribute(null=True)
+    reviewed_at = UnicodeAttribute(null=True)
+    comment = UnicodeAttribute(null=True)
+    # Only while it waits for a person.
+    review_key = UnicodeAttribute(null=True)
+    review_rank = UnicodeAttribute(null=True)
+    doc_type = UnicodeAttribute(null=True)
+
+    review = ReviewIndex()
 
 
 class PageItem(Item, discriminator="page"):
@@ -212,15 +240,38 @@ class PageItem(Item, discriminator="page"):
     detail = UnicodeAttribute(null=True)
 
 
+class AuditItem(Item, discriminator="audit"):
+    """One change to a document, chained to the one before: see alma/audit.py."""
+
+    document_id = NumberAttribute()
+    sequence = NumberAttribute()
+    at = UnicodeAttribute()
+    actor = UnicodeAttribute()
+    action = UnicodeAttribute()
+    subject = UnicodeAttribute(null=True)
+    content = UnicodeAttribute(null=True)
+    content_digest = UnicodeAttribute()
+    previous = UnicodeAttribute()
+    digest = UnicodeAttribute()
+
+
 class ModelItem(Item, discriminator="model"):
-    """A fine-tuned model of the organisation."""
+    """A model of the organisation's own."""
 
     model_id = UnicodeAttribute()
     name = UnicodeAttribute()
     base_model = UnicodeAttribute()
+    doc_type = UnicodeAttribute(null=True)
+    origin = UnicodeAttribute(null=True)
     status = UnicodeAttribute()
     trained_examples = NumberAttribute(default=0)
+    attempts = NumberAttribute(default=0)
+    error = UnicodeAttribute(null=True)
+    detail = UnicodeAttribute(null=True)
+    card = JSONAttribute(null=True)
     created_at = UnicodeAttribute()
+    created_by = UnicodeAttribute(null=True)
+    finished_at = UnicodeAttribute(null=True)
 
 
 class SchemaItem(Item, discriminator="schema"):
@@ -259,6 +310,16 @@ def page_prefix(document_id: int) -> str:
 def page_key(document_id: int, number: int) -> str:
     """Return the sort key of a page."""
     return f"{page_prefix(document_id)}{number:05d}"
+
+
+def audit_prefix(document_id: int) -> str:
+    """Return what the sort keys of a document's audit trail begin with."""
+    return f"audit#{document_id:0{_DIGITS}d}#"
+
+
+def audit_key(document_id: int, sequence: int) -> str:
+    """Return the sort key of an entry of a document's audit trail; the first is 1."""
+    return f"{audit_prefix(document_id)}{sequence:08d}"
 
 
 _T = TypeVar("_T")
