@@ -142,14 +142,13 @@ def finish(
     """Record how a model ended, unless it has ended or was removed; tell whether it was recorded."""
     item = ModelItem(model.organisation, _SORT_PREFIX + model.id)
     actions: list[Any] = [ModelItem.status.set(status.value), ModelItem.finished_at.set(timestamp())]
-    for attribute, value in (
+    told: tuple[tuple[Any, object], ...] = (
         (ModelItem.card, card),
         (ModelItem.trained_examples, trained_examples),
         (ModelItem.error, error),
         (ModelItem.detail, detail),
-    ):
-        if value is not None:
-            actions.append(attribute.set(value))
+    )
+    actions += [attribute.set(value) for attribute, value in told if value is not None]
     done = unless_refused(
         lambda: item.update(actions=actions, condition=ModelItem.status == model.status.value)
     )
