@@ -64,6 +64,8 @@ class Model:
         How far it is.
     trained_examples : int
         Verified fields it was tuned on.
+    attempts : int
+        How often its training was begun.
     error, detail : str or None
         Slug and sentence of a failure or a rejection.
     card : dict or None
@@ -80,6 +82,7 @@ class Model:
     origin: Origin
     status: ModelStatus
     trained_examples: int
+    attempts: int
     error: str | None
     detail: str | None
     card: dict[str, Any] | None
@@ -130,6 +133,27 @@ def get_ready(organisation: str, model_id: str) -> Model:
     return model
 
 
+def exists(organisation: str, model_id: str) -> bool:
+    """Tell whether the organisation has such a model."""
+    try:
+        get(organisation, model_id)
+    except NotFoundError:
+        return False
+    return True
+
+
+def begin(organisation: str, model_id: str) -> Model | None:
+    """Count that a training begins; None where the model is gone or not waiting for one."""
+    item = ModelItem(organisation, _SORT_PREFIX + model_id)
+    begun = unless_refused(
+        lambda: item.update(
+            actions=[ModelItem.attempts.add(1)],
+            condition=ModelItem.status == ModelStatus.TRAINING.value,
+        )
+    )
+    return None if begun is None else _from_item(item)
+
+
 def finish(
     model: Model,
     status: ModelStatus,
@@ -165,6 +189,7 @@ def _from_item(item: ModelItem) -> Model:
         origin=Origin(item.origin or Origin.TRAINED),
         status=ModelStatus(item.status),
         trained_examples=int(item.trained_examples),
+        attempts=int(item.attempts or 0),
         error=item.error,
         detail=item.detail,
         card=item.card,

@@ -57,12 +57,16 @@ class Client:
         name = disposition.partition('filename="')[2].rstrip('"') or None
         return answer.data, name
 
-    def upload(self, path: Path, sent: Callable[[int], None], *, split: bool = True) -> int:
+    def upload(
+        self, path: Path, sent: Callable[[int], None], *, split: bool = True, doc_type: str | None = None
+    ) -> int:
         """Announce a file, upload it and return its documentId; `sent` is told of every block.
 
-        Without `split` the file is one document, whatever its pages look like.
+        Without `split` the file is one document, whatever its pages look like; `doc_type` is its type where
+        it is known.
         """
-        announced = self.call("POST", "/documents", {"fileName": path.name, "split": split})
+        body = {"fileName": path.name, "split": split, "docType": doc_type}
+        announced = self.call("POST", "/documents", body)
         size = path.stat().st_size
         with path.open("rb") as stream:
             answer = self._request(

@@ -91,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
 
     drop = commands.add_parser("drop", parents=[shared], help="send files and have them read")
     drop.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    drop.add_argument("--type", dest="doc_type", help="type of the documents, if you know it")
     drop.add_argument("--whole", action="store_true", help="every file is one document: do not divide it")
     drop.add_argument("--wait", action="store_true", help="wait, and print the fields")
     drop.set_defaults(run=_drop)
@@ -196,7 +197,10 @@ def _drop(options: argparse.Namespace) -> None:
         task = progress.add_task("sending", total=total)
         for path in options.files:
             document_id = client.upload(
-                path, lambda count: progress.advance(task, count), split=not options.whole
+                path,
+                lambda count: progress.advance(task, count),
+                split=not options.whole,
+                doc_type=options.doc_type,
             )
             answers.append({"documentId": document_id, "fileName": path.name})
         if options.wait:
