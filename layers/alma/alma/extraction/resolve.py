@@ -360,13 +360,20 @@ def extract(
         if doc_type is None:
             return Extraction(None, None, [])
     schema = schemas[doc_type]
-    fields = [
-        _field(schema, field, occurrence, row, model)
-        for field, rows in choices(tracks, schema, scorer or base_scorer())
-        for occurrence, row in enumerate(rows)
-    ]
+    fields = plain_fields(tracks, schema, scorer or base_scorer(), model)
     fields += group_fields(tracks, schema)
     return Extraction(doc_type, sure, fields)
+
+
+def plain_fields(
+    tracks: Mapping[str, Sequence[Layout]], schema: DocumentSchema, scorer: Scorer, model: Calibration
+) -> list[Field]:
+    """Return the fields of a document of a known type, but for the rows of its groups."""
+    return [
+        _field(schema, field, occurrence, row, model)
+        for field, rows in choices(tracks, schema, scorer)
+        for occurrence, row in enumerate(rows)
+    ]
 
 
 def with_missing(extraction: Extraction, schema: DocumentSchema) -> Extraction:

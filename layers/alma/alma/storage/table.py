@@ -266,6 +266,7 @@ class ModelItem(Item, discriminator="model"):
     status = UnicodeAttribute()
     trained_examples = NumberAttribute(default=0)
     attempts = NumberAttribute(default=0)
+    etag = UnicodeAttribute(null=True)  # of the upload that is checked
     error = UnicodeAttribute(null=True)
     detail = UnicodeAttribute(null=True)
     card = JSONAttribute(null=True)
