@@ -182,12 +182,12 @@ def in_inbox(key: str) -> bool:
 def inbox_size(key: str, etag: str) -> int | None:
     """Return the bytes of a file of the inbox; None if it is gone or has other content than `etag` tells."""
     try:
-        answer = _client().head_object(Bucket=settings().inbox_bucket, Key=key, IfMatch=etag)
+        answer = _client().head_object(Bucket=settings().inbox_bucket, Key=key)
     except ClientError as error:
-        if _status(error) in (404, 412):
+        if _status(error) == 404:
             return None
         raise
-    return int(answer["ContentLength"])
+    return int(answer["ContentLength"]) if answer["ETag"].strip('"') == etag else None
 
 
 def read_inbox(key: str, etag: str) -> bytes | None:
