@@ -38,6 +38,10 @@ BASE = "alma-base.onnx"
 #: Buckets of the weights a field has for itself, and what mixes token and field into one of them.
 OWN_BUCKETS = 1 << 17
 TOKEN_FACTOR, FIELD_FACTOR = 31, 7919
+#: What a member is made of.
+WEIGHTS = (
+    "mean", "scale", "embedding", "own", "field", "skip", "bias", "w1", "b1", "w2", "b2", "w3", "b3",
+)  # fmt: skip
 
 
 def own_buckets(tokens: NDArray[np.int64], field: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -72,7 +76,7 @@ class Scorer:
     Raises
     ------
     ValueError
-        It is not a scorer, or was trained with other features.
+        It is not a scorer, or was trained with other features or signals.
     """
 
     def __init__(self, model: bytes) -> None:
@@ -89,6 +93,11 @@ class Scorer:
         if self.about["dense"] != list(DENSE) or self.about["buckets"] != BUCKETS:
             raise ValueError("the model was trained with other features")
         self._fields = {name: n for n, name in enumerate(self.about["fields"], start=1)}
+        self.doc_type: str | None = self.about.get("doc_type")
+        """The only type it reads; None where it knows several."""
+        own = self.about.get("calibration")
+        self.calibration: Calibration | None = None if own is None else Calibration.from_dict(own)
+        """What its scores say about being right; None where that is not known."""
 
     @property
     def doc_type(self) -> str | None:
@@ -258,6 +267,37 @@ def write_model(weights: Sequence[Mapping[str, NDArray[np.float32]]], about: Map
     )
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString(deterministic=True))
+
+
+def read_model(model: bytes) -> tuple[list[dict[str, NDArray[np.float32]]], dict[str, Any]]:
+    """Return the weights of each member as `write_model` took them, and the metadata.
+
+    There are no members in a network that was built otherwise. Needs the `onnx` package, as `write_model`
+    does.
+
+    Raises
+    ------
+    ValueError
+        It is no ONNX file.
+    """
+    import numpy as np
+    import onnx
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+    from onnx import numpy_helper
+
+    try:
+        loaded = onnx.load_from_string(model)
+    except DecodeError as error:
+        raise ValueError("the model is no ONNX file") from error
+    about = json.loads({p.key: p.value for p in loaded.metadata_props}.get("alma", "{}"))
+    constants = {each.name: each for each in loaded.graph.initializer}
+    members: list[dict[str, NDArray[np.float32]]] = []
+    while all(f"{name}_{len(members)}" in constants for name in WEIGHTS):
+        n = len(members)
+        members.append(
+            {name: numpy_helper.to_array(constants[f"{name}_{n}"]).astype(np.float32) for name in WEIGHTS}
+        )
+    return members, about
 
 
 def base_model() -> bytes:
