@@ -10,7 +10,8 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmarks.metrics import DocumentScore, calibration_error
+from alma.measures import calibration_error
+from benchmarks.metrics import DocumentScore
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt  # after the choice of a backend that needs no screen

@@ -50,7 +50,7 @@ def get(request: Request) -> Response:
 
 def delete(request: Request) -> Response:
     """Remove the document."""
-    documents.delete(request.organisation, request.document_id("id"))
+    documents.delete(request.organisation, request.document_id("id"), actor=request.key_id)
     return Response(204)
 
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("aws")
 
 #: Routes that name nothing of an organisation's: they answer about the caller alone, or about nobody.
 _ABOUT_THE_CALLER = {
-    "list_documents", "announce_document", "list_models", "list_keys", "create_key",
+    "list_documents", "announce_document", "list_models", "create_model", "list_keys", "create_key",
     "list_schemas", "put_schema", "list_datasets",
     "mcp", "mcp_stream", "mcp_session", "health", "openapi",
 }  # fmt: skip
@@ -26,7 +26,7 @@ def _requests(row: Route, document_id: int, key_id: str) -> dict[str, Any]:
         "{id}": key_id
         if row.function == "keys"
         else "mdl_x"
-        if row.function == "models"
+        if row.function in ("models", "infer")
         else str(document_id),
         "{documentId}": str(document_id),
         "{docType}": "delivery_note",

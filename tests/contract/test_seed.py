@@ -191,7 +191,7 @@ def test_only_ready_models_can_be_invoked(greaves: Tenant) -> None:
 
     def digitize(model: str) -> Answer:
         return greaves.call(
-            "models",
+            "infer",
             "POST",
             "/v1/models/{id}/digitize",
             path={"id": model},

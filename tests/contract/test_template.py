@@ -13,8 +13,9 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from alma.http.routes import ROUTES
+from alma.inference import MOST_WARM
 from alma.settings import PREFIX, Settings
-from alma.storage import bedrock, table
+from alma.storage import bedrock, objects, table
 from infra.local.template import load
 
 ROOT = Path(__file__).parents[2]
@@ -58,6 +59,15 @@ def statements() -> list[tuple[str, dict[str, Any]]]:
         for policy in function.get("Policies", [])
         for statement in policy["Statement"]
     ]
+
+
+def may_send_to(queue: str) -> set[str]:
+    return {
+        name
+        for name, statement in statements()
+        if "sqs:SendMessage" in as_list(statement["Action"])
+        and str(statement["Resource"]) == str({"Fn::GetAtt": [queue, "Arn"]})
+    }
 
 
 def as_list(value: Any) -> list[Any]:
@@ -267,8 +277,11 @@ def test_a_page_is_given_up_with_its_reason_before_the_queue_drops_it() -> None:
 
 
 def test_whoever_can_set_a_document_going_may_ask_for_its_pages() -> None:
-    may_send = {name for name, statement in statements() if "sqs:SendMessage" in as_list(statement["Action"])}
-    assert may_send == {"IngestFunction", "ExtractFunction", "DocumentsFunction"}
+    assert may_send_to("PageQueue") == {"IngestFunction", "ExtractFunction", "DocumentsFunction"}
+
+
+def test_models_are_sent_to_training_by_their_own_function_alone() -> None:
+    assert may_send_to("ModelQueue") == {"ModelsFunction"}
 
 
 @pytest.mark.parametrize("name", sorted(functions()))
@@ -277,9 +290,32 @@ def test_every_function_logs_to_a_group_with_retention(name: str) -> None:
     assert resources("AWS::Logs::LogGroup")[group]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
 
 
-def test_functions_behind_the_api_start_from_a_snapshot_and_carry_no_vision_layer() -> None:
-    reading = {"IngestFunction", "ExtractFunction"}
+def test_functions_behind_the_api_start_from_a_snapshot_and_most_carry_no_further_layer() -> None:
+    layers = {
+        "IngestFunction": ["VisionLayer"],
+        "ExtractFunction": ["VisionLayer"],
+        "CheckFunction": ["VisionLayer", "TrainingLayer"],
+        "InferFunction": ["VisionLayer"],
+    }
     for name, function in functions().items():
-        layers = [layer["Ref"] for layer in function.get("Layers", [])]
-        assert layers == (["VisionLayer"] if name in reading else []), name
-        assert ("SnapStart" in function) == (name not in reading), name
+        assert [layer["Ref"] for layer in function.get("Layers", [])] == layers.get(name, []), name
+        answers = any(event["Type"] == "Api" for event in function.get("Events", {}).values())
+        assert ("SnapStart" in function) == (answers or name == "AuthorizerFunction"), name
+
+
+def test_files_and_models_arrive_at_functions_of_their_own() -> None:
+    prefixes = {
+        name: event["Properties"]["Filter"]["S3Key"]["Rules"]
+        for name, function in functions().items()
+        for event in function.get("Events", {}).values()
+        if event["Type"] == "S3"
+    }
+    assert prefixes == {
+        "IngestFunction": [{"Name": "prefix", "Value": objects.INBOX}],
+        "CheckFunction": [{"Name": "prefix", "Value": objects.MODEL_INBOX}],
+    }
+
+
+def test_the_models_of_the_function_that_runs_them_fit_into_its_memory() -> None:
+    beside = 700  # its own interpreter, a document and its features
+    assert functions()["InferFunction"]["MemorySize"] >= MOST_WARM * Settings().model_memory_mb + beside

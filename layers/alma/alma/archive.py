@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -105,21 +106,39 @@ class Archive:
         NotFoundError, DocumentProcessingError, DocumentFailedError
             As in `document`.
         """
-        from alma.exports import Exported, Format, json
-
         if tracks not in (None, "all"):
             raise BadRequestError("tracks is all, for what every track reads; or leave it out.")
-        document, fields = self._found(document_id) if tracks is None else self._ready(document_id)
+        document, fields = self._found(document_id) if tracks is None else self.ready(document_id)
+        return self._answer(document, fields, tracks=tracks is not None, max_inline=max_inline)
+
+    def answer_of_model(
+        self, document: Document, fields: Sequence[Field], model: str, *, max_inline: int
+    ) -> Exported | ExportLink:
+        """Return what a model reads of a document as the body of an answer, or a link as `answer`."""
+        return self._answer(document, fields, model=model, max_inline=max_inline)
+
+    def _answer(
+        self,
+        document: Document,
+        fields: Sequence[Field],
+        *,
+        model: str | None = None,
+        tracks: bool = False,
+        max_inline: int,
+    ) -> Exported | ExportLink:
+        from alma.exports import Exported, Format, json
+
+        suffix = "-tracks" if tracks else f"-{model}" if model else ""
         exported = Exported(
-            json.write(document.id, document.doc_type, fields, _part(document), tracks=tracks is not None),
+            json.write(document.id, document.doc_type, fields, _part(document), model=model, tracks=tracks),
             Format.JSON.media_type,
-            f"document-{document.id}{'-tracks' if tracks else ''}.json",
+            f"document-{document.id}{suffix}.json",
         )
         # The body is a string in the function's own JSON: quotes and backslashes travel escaped once more.
         escapes = exported.body.count(b'"') + exported.body.count(b"\\")
         if len(exported.body) + escapes <= max_inline:
             return exported
-        return self._link(document_id, exported)
+        return self._link(document.id, exported)
 
     def export(
         self,
@@ -186,17 +205,24 @@ class Archive:
             expires_in=settings().download_seconds,
         )
 
-    def _found(self, document_id: int) -> tuple[Document, list[Field]]:
-        document, fields = self._ready(document_id)
-        return document, [field for field in fields if not field.missing]
+    def ready(self, document_id: int) -> tuple[Document, list[Field]]:
+        """Return a document that has been read and its fields, missing ones included.
 
-    def _ready(self, document_id: int) -> tuple[Document, list[Field]]:
+        Raises
+        ------
+        NotFoundError, DocumentProcessingError, DocumentFailedError
+            As in `document`.
+        """
         document, fields = documents.read(self.organisation, document_id)
         if document.status is DocumentStatus.PROCESSING:
             raise DocumentProcessingError(document)
         if document.status is DocumentStatus.FAILED:
             raise DocumentFailedError(document)
         return document, fields
+
+    def _found(self, document_id: int) -> tuple[Document, list[Field]]:
+        document, fields = self.ready(document_id)
+        return document, [field for field in fields if not field.missing]
 
 
 def _part(document: Document) -> FilePart | None:

@@ -5,18 +5,17 @@ The learning itself is `alma.extraction.learning`, which `alma train` runs on a 
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import time
 
 from alma import catalogue, datasets, models
+from alma.confidence import Calibration, shipped_calibration
 from alma.errors import AlmaError
 from alma.extraction.learning import learn
-from alma.extraction.scorer import BASE_NAME, base_model
+from alma.extraction.scorer import Scorer, base_model
 from alma.models import Model, ModelStatus
 from alma.storage import objects
-
-#: Times a training may be begun: a function that dies of memory or time leaves no other trace.
-MAX_ATTEMPTS = 2
 
 _log = logging.getLogger(__name__)
 
@@ -32,11 +31,11 @@ def train(organisation: str, model_id: str, *, seconds: float) -> None:
         How long it may take; what cannot be done in that time is refused with the reason.
     """
     began = time.monotonic()
-    model = models.begin(organisation, model_id)
+    model = models.begin_attempt(organisation, model_id)
     if model is None:
         _log.info("model %s of %s is not waiting to be trained", model_id, organisation)
         return
-    if model.attempts > MAX_ATTEMPTS:
+    if model.attempts > models.MOST_ATTEMPTS:
         _log.error("training of %s is given up", model_id)
         models.finish(
             model,
@@ -57,12 +56,14 @@ def train(organisation: str, model_id: str, *, seconds: float) -> None:
 def _train(model: Model, deadline: float) -> None:
     schema = catalogue.get(model.organisation, model.doc_type or "").schema
     documents = list(datasets.documents_of(model.organisation, schema.doc_type))
+    base, calibration = _base(model)
     learned = learn(
         documents,
         schema,
-        _base(model),
+        base,
         name=model.id,
         base_name=model.base_model,
+        calibration=calibration,
         deadline=deadline,
     )
     if not learned.better:
@@ -77,15 +78,17 @@ def _train(model: Model, deadline: float) -> None:
             f"{before:.3f}; verify more documents and train again.",
         )
         return
-    key = objects.model_key(model.id)
-    objects.put(model.organisation, key, learned.model, "application/octet-stream")
-    if not models.finish(
-        model, ModelStatus.READY, card=learned.card, trained_examples=learned.examples
-    ) and not models.exists(model.organisation, model.id):
-        objects.delete(model.organisation, key)  # removed while it was trained
+    objects.put(model.organisation, objects.model_key(model.id), learned.model, "application/octet-stream")
+    card = learned.card | {"sha256": hashlib.sha256(learned.model).hexdigest()}
+    models.finish(model, ModelStatus.READY, card=card, trained_examples=learned.examples)
+    if not models.exists(model.organisation, model.id):
+        objects.delete_model(model.organisation, model.id)  # removed while it was trained
 
 
-def _base(model: Model) -> bytes:
-    if model.base_model == BASE_NAME:
-        return base_model()
-    return models.file_of(models.get_ready(model.organisation, model.base_model))
+def _base(model: Model) -> tuple[bytes, Calibration]:
+    """Return the model to start from, and what its confidence rests on."""
+    if model.base_model == models.BASE:
+        return base_model(), shipped_calibration()
+    base = models.get_ready(model.organisation, model.base_model)
+    content = objects.get(model.organisation, objects.model_key(base.id))
+    return content, Scorer(content).calibration or shipped_calibration()

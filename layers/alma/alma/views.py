@@ -6,13 +6,15 @@ Validation, OpenAPI and the MCP tools' schemas all come from these models.
 from __future__ import annotations
 
 import unicodedata
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt
 
+from alma import models
 from alma.catalogue import DocumentType, Origin
 from alma.documents import Document, DocumentStatus, Listing
 from alma.keys import Key, Role
+from alma.models import Model, ModelStatus
 from alma.pages import Track
 from alma.projection import PageRangeView
 from alma.schemas import KEY, SchemaDefinition
@@ -235,21 +237,89 @@ class PageWords(BaseModel):
     tracks: list[TrackWords]
 
 
-class ModelView(BaseModel):
-    """A fine-tuned model of the organisation."""
+class ModelBody(Body):
+    """A model to train from what people verified, or to register."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100, description="What people call it.")]
+    docType: Annotated[str, Field(pattern=KEY, description="The type of document it reads.")]
+    baseModel: Annotated[
+        str,
+        Field(
+            max_length=100,
+            description="What it is tuned from: alma-base, or a ready model of yours for that type.",
+        ),
+    ] = models.BASE
+    source: Annotated[
+        Literal["verified_fields", "upload"],
+        Field(description="upload: you trained it elsewhere and send an ONNX file; see docs/models.md."),
+    ] = "verified_fields"
+
+
+class ModelSummary(BaseModel):
+    """A model of the organisation in a list."""
 
     id: str
     name: str
     baseModel: str
-    status: str
+    docType: str | None = Field(
+        default=None, exclude_if=_is_none, description="The type of document it reads."
+    )
+    status: ModelStatus
     trainedExamples: int
     createdAt: str
+
+    @classmethod
+    def of(cls, model: Model) -> Self:
+        """Return the view of a model."""
+        return cls(**cls._values(model))
+
+    @staticmethod
+    def _values(model: Model) -> dict[str, Any]:
+        return {
+            "id": model.id,
+            "name": model.name,
+            "baseModel": model.base_model,
+            "docType": model.doc_type,
+            "status": model.status,
+            "trainedExamples": model.trained_examples,
+            "createdAt": model.created_at,
+        }
+
+
+class ModelView(ModelSummary):
+    """A model of the organisation."""
+
+    origin: models.Origin
+    createdBy: str | None = Field(description="Id of the key that made it.")
+    finishedAt: str | None
+    error: str | None = Field(description="Slug of why it failed or was rejected.")
+    detail: str | None = Field(description="The same as a sentence.")
+    card: dict[str, Any] | None = Field(
+        description="What it was made of and how good it is, once it is ready; see docs/models.md."
+    )
+
+    @staticmethod
+    def _values(model: Model) -> dict[str, Any]:
+        return ModelSummary._values(model) | {
+            "origin": model.origin,
+            "createdBy": model.created_by,
+            "finishedAt": model.finished_at,
+            "error": model.error,
+            "detail": model.detail,
+            "card": model.card,
+        }
+
+
+class AnnouncedModel(ModelView):
+    """A model whose file is expected, and where to send it."""
+
+    upload: Upload
 
 
 class ModelList(BaseModel):
     """The organisation's models."""
 
-    models: list[ModelView]
+    models: list[ModelSummary]
 
 
 class SchemaSummary(BaseModel):

@@ -18,13 +18,16 @@ def write(
     fields: Sequence[Field],
     part: FilePart | None = None,
     *,
+    model: str | None = None,
     tracks: bool = False,
 ) -> bytes:
     """Return the body of `GET /api/v1/documents/{id}`, with `tracks` that of `?tracks=all`.
 
+    With `model` it says which model was asked.
+
     Nothing is left out: each field says its status, rejected ones too.
     """
-    body = project(document_id, doc_type, fields, part=part, tracks=tracks)
+    body = project(document_id, doc_type, fields, model, part, tracks=tracks)
     return _encoded(json.dumps(body, ensure_ascii=False))
 
 

@@ -82,9 +82,23 @@ class Request:
         UnauthorizedError
             No key came with it.
         """
+        return self._known_caller().organisation
+
+    @property
+    def key_id(self) -> str:
+        """With which key this request was made.
+
+        Raises
+        ------
+        UnauthorizedError
+            No key came with it.
+        """
+        return self._known_caller().key_id
+
+    def _known_caller(self) -> Caller:
         if self.caller is None:
             raise UnauthorizedError("Send a key: Authorization: Bearer alma_…")
-        return self.caller.organisation
+        return self.caller
 
     def json(self, model: type[_M]) -> _M:
         """Return the body as `model`.

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 INBOX = "inbox/"
+MODEL_INBOX = "models/"
 UPLOADS = ".uploads/"
 #: Requests that may be under way at once.
 PARALLEL = 16
@@ -73,6 +74,11 @@ def inbox_prefix(organisation: str) -> str:
 def upload_key(organisation: str, document_id: int, file_name: str) -> str:
     """Return the inbox key of a file whose document was announced over HTTP."""
     return f"{inbox_prefix(organisation)}{UPLOADS}{document_id}/{file_name}"
+
+
+def model_upload_key(organisation: str, model_id: str) -> str:
+    """Return the inbox key of a model that was announced over HTTP."""
+    return f"{MODEL_INBOX}{organisation}/{model_id}.onnx"
 
 
 @lru_cache(maxsize=1)
@@ -217,6 +223,29 @@ def in_inbox(key: str) -> bool:
     return True
 
 
+def inbox_size(key: str, etag: str) -> int | None:
+    """Return the bytes of a file of the inbox; None if it is gone or has other content than `etag` tells."""
+    try:
+        answer = _client().head_object(Bucket=settings().inbox_bucket, Key=key)
+    except ClientError as error:
+        if _status(error) == 404:
+            return None
+        raise
+    return int(answer["ContentLength"]) if answer["ETag"].strip('"') == etag else None
+
+
+def read_inbox(key: str, etag: str) -> bytes | None:
+    """Return a file of the inbox; None if it is gone or has other content than `etag` tells."""
+    try:
+        answer = _client().get_object(Bucket=settings().inbox_bucket, Key=key, IfMatch=etag)
+    except ClientError as error:
+        if _status(error) in (404, 412):
+            return None
+        raise
+    with answer["Body"] as body:
+        return body.read()
+
+
 def fetch_inbox(key: str, etag: str, into: Path) -> None:
     """Copy a file of the inbox to disk, if it is still the content that `etag` tells.
 
@@ -266,6 +295,13 @@ def delete_inbox(key: str, etag: str | None) -> None:
     except ClientError as error:
         if _status(error) not in (404, 412):
             raise
+
+
+def delete_model(organisation: str, model_id: str) -> None:
+    """Remove a model's file from the archive; absent is fine."""
+    _client().delete_object(
+        Bucket=settings().archive_bucket, Key=_archive_key(organisation, model_key(model_id))
+    )
 
 
 def delete_document(organisation: str, document_id: int) -> None:

@@ -1,4 +1,4 @@
-"""The queue of pages to read."""
+"""The queues: pages to read, models to train."""
 
 from __future__ import annotations
 
@@ -44,3 +44,9 @@ def send_pages(organisation: str, document_id: int, pages: Iterable[int]) -> Non
         )
         if answer.get("Failed"):
             raise UnavailableError("The page queue did not take every message.")
+
+
+def send_model(organisation: str, model_id: str) -> None:
+    """Ask for a model to be trained; sending again is safe."""
+    body = json.dumps({"organisation": organisation, "modelId": model_id})
+    _client().send_message(QueueUrl=settings().model_queue, MessageBody=body)

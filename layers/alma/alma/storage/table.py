@@ -266,6 +266,7 @@ class ModelItem(Item, discriminator="model"):
     status = UnicodeAttribute()
     trained_examples = NumberAttribute(default=0)
     attempts = NumberAttribute(default=0)
+    etag = UnicodeAttribute(null=True)  # of the upload that is checked
     error = UnicodeAttribute(null=True)
     detail = UnicodeAttribute(null=True)
     card = JSONAttribute(null=True)
@@ -352,3 +353,13 @@ def refused(error: PutError | UpdateError | DeleteError | TransactWriteError) ->
         reasons: list[Any] = list(error.cancellation_reasons)
         return any(reason is not None and reason.code == "ConditionalCheckFailed" for reason in reasons)
     return error.cause_response_code == "ConditionalCheckFailedException"
+
+
+def contended(error: PutError | UpdateError | DeleteError | TransactWriteError) -> bool:
+    """Tell whether a write lost against another one: one that came first, or one at the same moment."""
+    if isinstance(error, TransactWriteError):
+        reasons: list[Any] = list(error.cancellation_reasons)
+        conflict = any(reason is not None and reason.code == "TransactionConflict" for reason in reasons)
+    else:
+        conflict = error.cause_response_code == "TransactionConflictException"
+    return conflict or refused(error)

@@ -1,0 +1,424 @@
+"""Learning an organisation's own model of a document type from what its people verified.
+
+A model is tuned from a base: the base's network, with the fields of the type, is trained on the candidates
+of the verified documents. How good it is, and how sure it may be of itself, is found on documents it did not
+learn from: they are divided into parts, and each part is read by a model that learnt from the others. What is
+kept is trained on all of them in the same way.
+
+Nothing here knows where documents come from or where models go, so that a function and `alma train` do the
+same. Everything drawn is drawn from seeds: the same documents and base give the same file.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+import time
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Any, cast
+
+import numpy as np
+
+from alma.confidence import Calibration
+from alma.errors import ConflictError
+from alma.evidence import Region
+from alma.examples import LabelledDocument
+from alma.extraction.calibrating import Sample, cross_fitted
+from alma.extraction.features import BUCKETS
+from alma.extraction.judging import Label, canonical, groups_of, tally
+from alma.extraction.resolve import Offer, choose, layouts_by_track, offers, value_of
+from alma.extraction.scorer import Scorer, own_buckets, read_model, write_model
+from alma.extraction.training import EMBEDDING, Group, Weights, train_member
+from alma.measures import Tally, confidence_measures, rounded
+from alma.schemas import DocumentSchema
+
+#: Parts the documents are divided into; with fewer documents each is a part of its own.
+FOLDS = 5
+#: Documents with verified fields that a model needs.
+MIN_DOCUMENTS = 4
+#: Seeds of the members of the ensemble.
+SEEDS = (0, 1, 2, 3)
+#: Passes over the data, groups of a step: few and many small steps, for there are few documents.
+EPOCHS, BATCH = 10, 8
+#: Members trained at once, each in a process of its own.
+PROCESSES = 2
+
+Report = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A model, and what is known of it.
+
+    Attributes
+    ----------
+    model : bytes
+        ONNX, see `alma.extraction.scorer`.
+    card : dict
+        What it was made of and how good it is, before and after; see docs/models.md.
+    better : bool
+        It reads documents it has not seen better than its base does.
+    examples : int
+        Verified fields it learnt from.
+    """
+
+    model: bytes
+    card: dict[str, Any]
+    better: bool
+    examples: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A value of a document that a track read: what is left of a choice when its pages are forgotten."""
+
+    key: str
+    value: str
+    probability: float
+    vector: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """How a model read a document, row by row with a reading for each track, and what was to be read."""
+
+    fold: int
+    labels: Mapping[str, Sequence[Label]]
+    complete: bool
+    rows: Sequence[Sequence[_Reading]]
+
+    def scored(self, key: str) -> bool:
+        """Return whether it is known what a field should be."""
+        return self.complete or key in self.labels
+
+
+def learn(
+    documents: Sequence[LabelledDocument],
+    schema: DocumentSchema,
+    base: bytes,
+    *,
+    name: str,
+    base_name: str,
+    calibration: Calibration,
+    report: Report | None = None,
+    deadline: float | None = None,
+) -> Learned:
+    """Return the model of a type that verified documents teach.
+
+    Parameters
+    ----------
+    documents : sequence of LabelledDocument
+        Of that type; their order does not matter.
+    schema : DocumentSchema
+        The type. Columns of its groups are read by rules and not learnt.
+    base : bytes
+        The model to start from, and to be better than. Where its network is built otherwise, the new one
+        starts from nothing.
+    name, base_name : str
+        What the model and its base are called.
+    calibration : Calibration
+        The base's; little data leaves the new model's confidence near it.
+    report : callable, optional
+        Told what is being done and how much of all is done, 0 to 1.
+    deadline : float, optional
+        `time.monotonic()` by which it has to be done.
+
+    Raises
+    ------
+    ConflictError
+        There are too few documents (`too_few_documents`), or it cannot be done in time (`too_much_to_train`).
+    ValueError
+        The base is no model.
+    """
+    began = time.monotonic()
+    of_base = Scorer(base)
+    tell: Report = report or (lambda what, share: None)
+    keys = {each.key for each in schema.fields}
+    verified = (d for d in documents if any(e.field_key in keys for e in d.examples))
+    teaching = sorted(verified, key=lambda d: d.id)
+    if len(teaching) < MIN_DOCUMENTS:
+        raise ConflictError(
+            f"A model of {schema.doc_type} needs {MIN_DOCUMENTS} documents with verified fields and there "
+            f"are {len(teaching)}: verify fields of {MIN_DOCUMENTS - len(teaching)} more.",
+            code="too_few_documents",
+        )
+    folds = _folds(teaching)
+    labels = {d.id: _labels(d, schema) for d in teaching}
+
+    groups: list[Group] = []
+    for n, document in enumerate(teaching):
+        complete = keys if document.complete else frozenset[str]()
+        offered = offers(layouts_by_track(document.pages), schema)
+        groups += groups_of(offered, schema, labels[document.id], complete, folds[document.id])
+        tell("reading", 0.15 * (n + 1) / len(teaching))
+
+    fields = sorted(f"{schema.doc_type}.{key}" for key in keys)
+    started = _started(base, fields)
+    parts = sorted(set(folds.values()))
+    jobs = [
+        _Job([g for g in groups if g.fold != part], fields, seed, start)
+        for part in (*parts, None)
+        for seed, start in zip(SEEDS, started, strict=True)
+    ]
+    members = _trained(jobs, deadline, lambda share: tell("training", 0.15 + 0.65 * share))
+    ensembles = [members[at : at + len(SEEDS)] for at in range(0, len(members), len(SEEDS))]
+
+    before: list[_Read] = []
+    after: list[_Read] = []
+    of_part = {
+        part: Scorer(write_model(ensemble, {"fields": fields}))
+        for part, ensemble in zip(parts, ensembles, strict=False)
+    }
+    for n, document in enumerate(teaching):
+        offered = offers(layouts_by_track(document.pages), schema)
+        fold = folds[document.id]
+        for scorer, read in ((of_base, before), (of_part[fold], after)):
+            rows = _rows(offered, schema, scorer)
+            read.append(_Read(fold, labels[document.id], document.complete, rows))
+        tell("measuring", 0.8 + 0.2 * (n + 1) / len(teaching))
+
+    fitted, of_fold, _ = cross_fitted(list(_samples(after, schema.doc_type)), calibration)
+    fitted_in = {part: Calibration.from_dict(raw) for part, raw in of_fold.items()}
+    base_tallies, _ = _measured(before, schema, lambda fold: calibration)
+    tallies, judged = _measured(after, schema, lambda fold: fitted_in.get(fold, calibration))
+    examples = sum(len(each) for of_document in labels.values() for each in of_document.values())
+    model = write_model(
+        ensembles[-1],
+        {
+            "name": name,
+            "doc_type": schema.doc_type,
+            "fields": fields,
+            "calibration": fitted,
+            "base": base_name,
+            "documents": len(teaching),
+            "examples": examples,
+        },
+    )
+    scores = {"before": _scores(base_tallies), "after": _scores(tallies)}
+    card = {
+        "name": name,
+        "doc_type": schema.doc_type,
+        "base_model": base_name,
+        "data": {
+            "documents": len(teaching),
+            "examples": examples,
+            "complete_documents": sum(d.complete for d in teaching),
+        },
+        "holdout": {
+            "method": "each part of the documents is read by a model that learnt from the others",
+            "documents": len(teaching),
+            "folds": len(parts),
+        },
+        **scores,
+        "calibration": confidence_measures(judged),
+        "seconds": round(time.monotonic() - began, 1),
+        "seed": SEEDS[0],
+    }
+    better = (scores["after"]["micro_f1"] or 0.0) > (scores["before"]["micro_f1"] or 0.0)
+    return Learned(model, card, better, examples)
+
+
+# --- what is learnt from --------------------------------------------------------------------------------
+
+
+def _folds(documents: Sequence[LabelledDocument]) -> dict[int, int]:
+    """Return the part of each document, by id: parts as equal as can be, the same whatever the order."""
+    order = sorted((zlib.crc32(str(d.id).encode()), d.id) for d in documents)
+    parts = min(FOLDS, len(documents))
+    return {number: n % parts for n, (_, number) in enumerate(order)}
+
+
+def _labels(document: LabelledDocument, schema: DocumentSchema) -> dict[str, list[Label]]:
+    """Return what people say of the fields of a document, those of groups left out."""
+    found: dict[str, list[Label]] = {}
+    for example in document.examples:
+        if schema.field(example.field_key) is not None:
+            # Boxes that people draw hold a value rather than fit it.
+            place = Region(example.page_number, example.bbox)
+            label = Label(canonical(example.text), (place,), holding=True)
+            found.setdefault(example.field_key, []).append(label)
+    return found
+
+
+# --- training -------------------------------------------------------------------------------------------
+
+
+def _started(base: bytes, fields: Sequence[str]) -> list[Weights | None]:
+    """Return what each member starts from: the base's, with these fields alone; None where that cannot be.
+
+    A field the base does not know starts as the one without a name.
+    """
+    members, about = read_model(base)
+    if not members or members[0]["embedding"].shape != (BUCKETS, EMBEDDING):
+        return [None for _ in SEEDS]
+    known = {each: n for n, each in enumerate(about["fields"], start=1)}
+    rows = [0, *(known.get(each, 0) for each in fields)]
+    tokens = np.arange(BUCKETS, dtype=np.int64)[:, None]
+    started: list[Weights | None] = []
+    for n in range(len(SEEDS)):
+        member = members[n % len(members)]
+        own = np.zeros_like(member["own"])
+        for number, row in enumerate(rows):
+            there, here = (own_buckets(tokens, np.full(BUCKETS, at, np.int64))[:, 0] for at in (row, number))
+            own[here] = member["own"][there]
+        started.append({**member, "own": own, **{k: member[k][rows] for k in ("field", "skip", "bias")}})
+    return started
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A member to be trained."""
+
+    groups: Sequence[Group]
+    fields: Sequence[str]
+    seed: int
+    start: Weights | None
+
+    def run(self) -> Weights:
+        return train_member(
+            self.groups, self.fields, self.seed, EPOCHS, start=self.start, batch=BATCH, anonymous=0.0
+        )
+
+    @property
+    def size(self) -> int:
+        return len(self.groups)
+
+
+def _trained(jobs: Sequence[_Job], deadline: float | None, tell: Callable[[float], None]) -> list[Weights]:
+    """Return the members that jobs train, in their order.
+
+    Processes share the work where they can be forked: threads would wait for each other, and AWS Lambda has
+    no semaphores for pools. What is trained is the same.
+    """
+    done: dict[int, Weights] = {}
+    whole = sum(job.size for job in jobs)
+    began = time.monotonic()
+
+    def note(n: int, weights: Weights, at_once: int) -> None:
+        done[n] = weights
+        tell(sum(jobs[i].size for i in done) / whole)
+        # Whoever is first says how long a group takes.
+        if deadline is not None and len(done) == 1:
+            needed = (time.monotonic() - began) / jobs[n].size * whole / at_once
+            if began + needed > deadline:
+                raise ConflictError(
+                    "There is more to learn from than this has time for: train the model with `alma train` "
+                    "and register the file it writes.",
+                    code="too_much_to_train",
+                )
+
+    if sys.platform != "linux":
+        for n, job in enumerate(jobs):
+            note(n, job.run(), 1)
+        return [done[n] for n in range(len(jobs))]
+
+    context = multiprocessing.get_context("fork")
+    workers: dict[Connection[Any, Any], BaseProcess] = {}
+    try:
+        for first in range(PROCESSES):
+            ours, theirs = context.Pipe(duplex=False)
+            share = range(first, len(jobs), PROCESSES)
+            worker = context.Process(target=_work, args=(theirs, jobs, share), daemon=True)
+            worker.start()
+            theirs.close()
+            workers[ours] = worker
+        waiting = list(workers)
+        while waiting:
+            for ready in cast("list[Connection[Any, Any]]", wait(waiting)):
+                try:
+                    n, weights = ready.recv()
+                except EOFError:
+                    waiting.remove(ready)
+                else:
+                    note(n, weights, PROCESSES)
+    finally:
+        for ours, running in workers.items():
+            running.terminate()
+            running.join()
+            ours.close()
+    if len(done) < len(jobs):
+        raise RuntimeError("a process that trained ended early")
+    return [done[n] for n in range(len(jobs))]
+
+
+def _work(answers: Connection[Any, Any], jobs: Sequence[_Job], share: Iterable[int]) -> None:
+    for n in share:
+        answers.send((n, jobs[n].run()))
+    answers.close()
+
+
+# --- what is measured -----------------------------------------------------------------------------------
+
+
+def _rows(offered: Mapping[str, Offer], schema: DocumentSchema, scorer: Scorer) -> list[list[_Reading]]:
+    """Return how a model reads a document: for each value, what each track makes of it."""
+    return [
+        [
+            _Reading(
+                each.key,
+                canonical(value_of(each, choice.candidate.value)),
+                choice.signals.probability,
+                choice.signals.vector(),
+            )
+            for choice in row.values()
+        ]
+        for each, rows in choose(offered, schema, scorer)
+        for row in rows
+    ]
+
+
+def _samples(reads: Sequence[_Read], doc_type: str) -> Iterator[Sample]:
+    """Yield every reading of a field of which it is known what it should be."""
+    for read in reads:
+        for row in read.rows:
+            for reading in row:
+                if read.scored(reading.key):
+                    _, (right,) = tally([reading.value], read.labels.get(reading.key, ()))
+                    yield Sample(doc_type, reading.key, reading.vector, right, read.fold)
+
+
+def _measured(
+    reads: Sequence[_Read], schema: DocumentSchema, calibrations: Callable[[int], Calibration]
+) -> tuple[dict[str, Tally], list[tuple[float, bool]]]:
+    """Return the counts of each field, and the confidence of each value with whether it is right."""
+    tallies = {each.key: Tally() for each in schema.fields}
+    judged: list[tuple[float, bool]] = []
+    for read in reads:
+        model = calibrations(read.fold)
+        shown: dict[str, list[tuple[float | None, _Reading]]] = {key: [] for key in tallies}
+        for row in read.rows:
+            sure = [(model.unrounded(schema.doc_type, r.key, r.vector), r) for r in row]
+            best = max(sure, key=lambda pair: (-1.0 if pair[0] is None else pair[0], pair[1].probability))
+            shown[best[1].key].append(best)
+        for key, each in shown.items():
+            if read.scored(key):
+                counts, right = tally([reading.value for _, reading in each], read.labels.get(key, ()))
+                tallies[key].add(counts)
+                judged += [(p, r) for (p, _), r in zip(each, right, strict=True) if p is not None]
+    return tallies, judged
+
+
+def _scores(tallies: Mapping[str, Tally]) -> dict[str, Any]:
+    """Return the counts as the card shows them; fields nobody verified are left out."""
+    total = Tally()
+    for each in tallies.values():
+        total.add(each)
+    return {
+        "micro_f1": rounded(total.f1),
+        "precision": rounded(total.precision),
+        "recall": rounded(total.recall),
+        "fields": {
+            key: {
+                "f1": rounded(each.f1),
+                "precision": rounded(each.precision),
+                "recall": rounded(each.recall),
+                "n": each.labelled,
+            }
+            for key, each in tallies.items()
+            if each.labelled or each.predicted
+        },
+    }
