@@ -1,7 +1,8 @@
 """Print the unzipped size of every built function with its layers; fail where one is too large.
 
 AWS takes at most 250 MB. Functions without a layer of their own, most of those behind the API, are held far
-below that, since a caller waits while one starts; the table also catches wheels that were built for another architecture than the layer's.
+below that, since a caller waits while one starts; the table also catches wheels that were built for another
+architecture than the layer's.
 
 Usage: python scripts/check_sizes.py [BUILD_FOLDER]   (after `make build`)
 """

@@ -24,7 +24,7 @@ def create(request: Request) -> Response:
         body.name,
         body.docType,
         body.baseModel,
-        created_by=request.caller and request.caller.key_id,
+        created_by=request.caller.key_id if request.caller else None,
     )
     if body.source != "upload":
         return Response(202, ModelView.of(model).model_dump(mode="json"), {"Retry-After": "10"})

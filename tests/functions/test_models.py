@@ -33,8 +33,8 @@ def greaves() -> Tenant:
     return Tenant.create("greaves")
 
 
-def create(tenant: Tenant, *, role: Role = Role.REVIEWER, **body: object) -> Answer:
-    return tenant.call("models", "POST", "/v1/models", body={**RECEIPTS, **body}, role=role)
+def create(tenant: Tenant, **body: object) -> Answer:
+    return tenant.call("models", "POST", "/v1/models", body={**RECEIPTS, **body}, role=Role.REVIEWER)
 
 
 def get(tenant: Tenant, model: str) -> Any:
@@ -99,7 +99,7 @@ def trainings() -> list[Any]:
     return [json.loads(message["Body"]) for message in got.get("Messages", [])]
 
 
-def set_limits(monkeypatch: pytest.MonkeyPatch, **limits: int) -> None:
+def set_limits(monkeypatch: pytest.MonkeyPatch, **limits: Any) -> None:
     changed = replace(settings(), **limits)
     monkeypatch.setattr("alma.modelcheck.settings", lambda: changed)
 

@@ -14,6 +14,7 @@ from alma.documents import Document
 from alma.errors import ConflictError, NotFoundError
 from alma.extraction.guarded import GuardedScorer, ModelFailedError
 from alma.extraction.resolve import layouts_by_track, plain_fields
+from alma.extractions import merge_readings
 from alma.fields import Field
 from alma.models import Model
 from alma.settings import settings
@@ -100,7 +101,7 @@ def read(model: Model, document: Document, *, actor: str = "alma") -> list[Field
             "anew. POST /api/v1/digitize answers without it.",
             code="model_failed",
         ) from None
-    kept = documents.merge_readings(
+    kept = merge_readings(
         model.organisation,
         document.id,
         [_on_one_track(field, model.id) for field in read],

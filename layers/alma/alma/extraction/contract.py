@@ -7,14 +7,11 @@ parsing and checking are native code. What the file does when it runs is for `al
 from __future__ import annotations
 
 import json
-import math
-import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from alma.confidence import SIGNALS
+from alma.confidence import SIGNALS, Calibration
 from alma.extraction.features import BUCKETS, DENSE, TOKENS
-from alma.schemas import KEY
 
 if TYPE_CHECKING:
     from onnx import AttributeProto, GraphProto, ModelProto, TensorProto, ValueInfoProto
@@ -27,6 +24,8 @@ MOST_NODES = 10_000
 MOST_FIELDS = 2000
 MOST_METADATA = 2**20
 MOST_MEMBERS = 16
+#: Of a calibration: beyond it a confidence is certain, whatever is known of the value.
+MOST_WEIGHT = 1e6
 
 #: What a scorer may be made of. Left out is what decides at run time how long it runs or how much it makes
 #: (control flow, sequences, text), what is random, and what reaches outside the file.
@@ -50,8 +49,6 @@ ML_OPERATORS = frozenset(
         "Normalizer", "Scaler", "SVMRegressor", "TreeEnsembleClassifier", "TreeEnsembleRegressor",
     }
 )  # fmt: skip
-
-_KEY = re.compile(KEY)
 
 
 class ContractError(Exception):
@@ -88,7 +85,7 @@ def inspect(model: bytes, doc_type: str, keys: Sequence[str]) -> dict[str, Any]:
         It is not a scorer, or not one that may be run; the first reason found.
     """
     import onnx
-    from google.protobuf.message import DecodeError
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
     try:
         parsed = onnx.ModelProto.FromString(model)
@@ -160,23 +157,18 @@ def _wrong(detail: str) -> ContractError:
     return ContractError("wrong_features", detail)
 
 
-def _check_calibration(calibration: object) -> None:
-    if calibration is None:
+def _check_calibration(raw: object) -> None:
+    if raw is None:
         return
-    numbers: list[object] = []
-    if isinstance(calibration, dict):
-        weights, biases = calibration.get("weights"), calibration.get("biases")
-        if isinstance(weights, list) and isinstance(biases, dict) and len(weights) == len(SIGNALS):
-            numbers = [*weights, *biases.values()]
-    if not numbers or not all(_finite(n) for n in numbers):
+    try:
+        own = Calibration.from_dict(raw) if isinstance(raw, dict) else None
+    except (ValueError, OverflowError):
+        own = None
+    if own is None or not all(abs(n) < MOST_WEIGHT for n in (*own.weights, *own.biases.values())):
         raise _wrong(
             f"`calibration` is {{'weights': [{len(SIGNALS)} numbers], 'biases': {{'TYPE.KEY': number}}}}, "
             "all of them finite; or leave it out."
         )
-
-
-def _finite(number: object) -> bool:
-    return type(number) in (int, float) and math.isfinite(number) and abs(number) < 1e6  # type: ignore[arg-type]
 
 
 def _opsets(model: ModelProto) -> int:
@@ -237,7 +229,7 @@ def _inputs(graph: GraphProto) -> None:
 
     initial = {tensor.name for tensor in graph.initializer}
     declared = {each.name: each for each in graph.input if each.name not in initial}
-    wanted = {
+    wanted: dict[str, tuple[int, list[str | int | None]]] = {
         "dense": (TensorProto.FLOAT, ["N", len(DENSE)]),
         "tokens": (TensorProto.INT64, ["N", TOKENS]),
         "field": (TensorProto.INT64, ["N"]),

@@ -142,7 +142,7 @@ class GuardedScorer(Scorer):
         with self._lock, self._watched("run", self._seconds) as until:
             self._child.send(json.dumps({"rows": rows}).encode() + b"\n", until)
             for array, kind in ((dense, np.float32), (tokens, np.int32), (field, np.int64)):
-                self._child.send(memoryview(np.ascontiguousarray(array, kind)).cast("B"), until)
+                self._child.send(np.ascontiguousarray(array, kind).data.cast("B"), until)
             members = self._answer(until)["members"]
             data = self._child.exactly(rows * members * 4, until)
             return np.frombuffer(data, np.float32).reshape(rows, members)

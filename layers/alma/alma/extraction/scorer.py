@@ -99,17 +99,6 @@ class Scorer:
         self.calibration: Calibration | None = None if own is None else Calibration.from_dict(own)
         """What its scores say about being right; None where that is not known."""
 
-    @property
-    def doc_type(self) -> str | None:
-        """The type of document it was tuned on; None for one of all types."""
-        return self.about.get("doc_type")
-
-    @property
-    def calibration(self) -> Calibration | None:
-        """The numbers behind its confidence, if it brings any."""
-        raw = self.about.get("calibration")
-        return None if raw is None else Calibration(tuple(raw["weights"]), dict(raw["biases"]))
-
     def knows(self, doc_type: str, key: str) -> bool:
         """Return whether the model was trained on a field."""
         return f"{doc_type}.{key}" in self._fields

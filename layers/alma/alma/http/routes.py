@@ -265,7 +265,7 @@ ROUTES: tuple[Route, ...] = (
         "/v1/models",
         "models",
         "create_model",
-        "Train a model from your verified fields (202), or register one of your own (201: where to upload it).",
+        "Train a model from your verified fields (202), or register one (201, with a URL to upload it to).",
         WRITERS,
         {201: views.AnnouncedModel, 202: views.ModelView, 400: views.ErrorView, 409: views.ErrorView},
         body=views.ModelBody,
