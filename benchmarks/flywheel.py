@@ -43,7 +43,9 @@ from rich.table import Table
 from alma.cli.client import ApiError, Client
 from alma.cli.correct import Truth, correct
 from alma.confidence import CALIBRATION
+from alma.extraction.judging import canonical
 from alma.extraction.scorer import BASE
+from alma.measures import coverage_at
 from alma.schemas import SchemaDefinition, shipped_schemas
 from benchmarks import metrics
 from benchmarks.installation import Installation, InstallationError, start_local
@@ -182,7 +184,7 @@ class Step:
         scores = [metrics.score_document(*pair) for pair in self.answers]
         judged = [pair for score in scores for pair in score.judged]
         known = [(c, right) for c, right in judged if c is not None]
-        covered = (metrics.coverage_at(known, 0.99) or 0.0) * len(known)
+        covered = (coverage_at(known, 0.99) or 0.0) * len(known)
         return {
             "corrected": self.corrected,
             "micro_f1": metrics.summarise(scores)["micro_f1"] or 0.0,
@@ -278,7 +280,7 @@ def correct_by_labels(client: Client, document_id: int, labels: dict[str, Any]) 
     def same(shown: Mapping[str, Any], truth: Truth) -> bool:
         kind = schema.field(truth.key)
         wanted = metrics.expected(named, label_of[truth], kind.type if kind else None)
-        return shown["value"] is not None and metrics.canonical(shown["value"]) == wanted
+        return shown["value"] is not None and canonical(shown["value"]) == wanted
 
     def there(shown: Mapping[str, Any], truth: Truth) -> bool:
         return truth.box is None or metrics.evidence_hits(shown["evidence"], label_of[truth], holding=holding)

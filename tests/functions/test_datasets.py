@@ -13,9 +13,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
-from alma import datasets, documents
+from alma import datasets, documents, fieldrows
 from alma.cli import main
-from alma.documents import Document, _field_to_item
+from alma.documents import Document
 from alma.evidence import Box, Region, Word
 from alma.examples import Example, LabelledDocument, read_folder
 from alma.fields import Field, Reading, Status
@@ -463,7 +463,8 @@ def test_a_document_of_a_divided_file_has_pages_of_its_own_from_1() -> None:
 
 def accept(document: Document, field: Field) -> None:
     """Write a field as accepted, as a review does."""
-    _field_to_item(document, 0, replace(field, status=Status.ACCEPTED, reviewed=field.best)).save()
+    accepted = replace(field, status=Status.ACCEPTED, reviewed=field.best)
+    fieldrows.to_item(document.organisation, document.id, document.doc_type, accepted).save()
     set_verified(document, 1)
 
 

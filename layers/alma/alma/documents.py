@@ -268,7 +268,7 @@ def list_verified(
     BadRequestError
         The cursor is not one.
     """
-    after = _decode_cursor(cursor)
+    after = cursors.number(cursor)
     found = [
         int(item.document_id)
         for item in DocumentItem.documents_by_type.query(
@@ -282,7 +282,7 @@ def list_verified(
     ]
     if limit is None or len(found) <= limit:
         return found, None
-    return found[:limit], _encode_cursor(found[limit - 1])
+    return found[:limit], cursors.encode(str(found[limit - 1]))
 
 
 def count_verified(organisation: str) -> dict[str, tuple[int, int]]:

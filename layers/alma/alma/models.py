@@ -188,6 +188,10 @@ def begin_training(
         there are too many models (`too_many_models`).
     """
     others = _check(organisation, doc_type, base_model)
+    if any(other.id == base_model and other.origin is Origin.REGISTERED for other in others):
+        raise BadRequestError(
+            "A registered model cannot be trained further: only alma-base and models trained here can be."
+        )
     since = timestamp(now() - timedelta(seconds=TRAINING_SECONDS))
     # Two that are asked for at once can both begin; that wastes a training and harms nothing.
     for other in others:

@@ -149,6 +149,28 @@ def _parser() -> argparse.ArgumentParser:
     )
     pulled.set_defaults(run=_dataset_pull)
 
+    corrected = commands.add_parser(
+        "correct", parents=[shared], help="correct documents from a list of values"
+    )
+    corrected.add_argument(
+        "file",
+        type=Path,
+        help='jsonl, a document a line: {"file": "note-01.pdf", "fields": [{"key", "value", "page", "bbox"}]}',
+    )
+    corrected.add_argument(
+        "--partial",
+        action="store_true",
+        help="fields the list does not name are left to a person, not rejected",
+    )
+    corrected.set_defaults(run=_correct)
+
+    train = commands.add_parser("train", parents=[shared], help="train a model on this machine")
+    train.add_argument("file", type=Path, help="TYPE.jsonl of a data set that was pulled")
+    train.add_argument("--base", default="alma-base", help="alma-base, or an ONNX file that alma trained")
+    train.add_argument("--out", type=Path, default=Path("model.onnx"), help="file to write")
+    train.add_argument("--name", help="what the model is called")
+    train.set_defaults(run=_train)
+
     export = commands.add_parser("export", parents=[shared], help="save a document's fields as a file")
     export.add_argument("id", type=int)
     export.add_argument("--format", choices=_FORMATS, default="json")
@@ -321,6 +343,41 @@ def _dataset_pull(options: argparse.Namespace) -> None:
 
 def _tell(bar: Progress, task: TaskID, done: int, total: int) -> None:
     bar.update(task, completed=done, total=total)
+
+
+def _correct(options: argparse.Namespace) -> None:
+    from alma.cli.correct import correct, read_list
+
+    client = Client(target.api())
+    rows = read_list(options.file)
+    numbers = client.latest({name for name, _ in rows})
+    complete: frozenset[str] | None = frozenset() if options.partial else None
+    answers = []
+    for name, truths in rows:
+        number = numbers.get(name)
+        if number is None:
+            raise BadRequestError(f"There is no document of a file {name}; drop it first.")
+        done = correct(client, number, truths, complete=complete)
+        answers.append({"documentId": number, "fileName": name, **done})
+    if options.json:
+        _print_json({"documents": answers})
+        return
+    for answer in answers:
+        what = ", ".join(f"{count} {action}" for action, count in list(answer.items())[2:])
+        out.print(f"{answer['documentId']}  {answer['fileName']}  {what}")
+
+
+def _train(options: argparse.Namespace) -> None:
+    from alma.cli.learning import card_table, train
+
+    card = train(options.file, options.base, options.out, options.name, err)
+    if options.json:
+        _print_json({"file": str(options.out), **card})
+        return
+    out.print(card_table(card))
+    out.print(f"{options.out} and {options.out.with_suffix('.json')} are written")
+    if not card["better"]:
+        out.print(f"[yellow]It reads no better than {options.base}[/]: verify more documents first.")
 
 
 def _schema_list(options: argparse.Namespace) -> None:

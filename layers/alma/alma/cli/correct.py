@@ -6,12 +6,15 @@ once, an annotation tool, another system.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from alma.cli.client import ApiError, Client
+from alma.errors import BadRequestError
 from alma.evidence import Box, enclosing
 
 #: A box on the page is where a value was said to stand from this share of it, or of both together, on.
@@ -63,6 +66,28 @@ class Truth:
         return {"value": self.value, **place}
 
 
+def read_list(path: Path) -> list[tuple[str, list[Truth]]]:
+    """Return what a list says: by the file's name, the values of its document.
+
+    Raises
+    ------
+    BadRequestError
+        A line is not one; the sentence says which.
+    """
+    found = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            found.append((str(row["file"]).rpartition("/")[2], [Truth.of(label) for label in row["fields"]]))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise BadRequestError(
+                f"{path}, line {number}, is no list of a document's values: {error!r}."
+            ) from None
+    return found
+
+
 def same_text(shown: Mapping[str, Any], truth: Truth) -> bool:
     """Tell whether a field has a value: the same letters and digits."""
     value = shown["value"]
@@ -106,9 +131,9 @@ def correct(
 ) -> Counter[str]:
     """Decide a document's fields by what is known of them; return what was done how often.
 
-    What is right is accepted, what is wrong or stands elsewhere edited, what is missing added. A field nothing
-    is said of is rejected if its key is in `complete`, and left to a person otherwise. A value the API does not
-    take for one of its type is counted as `refused`.
+    What is right is accepted, what is wrong or stands elsewhere edited, what is missing added. A field
+    nothing is said of is rejected if its key is in `complete`, and left to a person otherwise. A value the
+    API does not take for one of its type is counted as `refused`.
 
     Parameters
     ----------
