@@ -296,6 +296,7 @@ def test_functions_behind_the_api_start_from_a_snapshot_and_most_carry_no_furthe
         "ExtractFunction": ["VisionLayer"],
         "CheckFunction": ["VisionLayer", "TrainingLayer"],
         "InferFunction": ["VisionLayer"],
+        "TrainFunction": ["VisionLayer", "TrainingLayer"],
     }
     for name, function in functions().items():
         assert [layer["Ref"] for layer in function.get("Layers", [])] == layers.get(name, []), name

@@ -155,7 +155,7 @@ def _parser() -> argparse.ArgumentParser:
     corrected.add_argument(
         "file",
         type=Path,
-        help='jsonl, a document a line: {"file": "note-01.pdf", "fields": [{"key", "value", "page", "bbox"}]}',
+        help='jsonl, a document a line: {"file": "a.pdf", "fields": [{"key", "value", "page", "bbox"}]}',
     )
     corrected.add_argument(
         "--partial",
