@@ -14,7 +14,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 from alma.http.routes import ROUTES
 from alma.settings import PREFIX, Settings
-from alma.storage import bedrock, table
+from alma.storage import bedrock, objects, table
 from infra.local.template import load
 
 ROOT = Path(__file__).parents[2]
@@ -247,6 +247,14 @@ def test_every_bucket_is_encrypted_private_and_reached_over_tls(name: str) -> No
     (statement,) = policy["PolicyDocument"]["Statement"]
     assert statement["Effect"] == "Deny"
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_what_is_tagged_as_passing_is_removed_after_a_day() -> None:
+    lifecycle = resources("AWS::S3::Bucket")["ArchiveBucket"]["LifecycleConfiguration"]
+    (rule,) = [rule for rule in lifecycle["Rules"] if "TagFilters" in rule]
+    (tag,) = rule["TagFilters"]
+    assert f"{tag['Key']}={tag['Value']}" == objects.PASSING
+    assert (rule["Status"], rule["ExpirationInDays"]) == ("Enabled", 1)
 
 
 def test_the_table_is_encrypted_and_can_be_restored() -> None:
