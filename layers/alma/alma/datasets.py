@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 
@@ -23,7 +24,7 @@ from alma.settings import settings
 from alma.storage import objects
 from alma.words import read_words
 
-#: Documents that can be asked for at once by number; without one, all of them are.
+#: Documents that can be asked for at once by a limit; without one, all of them are.
 MAX_LIMIT = 10_000
 #: Seconds that are kept back for what is left to do after the last document.
 _MARGIN = 4.0
@@ -66,7 +67,8 @@ class Part:
     limit : int or None
         At most this many documents; None for all.
     deadline : float
-        As `time.monotonic` counts; about 100 documents a second are read.
+        As `time.monotonic` counts. Telling twenty fields with three readings each takes 3 ms of a processor,
+        asking for them about as much: an estimated 100 documents a second, 2,500 in an answer's time.
     """
 
     cursor: str | None
@@ -181,14 +183,15 @@ def _numbers(organisation: str, doc_type: str, part: Part) -> tuple[list[int], s
 def _in_time(organisation: str, doc_type: str, numbers: list[int], part: Part) -> Iterator[_Verified]:
     """Yield documents as long as there is time."""
     load = partial(_verified, organisation, doc_type)
-    for read, found in enumerate(in_order(load, numbers, objects.PARALLEL), 1):
-        if found is not None:
-            yield found
-        if time.monotonic() > part.deadline - _MARGIN and read < len(numbers):
-            raise DatasetTooLargeError(
-                f"{read} of {len(numbers)} documents could be read in time; ask for fewer with limit, and for"
-                " the next ones with the nextCursor of format=json. `alma dataset pull` does so."
-            )
+    with closing(in_order(load, numbers, objects.PARALLEL)) as verified:
+        for read, found in enumerate(verified, 1):
+            if found is not None:
+                yield found
+            if time.monotonic() > part.deadline - _MARGIN and read < len(numbers):
+                raise DatasetTooLargeError(
+                    f"{read} of {len(numbers)} documents could be read in time; ask for fewer with limit, "
+                    "and for the next ones with the nextCursor of format=json. `alma dataset pull` does so."
+                )
 
 
 def _verified(organisation: str, doc_type: str, number: int) -> _Verified | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -11,7 +11,7 @@ _T = TypeVar("_T")
 _R = TypeVar("_R")
 
 
-def in_order(function: Callable[[_T], _R], items: Iterable[_T], workers: int) -> Iterator[_R]:
+def in_order(function: Callable[[_T], _R], items: Iterable[_T], workers: int) -> Generator[_R, None, None]:
     """Yield `function(item)` in the order of the items, worked out by so many threads.
 
     At most twice as many items as threads are begun and not yet yielded, so that memory stays bounded however

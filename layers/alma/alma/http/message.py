@@ -118,8 +118,8 @@ class Request:
                 f"The body is not what this route takes: {f'{where}: ' if where else ''}{what}."
             ) from None
 
-    def limit(self) -> int | None:
-        """Return the query parameter `limit`, or None where it is not given.
+    def limit(self, most: int) -> int | None:
+        """Return the query parameter `limit`, or None where it is not given; who uses it knows its bounds.
 
         Raises
         ------
@@ -130,7 +130,7 @@ class Request:
         if raw is None:
             return None
         if not (raw.isascii() and raw.isdigit()):
-            raise BadRequestError("limit is a whole number from 1 on.")
+            raise BadRequestError(f"limit is a whole number from 1 to {most}.")
         return int(raw[:9])
 
     def document_id(self, name: str) -> int:
