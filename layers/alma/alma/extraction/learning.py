@@ -42,8 +42,10 @@ FOLDS = 5
 MIN_DOCUMENTS = 4
 #: Seeds of the members of the ensemble.
 SEEDS = (0, 1, 2, 3)
-#: Passes over the data, groups of a step: few and many small steps, for there are few documents.
-EPOCHS, BATCH = 10, 8
+#: Groups of a step. With few documents many small steps learn most.
+BATCH = 8
+#: Passes over the groups, and those there are at most to come to so many steps.
+EPOCHS, MOST_EPOCHS, STEPS = 10, 30, 200
 #: Members trained at once, each in a process of its own.
 PROCESSES = 2
 
@@ -132,7 +134,7 @@ def learn(
     ConflictError
         There are too few documents (`too_few_documents`), or it cannot be done in time (`too_much_to_train`).
     ValueError
-        The base is no model.
+        The base is no scorer, or was trained with other features.
     """
     began = time.monotonic()
     of_base = Scorer(base)
@@ -280,12 +282,18 @@ class _Job:
 
     def run(self) -> Weights:
         return train_member(
-            self.groups, self.fields, self.seed, EPOCHS, start=self.start, batch=BATCH, anonymous=0.0
+            self.groups, self.fields, self.seed, self.epochs, start=self.start, batch=BATCH, anonymous=0.0
         )
 
     @property
+    def epochs(self) -> int:
+        """Passes over the groups."""
+        return min(max(EPOCHS, STEPS * BATCH // len(self.groups)), MOST_EPOCHS)
+
+    @property
     def size(self) -> int:
-        return len(self.groups)
+        """How long it takes, in any unit."""
+        return len(self.groups) * self.epochs
 
 
 def _trained(jobs: Sequence[_Job], deadline: float | None, tell: Callable[[float], None]) -> list[Weights]:
@@ -301,7 +309,7 @@ def _trained(jobs: Sequence[_Job], deadline: float | None, tell: Callable[[float
     def note(n: int, weights: Weights, at_once: int) -> None:
         done[n] = weights
         tell(sum(jobs[i].size for i in done) / whole)
-        # Whoever is first says how long a group takes.
+        # Whoever is first says how long all will take.
         if deadline is not None and len(done) == 1:
             needed = (time.monotonic() - began) / jobs[n].size * whole / at_once
             if began + needed > deadline:
