@@ -203,6 +203,13 @@ def test_too_few_documents_are_told_how_many_more_are_needed() -> None:
     assert told.value.slug == "too_few_documents"
 
 
+def test_pages_without_any_value_teach_nothing() -> None:
+    blank = [LabelledDocument(n, (page("Salt"),), document(n).examples, complete=True) for n in range(1, 6)]
+    with pytest.raises(ConflictError, match="check the types of its fields") as told:
+        learnt(blank)
+    assert told.value.slug == "nothing_to_learn"
+
+
 def test_columns_of_a_table_are_not_learnt() -> None:
     rows = [
         LabelledDocument(n, (slip(n),), (example(n, "goods.what", "Flour"),), complete=False)

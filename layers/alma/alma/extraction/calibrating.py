@@ -41,8 +41,8 @@ class Logistic:
         Whose types and fields it has biases for.
     prior : Calibration, optional
         What the coefficients are drawn to instead of zero: its weights, and the mean of the biases of its
-        types. It stands for few samples, which are met with doubt: to those of each field one is added that is
-        like them and wrong.
+        types. Samples are few then, and met with doubt: to those of each field one is added that is like them
+        and wrong.
     """
 
     def __init__(self, samples: Sequence[Sample], prior: Calibration | None = None) -> None:
