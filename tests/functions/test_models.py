@@ -22,25 +22,14 @@ from alma.storage.table import DocumentItem, ModelItem, document_key
 from tests import scorers
 from tests.cloud import Answer, Context, Tenant, client, function
 from tests.reading import drop
+from tests.registering import announced, check, create, get, inbox, registered, upload
 
 pytestmark = pytest.mark.usefixtures("aws")
-
-RECEIPTS = {"name": "Our receipts", "docType": "receipt"}
 
 
 @pytest.fixture
 def greaves() -> Tenant:
     return Tenant.create("greaves")
-
-
-def create(tenant: Tenant, **body: object) -> Answer:
-    return tenant.call("models", "POST", "/v1/models", body={**RECEIPTS, **body}, role=Role.REVIEWER)
-
-
-def get(tenant: Tenant, model: str) -> Any:
-    answer = tenant.call("models", "GET", "/v1/models/{id}", path={"id": model}, role=Role.READER)
-    assert answer.status == 200
-    return answer.json
 
 
 def delete(tenant: Tenant, model: str) -> int:
@@ -53,38 +42,6 @@ def verified(tenant: Tenant, doc_type: str = "receipt") -> None:
     DocumentItem(tenant.organisation, document_key(document.id)).update(
         actions=[DocumentItem.verified.set(1)]
     )
-
-
-def announced(tenant: Tenant, **body: object) -> str:
-    """Announce a model and return its id."""
-    answer = create(tenant, source="upload", **body)
-    assert answer.status == 201
-    identifier: str = answer.json["id"]
-    return identifier
-
-
-def upload(tenant: Tenant, model: str, content: bytes) -> dict[str, Any]:
-    """Put a model's file where it is expected and return the event of S3."""
-    return drop(objects.model_upload_key(tenant.organisation, model), content)
-
-
-def check(event: dict[str, Any]) -> None:
-    function("check").handler(event, Context())
-
-
-def registered(tenant: Tenant, content: bytes, **body: object) -> Any:
-    """Register a model, have it checked, and return what it is then."""
-    model = announced(tenant, **body)
-    check(upload(tenant, model, content))
-    assert inbox() == []
-    return get(tenant, model)
-
-
-def inbox() -> list[str]:
-    return [
-        each["Key"]
-        for each in client("s3").list_objects_v2(Bucket=settings().inbox_bucket).get("Contents", [])
-    ]
 
 
 def kept() -> list[str]:

@@ -47,7 +47,10 @@ class WarmModels:
         """
         key = (model.organisation, model.id, str((model.card or {}).get("sha256")))
         scorer = self._scorers.pop(key, None)
-        if scorer is None or not scorer.alive:
+        if scorer is not None and not scorer.alive:
+            scorer.close()
+            scorer = None
+        if scorer is None:
             while len(self._scorers) >= self._most:
                 self._scorers.popitem(last=False)[1].close()
             scorer = _started(model)

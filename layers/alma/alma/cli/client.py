@@ -100,18 +100,47 @@ class Client:
         """
         body = {"fileName": path.name, "split": split, "docType": doc_type}
         announced = self.call("POST", "/documents", body)
+        self._put(announced["upload"]["url"], path, sent)
+        return int(announced["documentId"])
+
+    def upload_model(self, path: Path, body: dict[str, Any], sent: Callable[[int], None]) -> dict[str, Any]:
+        """Announce a model, upload its file and return the model; `sent` is told of every block."""
+        announced = self.call("POST", "/models", body)
+        upload = announced.pop("upload")
+        self._put(upload["url"], path, sent)
+        return announced
+
+    def _put(self, url: str, path: Path, sent: Callable[[int], None]) -> None:
         size = path.stat().st_size
         with path.open("rb") as stream:
             answer = self._request(
                 "PUT",
-                announced["upload"]["url"],
+                url,
                 body=_Counted(stream, sent),
                 headers={"Content-Length": str(size)},
                 retries=False,
             )
         if answer.status >= 300:
             raise ApiError(answer.status, "upload_failed", f"{path.name} could not be uploaded.")
-        return int(announced["documentId"])
+
+    def wait_for_model(self, model: str, seconds: float = 3600) -> dict[str, Any]:
+        """Return a model once it has ended.
+
+        Raises
+        ------
+        ApiError
+            It failed, it was rejected, or it has not ended after `seconds`.
+        """
+        until = time.monotonic() + seconds
+        while True:
+            found = self.call("GET", f"/models/{model}")
+            if found["status"] == "ready":
+                return found
+            if found["status"] in ("failed", "rejected"):
+                raise ApiError(200, found["error"] or found["status"], f"{model}: {found['detail']}")
+            if time.monotonic() > until:
+                raise ApiError(202, "not_ready", f"{model} is still {found['status']}.")
+            time.sleep(1)
 
     def wait(self, document_id: int, seconds: float = 900) -> dict[str, Any]:
         """Return the document's fields once it is read.

@@ -171,6 +171,35 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--name", help="what the model is called")
     train.set_defaults(run=_train)
 
+    model = commands.add_parser("model", help="models of your own").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    listed = model.add_parser("list", parents=[shared], help="list models")
+    listed.set_defaults(run=_model_list)
+    got = model.add_parser("get", parents=[shared], help="print a model and its card")
+    got.add_argument("id")
+    got.set_defaults(run=_model_get)
+    train = model.add_parser("train", parents=[shared], help="train a model from your verified fields")
+    register = model.add_parser("register", parents=[shared], help="register a model you trained yourself")
+    register.add_argument("file", type=Path, help="an ONNX file; docs/models.md says what it is")
+    for made, run in ((train, _model_train), (register, _model_register)):
+        made.add_argument("--name", required=True, help="for people; its id is made of it")
+        made.add_argument("--type", dest="doc_type", required=True, help="the document type it reads")
+        made.add_argument("--base", default="alma-base", help="what it is tuned from; alma-base unless given")
+        made.add_argument("--wait", action="store_true", help="wait until it is ready, or say why it is not")
+        made.set_defaults(run=run)
+    delete = model.add_parser("delete", parents=[shared], help="remove a model")
+    delete.add_argument("id")
+    delete.set_defaults(run=_model_delete)
+    download = model.add_parser("download", parents=[shared], help="save a model as an ONNX file")
+    download.add_argument("id")
+    download.add_argument("-o", "--output", type=Path, help="file to write")
+    download.set_defaults(run=_model_download)
+    digitize = model.add_parser("digitize", parents=[shared], help="print fields as a model reads them")
+    digitize.add_argument("id")
+    digitize.add_argument("document", type=int)
+    digitize.set_defaults(run=_model_digitize)
+
     export = commands.add_parser("export", parents=[shared], help="save a document's fields as a file")
     export.add_argument("id", type=int)
     export.add_argument("--format", choices=_FORMATS, default="json")
@@ -417,6 +446,92 @@ def _schema_delete(options: argparse.Namespace) -> None:
 
 def _schema_path(doc_type: str) -> str:
     return f"/schemas/{quote(doc_type, safe='')}"
+
+
+def _model_list(options: argparse.Namespace) -> None:
+    found = Client(target.api()).call("GET", "/models")
+    if options.json:
+        _print_json(found)
+    else:
+        out.print(tables.models_table(found["models"]))
+
+
+def _model_get(options: argparse.Namespace) -> None:
+    _print_json(Client(target.api()).call("GET", _model_path(options.id)))
+
+
+def _model_train(options: argparse.Namespace) -> None:
+    client = Client(target.api())
+    _print_model(client, options, client.call("POST", "/models", _model_body(options, "verified_fields")))
+
+
+def _model_register(options: argparse.Namespace) -> None:
+    if not options.file.is_file():
+        raise FileNotFoundError(f"{options.file} is not a file.")
+    client = Client(target.api())
+    with _progress(options, DownloadColumn()) as progress:
+        task = progress.add_task("sending", total=options.file.stat().st_size)
+        made = client.upload_model(
+            options.file, _model_body(options, "upload"), lambda count: progress.advance(task, count)
+        )
+    _print_model(client, options, made)
+
+
+def _model_body(options: argparse.Namespace, source: str) -> dict[str, Any]:
+    return {
+        "name": options.name,
+        "docType": options.doc_type,
+        "baseModel": options.base,
+        "source": source,
+    }
+
+
+def _print_model(client: Client, options: argparse.Namespace, made: dict[str, Any]) -> None:
+    found = client.wait_for_model(made["id"]) if options.wait else made
+    if options.json:
+        _print_json(found)
+    else:
+        if (found.get("card") or {}).get("after"):
+            from alma.cli.learning import card_table
+
+            out.print(card_table(found["card"]))
+        out.print(f"{found['id']} is {found['status']}", highlight=False)
+        if found.get("detail"):
+            out.print(found["detail"], highlight=False)
+
+
+def _model_delete(options: argparse.Namespace) -> None:
+    Client(target.api()).call("DELETE", _model_path(options.id))
+    if options.json:
+        _print_json({"id": options.id, "deleted": True})
+    else:
+        out.print(f"{options.id} is removed; what it has read of documents stays", highlight=False)
+
+
+def _model_download(options: argparse.Namespace) -> None:
+    body, name = Client(target.api()).download(f"{_model_path(options.id)}/file")
+    path = options.output or Path(name or f"{options.id}.onnx")
+    path.write_bytes(body)
+    if options.json:
+        _print_json({"file": str(path), "bytes": len(body)})
+    else:
+        out.print(f"{path} ({len(body)} bytes)")
+
+
+def _model_digitize(options: argparse.Namespace) -> None:
+    found = Client(target.api()).call(
+        "POST", f"{_model_path(options.id)}/digitize", {"documentId": options.document}
+    )
+    if options.json:
+        _print_json(found)
+    elif "fields" not in found:
+        out.print(f"document {options.document} is still being read; ask again in a moment")
+    else:
+        out.print(tables.fields_table(found, options.id))
+
+
+def _model_path(model: str) -> str:
+    return f"/models/{quote(model, safe='')}"
 
 
 def _progress(options: argparse.Namespace, count: ProgressColumn) -> Progress:

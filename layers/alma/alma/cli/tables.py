@@ -11,6 +11,8 @@ from rich.table import Table
 _COLOURS = {"accepted": "green", "edited": "green", "rejected": "red", "escalated": "yellow"}
 _DOCUMENT_COLOURS = {"ready": "green", "failed": "red", "processing": "cyan"}
 
+_MODEL_COLOURS = {"ready": "green", "failed": "red", "rejected": "yellow"}
+
 
 def fields_table(document: dict[str, Any], title: str | None = None) -> Table:
     """Return a document's fields: value, confidence, status, page; and the tracks below, where given."""
@@ -94,6 +96,25 @@ def datasets_table(datasets: Iterable[dict[str, Any]]) -> Table:
     table.add_column("examples", justify="right")
     for dataset in datasets:
         table.add_row(dataset["docType"], str(dataset["documents"]), str(dataset["examples"]))
+    return table
+
+
+def models_table(models: Iterable[dict[str, Any]]) -> Table:
+    """Return a list of models."""
+    table = Table()
+    for name in ("id", "name", "type", "base", "status", "examples", "created"):
+        table.add_column(name, overflow="fold")
+    for model in models:
+        status = model["status"]
+        table.add_row(
+            model["id"],
+            escape(model["name"]),
+            model.get("docType", ""),
+            model["baseModel"],
+            f"[{_MODEL_COLOURS.get(status, 'cyan')}]{status}[/]",
+            str(model["trainedExamples"]),
+            model["createdAt"],
+        )
     return table
 
 
