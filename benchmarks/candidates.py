@@ -21,7 +21,8 @@ from rich.progress import track as progress
 from rich.table import Table
 
 from alma.errors import AlmaError
-from alma.extraction.resolve import last_name_last, layouts_by_track, offers
+from alma.extraction.patterns import last_name_last
+from alma.extraction.resolve import layouts_by_track, offers
 from alma.pages import PageText
 from alma.schemas import shipped_schemas
 from benchmarks import metrics

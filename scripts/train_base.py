@@ -34,7 +34,8 @@ from alma.errors import AlmaError
 from alma.evidence import Box, enclosing
 from alma.extraction.candidates import Candidate
 from alma.extraction.features import matrix
-from alma.extraction.resolve import choices, last_name_last, layouts_by_track, offers, value_of
+from alma.extraction.patterns import last_name_last
+from alma.extraction.resolve import choices, layouts_by_track, offers, value_of
 from alma.extraction.scorer import BASE, Scorer, write_model
 from alma.extraction.training import Group, train_member
 from alma.fields import evidence_of

@@ -268,7 +268,7 @@ def test_a_page_is_given_up_with_its_reason_before_the_queue_drops_it() -> None:
 
 def test_whoever_can_set_a_document_going_may_ask_for_its_pages() -> None:
     may_send = {name for name, statement in statements() if "sqs:SendMessage" in as_list(statement["Action"])}
-    assert may_send == {"IngestFunction", "ExtractFunction", "DocumentsFunction"}
+    assert may_send == {"IngestFunction", "ExtractFunction", "DocumentsFunction", "ReviewsFunction"}
 
 
 @pytest.mark.parametrize("name", sorted(functions()))

@@ -9,7 +9,7 @@ from alma import documents
 from alma.documents import Document, DocumentStatus
 from alma.errors import AlmaError, BadRequestError
 from alma.fields import Field
-from alma.projection import FilePart, project
+from alma.projection import Claim, FilePart, project
 from alma.settings import settings
 from alma.storage import objects
 from alma.views import DocumentList
@@ -109,8 +109,16 @@ class Archive:
         if tracks not in (None, "all"):
             raise BadRequestError("tracks is all, for what every track reads; or leave it out.")
         document, fields = self._found(document_id) if tracks is None else self._ready(document_id)
+        claim = _claim(document) if tracks is not None else None
         exported = Exported(
-            json.write(document.id, document.doc_type, fields, _part(document), tracks=tracks is not None),
+            json.write(
+                document.id,
+                document.doc_type,
+                fields,
+                _part(document),
+                tracks=tracks is not None,
+                claim=claim,
+            ),
             Format.JSON.media_type,
             f"document-{document.id}{'-tracks' if tracks else ''}.json",
         )
@@ -176,3 +184,10 @@ def _part(document: Document) -> FilePart | None:
         return None
     first, last = document.page_range
     return FilePart(first, last, document.instance_of, documents.siblings(document))
+
+
+def _claim(document: Document) -> Claim | None:
+    """Return who works on a document now."""
+    if document.claimed_by is None or document.claimed_until is None:
+        return None
+    return Claim(document.claimed_by, document.claimed_until)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from alma.exports.rows import Row, compact_json
 from alma.fields import Field
-from alma.projection import FilePart, project
+from alma.projection import Claim, FilePart, project
 
 
 def write(
@@ -17,12 +17,13 @@ def write(
     part: FilePart | None = None,
     *,
     tracks: bool = False,
+    claim: Claim | None = None,
 ) -> bytes:
     """Return the body of `GET /api/v1/documents/{id}`, with `tracks` that of `?tracks=all`.
 
     Nothing is left out: each field says its status, rejected ones too.
     """
-    body = project(document_id, doc_type, fields, part=part, tracks=tracks)
+    body = project(document_id, doc_type, fields, part=part, tracks=tracks, claim=claim)
     return _encoded(json.dumps(body, ensure_ascii=False))
 
 

@@ -17,7 +17,8 @@ from alma.evidence import same_place
 from alma.extraction.features import same_value
 from alma.extraction.layout import Layout, arrange
 from alma.extraction.parsers import TYPED, Locale, fold, locale_of, parse, spans, squeeze
-from alma.extraction.resolve import MOST_REPEATS, last_name_last
+from alma.extraction.patterns import last_name_last
+from alma.extraction.resolve import MOST_REPEATS
 from alma.fields import Extraction, Field, Reading, Status, best_reading
 from alma.pages import PageText
 from alma.schemas import DocumentSchema, FieldSchema, FieldType
