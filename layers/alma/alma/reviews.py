@@ -228,7 +228,14 @@ def _change(
     row: DocumentItem, action: Action, before: Field | None, after: Field, actor: str
 ) -> changes.Change:
     condition: Any = (DocumentItem.status == DocumentStatus.READY.value) & claims.free_for(actor)
-    event = audit.Event(action, after.id, audit.state_of(before), audit.state_of(after), after.comment)
+    event = audit.Event(
+        action,
+        after.id,
+        audit.state_of(before),
+        audit.state_of(after),
+        after.comment,
+        at=after.reviewed_at or clock.timestamp(),
+    )
     return changes.Change(event, [changes.FieldChange(before, after)], row.doc_type, condition=condition)
 
 

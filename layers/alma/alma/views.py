@@ -323,7 +323,7 @@ class HistoryEntry(BaseModel):
         event = entry.event
         return cls(
             sequence=entry.sequence,
-            at=entry.at,
+            at=event.at,
             by=entry.actor,
             action=event.action,
             field=event.subject,
