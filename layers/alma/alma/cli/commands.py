@@ -28,7 +28,7 @@ from alma import __version__
 from alma.cli import tables, target
 from alma.cli.client import ApiError, Client
 from alma.cli.datasets import Pulled, pull
-from alma.errors import AlmaError, BadRequestError
+from alma.errors import AlmaError, BadRequestError, NotFoundError
 
 _FORMATS = ("csv", "xlsx", "xml", "json", "jsonl")
 _ROLES = ("admin", "reviewer", "reader")
@@ -38,10 +38,10 @@ err = Console(stderr=True)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit status: 0 done, 1 refused, 2 wrong usage."""
+    """Run a command and return its exit status: 0 done, 1 refused or not as it should be, 2 wrong usage."""
     options = _parser().parse_args(argv)
     try:
-        options.run(options)
+        status: int | None = options.run(options)
     except (ApiError, AlmaError, target.TargetError, OSError) as error:
         slug = getattr(error, "error", None) or getattr(error, "slug", None) or "failed"
         detail = getattr(error, "detail", None) or str(error)
@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         err.print(f"[red]alma:[/] the table cannot be reached: {error}", highlight=False, soft_wrap=True)
         return 1
-    return 0
+    return status or 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -100,6 +100,25 @@ def _parser() -> argparse.ArgumentParser:
     revoke.add_argument("--org", required=True)
     revoke.set_defaults(run=_key_revoke)
 
+    trail = commands.add_parser("audit", help="audit trails (operator)").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    verify = trail.add_parser(
+        "verify",
+        parents=[operator],
+        help="check every trail, and the documents against them",
+        description="Checks every entry of every audit trail, and the documents against their trails; exits "
+        "1 if anything is not as it was written. Who can rewrite a whole trail and the document's row leaves "
+        "no mark in them: only heads that were saved earlier (--save), and kept where that person cannot "
+        "write, show it (--against).",
+    )
+    verify.add_argument("--org", help="one organisation; all of them without it")
+    verify.add_argument("--save", type=Path, metavar="FILE", help="write the last digest of every trail")
+    verify.add_argument(
+        "--against", type=Path, metavar="FILE", help="trails must go through those saved earlier"
+    )
+    verify.set_defaults(run=_audit_verify)
+
     drop = commands.add_parser("drop", parents=[shared], help="send files and have them read")
     drop.add_argument("files", nargs="+", type=Path, metavar="FILE")
     drop.add_argument("--type", dest="doc_type", help="type of the documents, if you know it")
@@ -119,6 +138,32 @@ def _parser() -> argparse.ArgumentParser:
         "--tracks", action="store_const", const="all", help="also what every track reads, and why to look"
     )
     get.set_defaults(run=_get)
+
+    review = commands.add_parser("review", parents=[shared], help="list fields that wait for a person")
+    review.add_argument("--type", dest="doc_type")
+    review.add_argument("--field", help="its key")
+    review.add_argument("--limit", type=int, default=50)
+    review.set_defaults(run=_review)
+    field = argparse.ArgumentParser(add_help=False, parents=[shared])
+    field.add_argument("id", type=int, help="number of the document")
+    field.add_argument("field", help="id of the field: party[1], line_items[3].amount")
+    field.add_argument("--comment", help="for the document's history")
+    for verb, purpose in (
+        ("accept", "say that a field's value is right"),
+        ("edit", "say what a field's value is, or where it stands"),
+        ("reject", "say that nobody should use a field's value"),
+    ):
+        decide = commands.add_parser(verb, parents=[field], help=purpose)
+        decide.set_defaults(run=_decide, action=verb, value=None, page=None, box=None)
+        if verb == "edit":
+            decide.add_argument("--value")
+            decide.add_argument("--page", type=int, help="the page it stands on")
+            decide.add_argument(
+                "--box", type=_box, metavar="X,Y,W,H", help="where on it, as shares of the page"
+            )
+    history = commands.add_parser("history", parents=[shared], help="print what happened to a document")
+    history.add_argument("id", type=int)
+    history.set_defaults(run=_history)
 
     schema = commands.add_parser("schema", help="document types, shipped and your own").add_subparsers(
         required=True, metavar="COMMAND"
@@ -261,6 +306,44 @@ def _key_revoke(options: argparse.Namespace) -> None:
         out.print(f"{options.id} is revoked; running authorizers forget it within 30 seconds")
 
 
+def _audit_verify(options: argparse.Namespace) -> int:
+    saved = _heads(options.against) if options.against else {}
+    target.use_table(options.stack)
+    from alma import auditing, organisations
+
+    wanted = [options.org] if options.org else sorted({*organisations.list_ids(), *saved})
+    verdicts = {each: auditing.verify(each, saved.get(each)) for each in wanted}
+    problems = [problem for verdict in verdicts.values() for problem in verdict.problems]
+    documents = sum(verdict.documents for verdict in verdicts.values())
+    entries = sum(verdict.entries for verdict in verdicts.values())
+    if options.save:
+        heads = {each: verdict.heads for each, verdict in verdicts.items() if verdict.heads}
+        options.save.write_text(json.dumps(heads, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    if options.json:
+        _print_json(
+            {"documents": documents, "entries": entries, "problems": [asdict(each) for each in problems]}
+        )
+    else:
+        for each in problems:
+            entry = "" if each.entry is None else f", entry {each.entry}"
+            line = f"{each.organisation}, document {each.document_id}{entry}: {each.what}"
+            out.print(line, markup=False, highlight=False, soft_wrap=True)
+        out.print(f"{entries} entries of {documents} documents checked, {len(problems)} problems")
+    return 1 if problems else 0
+
+
+def _heads(path: Path) -> dict[str, dict[str, list[Any]]]:
+    """Return what `audit verify --save` wrote."""
+    try:
+        heads = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            org: {str(int(document)): [int(count), str(digest)] for document, (count, digest) in each.items()}
+            for org, each in heads.items()
+        }
+    except (ValueError, TypeError, AttributeError):
+        raise BadRequestError(f"{path} is not what `alma audit verify --save` writes.") from None
+
+
 def _drop(options: argparse.Namespace) -> None:
     client = Client(target.api())
     for path in options.files:
@@ -326,6 +409,64 @@ def _get(options: argparse.Namespace) -> None:
         out.print(f"document {options.id} is still being read; ask again in a moment")
     else:
         out.print(tables.fields_table(found))
+
+
+def _review(options: argparse.Namespace) -> None:
+    found = Client(target.api()).call(
+        "GET", "/review-queue", limit=options.limit, docType=options.doc_type, field=options.field
+    )
+    if options.json:
+        _print_json(found)
+    else:
+        out.print(tables.queue_table(found["items"]))
+
+
+def _decide(options: argparse.Namespace) -> None:
+    if (options.page is None) != (options.box is None):
+        raise BadRequestError("Give --page and --box together.")
+    client = Client(target.api())
+    document = client.call("GET", f"/documents/{options.id}", tracks="all")
+    wanted = options.field.replace("[0]", "")
+    there = [each for each in document.get("fields", []) if each["id"].replace("[0]", "") == wanted]
+    if not there:
+        raise NotFoundError(f"There is no field {options.field} in document {options.id}.")
+    body = {"action": options.action, "version": there[0]["version"]}
+    if options.value is not None:
+        body["value"] = options.value
+    if options.box is not None:
+        body["evidence"] = {"page": options.page, "bbox": options.box}
+    if options.comment is not None:
+        body["comment"] = options.comment
+    field = client.call("PATCH", f"/documents/{options.id}/fields/{quote(there[0]['id'], safe='')}", body)
+    if options.json:
+        _print_json(field)
+    else:
+        value = "" if field["value"] is None else f": {field['value']}"
+        out.print(f"{field['id']} is {field['status']}{value}", markup=False, highlight=False)
+
+
+def _box(text: str) -> dict[str, float]:
+    try:
+        x, y, w, h = (float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError("a box is four numbers: x,y,w,h") from None
+    return {"x": x, "y": y, "w": w, "h": h}
+
+
+def _history(options: argparse.Namespace) -> None:
+    client = Client(target.api())
+    entries: list[dict[str, Any]] = []
+    cursor = None
+    while True:
+        found = client.call("GET", f"/documents/{options.id}/history", limit=100, cursor=cursor)
+        entries += found["entries"]
+        cursor = found["nextCursor"]
+        if cursor is None:
+            break
+    if options.json:
+        _print_json({"documentId": options.id, "entries": entries})
+    else:
+        out.print(tables.history_table(entries))
 
 
 def _export(options: argparse.Namespace) -> None:
