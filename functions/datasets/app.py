@@ -26,9 +26,8 @@ def list_datasets(request: Request) -> Response:
 def get_dataset(request: Request) -> Response:
     """Answer with the redirect to the lines of a data set, or with its manifest."""
     doc_type = request.path["docType"]
-    part = datasets.Part(
-        request.query.get("cursor"), request.limit(datasets.MAX_LIMIT, None), request.deadline
-    )
+    limit = request.limit(datasets.MAX_LIMIT) if "limit" in request.query else None
+    part = datasets.Part(request.query.get("cursor"), limit, request.deadline)
     match request.query.get("format", "jsonl"):
         case "jsonl":
             return Response.elsewhere(datasets.export(request.organisation, doc_type, part).url)

@@ -32,6 +32,11 @@ from alma.schemas import KEY, DocumentSchema, SchemaDefinition
 compact_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
+def image_key(document_id: int, page: int) -> str:
+    """Return what a page image is called in lines, below `/v1/` and in the archive."""
+    return f"pages/{document_id}/p{page}.png"
+
+
 @dataclass(frozen=True, slots=True)
 class Example:
     """A verified field: a region of a page image and the text a person says stands there.
@@ -248,7 +253,7 @@ def _is_sound(example: Example) -> bool:
     box = example.bbox
     return (
         example.status.verified
-        and example.image_key == f"pages/{example.document_id}/p{example.page_number}.png"
+        and example.image_key == image_key(example.document_id, example.page_number)
         # Comparisons that are false for what is no number.
         and min(box.x, box.y, box.w, box.h) >= 0
         and max(box.x, box.y, box.w, box.h) <= 1

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 
-from alma.examples import Example
+from alma.examples import Example, image_key
 from alma.exports.rows import Row
 from alma.fields import Field
 from alma.projection import Claim, FilePart, project
-from alma.storage import objects
 
 
 def write(
@@ -46,7 +45,7 @@ def examples_of(rows: Iterable[Row], *, document_id: int, doc_type: str | None) 
                 doc_type,
                 row.page_number,
                 row.bbox.rounded(),
-                objects.page_image_key(document_id, row.page_number),
+                image_key(document_id, row.page_number),
                 row.status,
             )
             found[example] = None
