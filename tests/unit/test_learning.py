@@ -205,7 +205,7 @@ def test_too_few_documents_are_told_how_many_more_are_needed() -> None:
 
 def test_pages_without_any_value_teach_nothing() -> None:
     blank = [LabelledDocument(n, (page("Salt"),), document(n).examples, complete=True) for n in range(1, 6)]
-    with pytest.raises(ConflictError, match="check the types of its fields") as told:
+    with pytest.raises(ConflictError, match="check the types of the fields") as told:
         learnt(blank)
     assert told.value.slug == "nothing_to_learn"
 
