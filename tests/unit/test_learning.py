@@ -88,13 +88,7 @@ def from_twelve() -> Learned:
 
 def read(model: bytes, number: int) -> dict[str, tuple[str, float | None]]:
     scorer = Scorer(model)
-    found = extract(
-        [slip(number)],
-        {"packing_slip": SCHEMA},
-        "packing_slip",
-        scorer=scorer,
-        calibration=scorer.calibration,
-    )
+    found = extract([slip(number)], {"packing_slip": SCHEMA}, "packing_slip", scorer=scorer)
     return {field.key: (field.best.value, field.best.confidence) for field in found.fields}
 
 
@@ -161,6 +155,11 @@ def test_the_file_knows_its_type_and_how_sure_it_may_be() -> None:
         "packing_slip.packed",
         "packing_slip.reference",
     ]
+
+
+def test_a_model_that_does_not_say_how_sure_it_is_has_no_confidence() -> None:
+    for _, confidence in read(base_model(), 40).values():
+        assert confidence is None
 
 
 def test_twelve_documents_do_not_make_it_certain() -> None:
