@@ -88,13 +88,7 @@ def from_twelve() -> Learned:
 
 def read(model: bytes, number: int) -> dict[str, tuple[str, float | None]]:
     scorer = Scorer(model)
-    found = extract(
-        [slip(number)],
-        {"packing_slip": SCHEMA},
-        "packing_slip",
-        scorer=scorer,
-        calibration=scorer.calibration,
-    )
+    found = extract([slip(number)], {"packing_slip": SCHEMA}, "packing_slip", scorer=scorer)
     return {field.key: (field.best.value, field.best.confidence) for field in found.fields}
 
 
@@ -163,6 +157,11 @@ def test_the_file_knows_its_type_and_how_sure_it_may_be() -> None:
     ]
 
 
+def test_a_model_that_does_not_say_how_sure_it_is_has_no_confidence() -> None:
+    for _, confidence in read(base_model(), 40).values():
+        assert confidence is None
+
+
 def test_twelve_documents_do_not_make_it_certain() -> None:
     for number in range(40, 50):
         for _, confidence in read(from_twelve().model, number).values():
@@ -205,7 +204,7 @@ def test_too_few_documents_are_told_how_many_more_are_needed() -> None:
 
 def test_pages_without_any_value_teach_nothing() -> None:
     blank = [LabelledDocument(n, (page("Salt"),), document(n).examples, complete=True) for n in range(1, 6)]
-    with pytest.raises(ConflictError, match="check the types of its fields") as told:
+    with pytest.raises(ConflictError, match="check the types of the fields") as told:
         learnt(blank)
     assert told.value.slug == "nothing_to_learn"
 

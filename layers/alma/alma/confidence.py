@@ -149,6 +149,10 @@ class Calibration:
         return cls(weights, {str(name): float(bias) for name, bias in biases.items()})
 
 
+#: Of a model of which nobody knows how often it is right.
+UNKNOWN = Calibration((0.0,) * len(SIGNALS), {})
+
+
 def load(text: str | bytes) -> Calibration:
     """Return the calibration written by `scripts/train_base.py`."""
     return Calibration.from_dict(json.loads(text))

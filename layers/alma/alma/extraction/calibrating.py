@@ -14,7 +14,7 @@ from alma.confidence import SIGNALS, Calibration
 #: Penalties: on weights, on the bias of a type, on the bias of a field.
 RIDGE = (0.5, 0.5, 1.0)
 #: Penalty on leaving the weights of a calibration that is known, where little data should not outweigh much.
-PRIOR_RIDGE = 4.0
+PRIOR_RIDGE = 16.0
 
 Array = NDArray[np.float64]
 

@@ -76,6 +76,23 @@ class Learned:
 
 
 @dataclass(frozen=True, slots=True)
+class _Lesson:
+    """A document, what people say of its fields, and the part of the data it is in."""
+
+    document: LabelledDocument
+    labels: Mapping[str, Sequence[Label]]
+    fold: int
+
+    def known(self, key: str) -> bool:
+        """Return whether it is known what a field should be."""
+        return self.document.complete or key in self.labels
+
+    def offered(self, schema: DocumentSchema) -> dict[str, Offer]:
+        """Return what its pages offer. It is not kept: documents take less room than what they offer."""
+        return offers(layouts_by_track(self.document.pages), schema)
+
+
+@dataclass(frozen=True, slots=True)
 class _Reading:
     """A value of a document that a track read: what is left of a choice when its pages are forgotten."""
 
@@ -87,16 +104,10 @@ class _Reading:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """How a model read a document, row by row with a reading for each track, and what was to be read."""
+    """How a model read a document: a row for each value, in it a reading of each track."""
 
-    fold: int
-    labels: Mapping[str, Sequence[Label]]
-    complete: bool
+    lesson: _Lesson
     rows: Sequence[Sequence[_Reading]]
-
-    def scored(self, key: str) -> bool:
-        """Return whether it is known what a field should be."""
-        return self.complete or key in self.labels
 
 
 def learn(
@@ -141,108 +152,97 @@ def learn(
     began = time.monotonic()
     of_base = Scorer(base)
     tell: Report = report or (lambda what, share: None)
-    keys = {each.key for each in schema.fields}
-    verified = (d for d in documents if any(e.field_key in keys for e in d.examples))
-    teaching = sorted(verified, key=lambda d: d.id)
-    if len(teaching) < MIN_DOCUMENTS:
-        raise ConflictError(
-            f"A model of {schema.doc_type} needs {MIN_DOCUMENTS} documents with verified fields and there "
-            f"are {len(teaching)}: verify fields of {MIN_DOCUMENTS - len(teaching)} more.",
-            code="too_few_documents",
-        )
-    folds = _folds(teaching)
-    labels = {d.id: _labels(d, schema) for d in teaching}
-
+    lessons = _lessons(documents, schema)
     groups: list[Group] = []
-    for n, document in enumerate(teaching):
-        complete = keys if document.complete else frozenset[str]()
-        offered = offers(layouts_by_track(document.pages), schema)
-        groups += groups_of(offered, schema, labels[document.id], complete, folds[document.id])
-        tell("reading", 0.15 * (n + 1) / len(teaching))
-
-    if not all(any(g.fold != part for g in groups) for part in folds.values()):
-        raise ConflictError(
-            f"Hardly anything on the pages of these documents can be a value of {schema.doc_type}: check the "
-            "types of its fields.",
-            code="nothing_to_learn",
-        )
+    for n, lesson in enumerate(lessons):
+        complete = [f.key for f in schema.fields] if lesson.document.complete else []
+        groups += groups_of(lesson.offered(schema), schema, lesson.labels, complete, lesson.fold)
+        tell("reading", 0.15 * (n + 1) / len(lessons))
     # Measuring reads the documents once more, with two models.
-    if deadline is not None:
-        deadline -= 1.5 * (time.monotonic() - began)
-    fields = sorted(f"{schema.doc_type}.{key}" for key in keys)
-    started = _started(base, fields)
-    parts = sorted(set(folds.values()))
-    jobs = [
-        _Job([g for g in groups if g.fold != part], fields, seed, start)
-        for part in (*parts, None)
-        for seed, start in zip(SEEDS, started, strict=True)
-    ]
-    members = _trained(jobs, deadline, lambda share: tell("training", 0.15 + 0.65 * share))
-    ensembles = [members[at : at + len(SEEDS)] for at in range(0, len(members), len(SEEDS))]
+    spare = 1.5 * (time.monotonic() - began)
+
+    fields = sorted(f"{schema.doc_type}.{each.key}" for each in schema.fields)
+    parts = sorted({lesson.fold for lesson in lessons})
+    *of_parts, whole = _ensembles(
+        [[g for g in groups if g.fold != part] for part in (*parts, None)],
+        fields,
+        base,
+        None if deadline is None else deadline - spare,
+        lambda share: tell("training", 0.15 + 0.65 * share),
+    )
+    scorers = [Scorer(write_model(each, {"fields": fields})) for each in of_parts]
 
     before: list[_Read] = []
     after: list[_Read] = []
-    of_part = {
-        part: Scorer(write_model(ensemble, {"fields": fields}))
-        for part, ensemble in zip(parts, ensembles, strict=False)
-    }
-    for n, document in enumerate(teaching):
-        offered = offers(layouts_by_track(document.pages), schema)
-        fold = folds[document.id]
-        for scorer, read in ((of_base, before), (of_part[fold], after)):
-            rows = _rows(offered, schema, scorer)
-            read.append(_Read(fold, labels[document.id], document.complete, rows))
-        tell("measuring", 0.8 + 0.2 * (n + 1) / len(teaching))
+    for n, lesson in enumerate(lessons):
+        offered = lesson.offered(schema)
+        before.append(_Read(lesson, _rows(offered, schema, of_base)))
+        after.append(_Read(lesson, _rows(offered, schema, scorers[lesson.fold])))
+        tell("measuring", 0.8 + 0.2 * (n + 1) / len(lessons))
 
     fitted, of_fold, _ = cross_fitted(list(_samples(after, schema.doc_type)), calibration)
     fitted_in = {part: Calibration.from_dict(raw) for part, raw in of_fold.items()}
-    base_tallies, _ = _measured(before, schema, lambda fold: calibration)
-    tallies, judged = _measured(after, schema, lambda fold: fitted_in.get(fold, calibration))
-    examples = sum(len(each) for of_document in labels.values() for each in of_document.values())
-    model = write_model(
-        ensembles[-1],
-        {
-            "name": name,
-            "doc_type": schema.doc_type,
-            "fields": fields,
-            "calibration": fitted,
-            "base": base_name,
-            "documents": len(teaching),
-            "examples": examples,
-        },
-    )
-    scores = {"before": _scores(base_tallies), "after": _scores(tallies)}
+    old, _ = _measured(before, schema, lambda fold: calibration)
+    new, judged = _measured(after, schema, lambda fold: fitted_in.get(fold, calibration))
+    examples = sum(len(each) for lesson in lessons for each in lesson.labels.values())
+    about = {
+        "name": name,
+        "doc_type": schema.doc_type,
+        "fields": fields,
+        "calibration": fitted,
+        "base": base_name,
+        "documents": len(lessons),
+        "examples": examples,
+    }
     card = {
         "name": name,
         "doc_type": schema.doc_type,
         "base_model": base_name,
         "data": {
-            "documents": len(teaching),
+            "documents": len(lessons),
             "examples": examples,
-            "complete_documents": sum(d.complete for d in teaching),
+            "complete_documents": sum(lesson.document.complete for lesson in lessons),
         },
         "holdout": {
             "method": "each part of the documents is read by a model that learnt from the others",
-            "documents": len(teaching),
+            "documents": len(lessons),
             "folds": len(parts),
         },
-        **scores,
+        "before": _scores(old),
+        "after": _scores(new),
         "calibration": confidence_measures(judged),
         "seconds": round(time.monotonic() - began, 1),
         "seed": SEEDS[0],
     }
-    better = (scores["after"]["micro_f1"] or 0.0) > (scores["before"]["micro_f1"] or 0.0)
-    return Learned(model, card, better, examples)
+    better = (_total(new).f1 or 0.0) > (_total(old).f1 or 0.0)
+    return Learned(write_model(whole, about), card, better, examples)
 
 
 # --- what is learnt from --------------------------------------------------------------------------------
 
 
-def _folds(documents: Sequence[LabelledDocument]) -> dict[int, int]:
-    """Return the part of each document, by id: parts as equal as can be, the same whatever the order."""
-    order = sorted((zlib.crc32(str(d.id).encode()), d.id) for d in documents)
-    parts = min(FOLDS, len(documents))
-    return {number: n % parts for n, (_, number) in enumerate(order)}
+def _lessons(documents: Sequence[LabelledDocument], schema: DocumentSchema) -> list[_Lesson]:
+    """Return the documents that teach, in parts as equal as can be; their order does not matter.
+
+    Raises
+    ------
+    ConflictError
+        There are too few of them.
+    """
+    labels = {document.id: _labels(document, schema) for document in documents}
+    order = sorted(
+        (document for document in documents if labels[document.id]),
+        key=lambda d: (zlib.crc32(str(d.id).encode()), d.id),
+    )
+    if len(order) < MIN_DOCUMENTS:
+        raise ConflictError(
+            f"A model of {schema.doc_type} needs {MIN_DOCUMENTS} documents with verified fields and there "
+            f"are {len(order)}: verify fields of {MIN_DOCUMENTS - len(order)} more.",
+            code="too_few_documents",
+        )
+    return [
+        _Lesson(document, labels[document.id], n % min(FOLDS, len(order))) for n, document in enumerate(order)
+    ]
 
 
 def _labels(document: LabelledDocument, schema: DocumentSchema) -> dict[str, list[Label]]:
@@ -280,6 +280,36 @@ def _started(base: bytes, fields: Sequence[str]) -> list[Weights | None]:
             own[here] = member["own"][there]
         started.append({**member, "own": own, **{k: member[k][rows] for k in ("field", "skip", "bias")}})
     return started
+
+
+def _ensembles(
+    taught: Sequence[Sequence[Group]],
+    fields: Sequence[str],
+    base: bytes,
+    deadline: float | None,
+    tell: Callable[[float], None],
+) -> list[list[Weights]]:
+    """Return an ensemble for each of several sets of groups.
+
+    Raises
+    ------
+    ConflictError
+        One of the sets is empty, or there is no time.
+    """
+    if not all(taught):
+        raise ConflictError(
+            "Hardly anything on the pages of these documents can be a value of the verified fields: check "
+            "the types of the fields.",
+            code="nothing_to_learn",
+        )
+    started = _started(base, fields)
+    jobs = [
+        _Job(groups, fields, seed, start)
+        for groups in taught
+        for seed, start in zip(SEEDS, started, strict=True)
+    ]
+    members = _trained(jobs, deadline, tell)
+    return [members[at : at + len(SEEDS)] for at in range(0, len(members), len(SEEDS))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,9 +426,9 @@ def _samples(reads: Sequence[_Read], doc_type: str) -> Iterator[Sample]:
     for read in reads:
         for row in read.rows:
             for reading in row:
-                if read.scored(reading.key):
-                    _, (right,) = tally([reading.value], read.labels.get(reading.key, ()))
-                    yield Sample(doc_type, reading.key, reading.vector, right, read.fold)
+                if read.lesson.known(reading.key):
+                    _, (right,) = tally([reading.value], read.lesson.labels.get(reading.key, ()))
+                    yield Sample(doc_type, reading.key, reading.vector, right, read.lesson.fold)
 
 
 def _measured(
@@ -408,25 +438,31 @@ def _measured(
     tallies = {each.key: Tally() for each in schema.fields}
     judged: list[tuple[float, bool]] = []
     for read in reads:
-        model = calibrations(read.fold)
+        model = calibrations(read.lesson.fold)
         shown: dict[str, list[tuple[float | None, _Reading]]] = {key: [] for key in tallies}
         for row in read.rows:
             sure = [(model.unrounded(schema.doc_type, r.key, r.vector), r) for r in row]
             best = max(sure, key=lambda pair: (-1.0 if pair[0] is None else pair[0], pair[1].probability))
             shown[best[1].key].append(best)
         for key, each in shown.items():
-            if read.scored(key):
-                counts, right = tally([reading.value for _, reading in each], read.labels.get(key, ()))
+            if read.lesson.known(key):
+                labels = read.lesson.labels.get(key, ())
+                counts, right = tally([reading.value for _, reading in each], labels)
                 tallies[key].add(counts)
                 judged += [(p, r) for (p, _), r in zip(each, right, strict=True) if p is not None]
     return tallies, judged
 
 
-def _scores(tallies: Mapping[str, Tally]) -> dict[str, Any]:
-    """Return the counts as the card shows them; fields nobody verified are left out."""
+def _total(tallies: Mapping[str, Tally]) -> Tally:
     total = Tally()
     for each in tallies.values():
         total.add(each)
+    return total
+
+
+def _scores(tallies: Mapping[str, Tally]) -> dict[str, Any]:
+    """Return the counts as the card shows them; fields nobody verified are left out."""
+    total = _total(tallies)
     return {
         "micro_f1": rounded(total.f1),
         "precision": rounded(total.precision),

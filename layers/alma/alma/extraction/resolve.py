@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from alma.confidence import Calibration, Signals, shipped_calibration
+from alma.confidence import UNKNOWN, Calibration, Signals, shipped_calibration
 from alma.evidence import same_place
 from alma.extraction.candidates import Candidate, Found, candidates
 from alma.extraction.doctype import document_type
@@ -358,7 +358,7 @@ def extract(
     scorer : Scorer, optional
         The model that scores candidates; the one that comes with alma by default.
     calibration : Calibration, optional
-        Numbers behind the confidence; those that come with alma by default.
+        Numbers behind the confidence; those that come with the model by default.
 
     Returns
     -------
@@ -370,7 +370,8 @@ def extract(
     KeyError
         `doc_type` is given and not among `schemas`.
     """
-    model = calibration or shipped_calibration()
+    if calibration is None:
+        calibration = shipped_calibration() if scorer is None else scorer.calibration or UNKNOWN
     tracks = layouts_by_track(pages)
     sure: float | None = None
     if doc_type is None:
@@ -379,7 +380,7 @@ def extract(
         if doc_type is None:
             return Extraction(None, None, [])
     schema = schemas[doc_type]
-    fields = plain_fields(tracks, schema, scorer or base_scorer(), model)
+    fields = plain_fields(tracks, schema, scorer or base_scorer(), calibration)
     fields += group_fields(tracks, schema)
     return Extraction(doc_type, sure, fields)
 
