@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from botocore.client import BaseClient
 
-from alma import audit, clock, documents, extractions, recognition
+from alma import audit, clock, documents, extractions, merging, recognition
 from alma.audit import Event
+from alma.cli import main
+from alma.cli.client import ApiError, Client
 from alma.documents import Document
 from alma.evidence import Box, Region, Word
 from alma.fields import Extraction, Field, Reading, Status
@@ -477,7 +480,7 @@ def test_a_field_that_cannot_be_is_not_added(desk: Desk, body: dict[str, Any], s
 
 
 @pytest.fixture
-def moment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def moment(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Hold the clock; call it with seconds to move it on."""
     now = [clock.now().replace(year=2026, month=5, day=14, hour=9, minute=0, second=0)]
     monkeypatch.setattr(clock, "now", lambda: now[0])
@@ -562,13 +565,14 @@ def test_a_claim_is_for_a_minute_to_an_hour(desk: Desk, seconds: Any) -> None:
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Run calls in threads, so that all have read before the first of them writes."""
-    send, lock = BaseClient._make_api_call, threading.Lock()
+    name = "_make_api_call"
+    send, lock = getattr(BaseClient, name), threading.Lock()
 
     def one_by_one(self: Any, *args: Any) -> Any:
         with lock:  # moto's transactions are not made for threads
             return send(self, *args)
 
-    monkeypatch.setattr(BaseClient, "_make_api_call", one_by_one)
+    monkeypatch.setattr(BaseClient, name, one_by_one)
 
     def run(*calls: Any) -> list[Answer]:
         barrier, entry = threading.Barrier(len(calls)), audit.next_item
@@ -684,7 +688,8 @@ def test_the_queue_is_filtered(query: dict[str, str], found: list[str]) -> None:
 
 
 def test_the_queue_is_read_page_by_page_while_fields_are_decided() -> None:
-    desk, found, cursor = Desk(waiting()), [], {}
+    desk, cursor = Desk(waiting()), dict[str, str]()
+    found: list[str] = []
     while True:
         answer = queue(desk.tenant, limit="2", **cursor)
         found += ids(answer)
@@ -862,7 +867,7 @@ def test_who_decided_before_a_new_reading_came_is_told_that_the_field_changed(
 def test_a_decision_while_a_document_is_read_again_is_not_lost(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    merge, times = extractions.merging.again, []
+    merge, times = merging.again, list[int]()
 
     def slowly(*args: Any) -> list[Field]:
         merged = merge(*args)
@@ -871,7 +876,7 @@ def test_a_decision_while_a_document_is_read_again_is_not_lost(
         times.append(1)
         return merged
 
-    monkeypatch.setattr(extractions.merging, "again", slowly)
+    monkeypatch.setattr(merging, "again", slowly)
     again(desk, monkeypatch, [Field("grantor_name", 0, (read_as("J. Greaves"),))])
 
     field = desk.fields()["grantor_name"]
@@ -924,6 +929,73 @@ def test_a_document_that_is_removed_before_it_is_read_again_stays_removed(desk: 
 
     assert extract(messages()[0]) == {"batchItemFailures": []}
     assert desk.history()[-1]["action"] == "deleted"
+
+
+# --- the command -------------------------------------------------------------
+
+
+@pytest.fixture
+def command(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str]]:
+    """Run `alma`; return its exit status and what it prints."""
+    monkeypatch.setenv("ALMA_API_URL", "http://alma.test")
+    monkeypatch.setenv("ALMA_API_KEY", "alma_x")
+
+    def call(_: Client, method: str, path: str, body: object = None, **query: Any) -> Any:
+        resource = "/v1" + re.sub(r"/documents/\d+", "/documents/{id}", path)
+        resource, _slash, field = resource.partition("/fields/")
+        given = {"query": {name: str(value) for name, value in query.items() if value is not None}}
+        if resource == "/v1/documents/{id}":
+            if not field:
+                return desk.shown()
+            answer = desk.call(method, resource + "/fields/{field}", body, path={"field": field})
+        else:
+            answer = desk.call(method, resource, body, **given)
+        if answer.status >= 300:
+            raise ApiError(answer.status, answer.json["error"], answer.json["detail"])
+        return answer.json
+
+    monkeypatch.setattr(Client, "call", call)
+
+    def run(*argv: str) -> tuple[int, str]:
+        capsys.readouterr()
+        status = main(argv)
+        printed = capsys.readouterr()
+        return status, printed.out + printed.err
+
+    return run
+
+
+def test_the_command_decides_fields_without_being_told_their_versions(
+    desk: Desk, command: Callable[..., tuple[int, str]]
+) -> None:
+    assert command("accept", "1", "grantor_name") == (0, "grantor_name is accepted: Josiah Greaves\n")
+    edited = command("edit", "1", "grantor_name[0]", "--value", "J. [red]Greaves", "--comment", "as signed")
+    assert edited == (0, "grantor_name is edited: J. [red]Greaves\n")
+    assert command("reject", "1", "deed_date")[0] == 0
+    drawn = command("edit", "1", "consideration", "--page", "1", "--box", "0,.29,1,.04", "--json")
+    assert json.loads(drawn[1])["value"] == "1250.00"
+    assert desk.fields()["grantor_name"]["comment"] == "as signed"
+
+
+def test_the_command_says_why_it_cannot(command: Callable[..., tuple[int, str]]) -> None:
+    assert command("accept", "1", "novel") == (1, "alma: There is no field novel in document 1.\n")
+    assert command("accept", "1", "consideration")[0] == 1
+    assert command("edit", "1", "deed_date", "--page", "1") == (1, "alma: Give --page and --box together.\n")
+    with pytest.raises(SystemExit):
+        command("edit", "1", "deed_date", "--page", "1", "--box", "0,0,1")
+
+
+def test_the_command_prints_the_queue_and_the_history(command: Callable[..., tuple[int, str]]) -> None:
+    command("edit", "1", "grantor_name", "--value", "[bold]x")
+
+    _, waits = command("review", "--type", "deed", "--limit", "1")
+    assert ("consideration" in waits, "deed_date" in waits) == (True, False)
+    _, happened = command("history", "1")
+    assert "[bold]x" in happened
+    entries = json.loads(command("history", "1", "--json")[1])["entries"]
+    assert [entry["action"] for entry in entries] == ["extracted", "edited"]
 
 
 # --- one more track ----------------------------------------------------------

@@ -7,9 +7,12 @@ person's decision stands on is not given to anything else.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import accumulate
 
 from alma.evidence import same_place
 from alma.extraction.features import same_value
@@ -19,8 +22,11 @@ from alma.schemas import DocumentSchema
 #: Reasons to look at a field that a confident further reading takes away.
 SETTLED = frozenset({"low_confidence", "tracks_disagree", "required_missing", "only_hosted"})
 
+#: Parts a page is divided into, each way, to find what may be in one place; rows one mark may tell apart.
+_GRID, _COMMON = 20, 30
 
-@dataclass(slots=True)
+
+@dataclass
 class _Row:
     """One occurrence: the cells of a row by column, or a field alone."""
 
@@ -30,6 +36,22 @@ class _Row:
     @property
     def touched(self) -> bool:
         return any(cell.touched for cell in self.cells.values())
+
+    @cached_property
+    def values(self) -> dict[str, set[str]]:
+        """What tracks and people say, by column."""
+        return {key: {same_value(each.value) for each in _said(cell)} for key, cell in self.cells.items()}
+
+    @property
+    def marks(self) -> Iterator[tuple[object, ...]]:
+        """What two rows have at least one of in common if they are one: a value, a part of the page."""
+        for key, cell in self.cells.items():
+            yield from ((key, value) for value in self.values[key])
+            for region in (region for each in _said(cell) for region in each.regions):
+                box = region.box
+                for x in range(int(box.x * _GRID), int(box.right * _GRID) + 1):
+                    for y in range(int(box.y * _GRID), int(box.bottom * _GRID) + 1):
+                        yield key, region.page, x, y
 
 
 def again(existing: Sequence[Field], found: Sequence[Field], schema: DocumentSchema | None) -> list[Field]:
@@ -63,19 +85,18 @@ def again(existing: Sequence[Field], found: Sequence[Field], schema: DocumentSch
             match = pairs.get(row.number)
             numbers[name, row.number] = next(free) if match is None else match.number
     known = {(field.key, field.occurrence): field for field in existing if field.touched}
+    said = {key for key, _ in known}
     merged: list[Field] = []
     for new in found:
         number = new.occurrence if new.missing else numbers[_name(new), new.occurrence]
         decided = known.pop((new.key, number), None)
         if decided is None:
-            if new.missing and any(key == new.key for key, _ in _touched(existing)):
+            if new.missing and new.key in said:
                 continue  # somebody has said what there is to say of it
             merged.append(replace(new, occurrence=number))
         else:
             merged.append(replace(decided, readings=new.readings or decided.readings))
-    for left in known.values():
-        _put_beside(merged, left)
-    return merged
+    return _with(merged, [*known.values()])
 
 
 def further(
@@ -137,9 +158,7 @@ def further(
                 continue
             updated = _reconsidered(updated, track, review_below)
         merged.append(updated)
-    for added in new:
-        _put_beside(merged, added)
-    return merged
+    return _with(merged, new)
 
 
 def _reconsidered(field: Field, track: str, review_below: float) -> Field:
@@ -179,10 +198,6 @@ def _rows(fields: Iterable[Field]) -> dict[str, list[_Row]]:
     return {name: [by[number] for number in sorted(by)] for name, by in rows.items()}
 
 
-def _touched(fields: Iterable[Field]) -> set[tuple[str, int]]:
-    return {(field.key, field.occurrence) for field in fields if field.touched}
-
-
 def _occurs_once(name: str, schema: DocumentSchema | None) -> bool:
     known = schema.field(name) if schema is not None else None
     return known is not None and not known.repeated
@@ -206,13 +221,7 @@ def _matched(there: Sequence[_Row], rows: Sequence[_Row], *, single: bool) -> Ma
     }
     used = set(found)
     pairs = sorted(
-        (
-            (_likeness(old, new), old, new)
-            for old in there
-            if old.number not in used
-            for new in rows
-            if new.number not in found
-        ),
+        ((_likeness(old, new), old, new) for old, new in _candidates(there, rows, used)),
         key=lambda pair: (-pair[0], pair[1].number, pair[2].number),
     )
     for likeness, old, new in pairs:
@@ -222,17 +231,43 @@ def _matched(there: Sequence[_Row], rows: Sequence[_Row], *, single: bool) -> Ma
     return found
 
 
+def _candidates(there: Sequence[_Row], rows: Sequence[_Row], used: Set[int]) -> Iterator[tuple[_Row, _Row]]:
+    """Yield the pairs of rows not used yet that may be one."""
+    by_mark: dict[tuple[object, ...], list[_Row]] = defaultdict(list)
+    empty: list[_Row] = []
+    for old in there:
+        if old.number in used:
+            continue
+        if _is_missing(old):
+            empty.append(old)
+        for mark in set(old.marks):
+            by_mark[mark].append(old)
+    for new in rows:
+        if new.number in used:
+            continue
+        alike = {old.number: old for old in empty}
+        for mark in set(new.marks):
+            # What many rows have tells none of them.
+            if len(by_mark.get(mark, ())) <= _COMMON:
+                alike |= {old.number: old for old in by_mark.get(mark, ())}
+        yield from ((old, new) for old in alike.values())
+
+
+def _is_missing(row: _Row) -> bool:
+    return all(cell.missing and not cell.touched for cell in row.cells.values())
+
+
 def _likeness(old: _Row, new: _Row) -> float:
     """Return how much speaks for two rows being one; 0 for nothing.
 
     A common place says it. Equal values alone do where most of what can be compared is equal: one of several
     rows may well have the quantity of another.
     """
-    if all(cell.missing and not cell.touched for cell in old.cells.values()):
+    if _is_missing(old):
         return 0.01  # kept because nothing was found: whatever is found now
     common = _common(old, new)
     places = sum(_one_place(a, b) for a, b in common)
-    values = sum(bool(_values(a) & _values(b)) for a, b in common)
+    values = sum(bool(old.values[a.key] & new.values[a.key]) for a, _ in common)
     return places + values / (len(common) + 1) if places or 2 * values > len(common) else 0.0
 
 
@@ -248,18 +283,24 @@ def _one_place(a: Field, b: Field) -> bool:
     return any(same_place(x.regions, y.regions) for x in _said(a) for y in _said(b))
 
 
-def _values(field: Field) -> set[str]:
-    return {same_value(reading.value) for reading in _said(field)}
-
-
 def _said(field: Field) -> list[Reading]:
     """Return all that tracks and people say of a field."""
     return [*field.readings, *([field.reviewed] if field.reviewed is not None else [])]
 
 
-def _put_beside(fields: list[Field], added: Field) -> None:
-    """Insert a field after those it belongs to: of its row, of its name, else at the end."""
-    own = [at for at, each in enumerate(fields) if _name(each) == _name(added)]
-    before = [at for at in own if fields[at].occurrence <= added.occurrence]
-    at = max(before) + 1 if before else min(own) if own else len(fields)
-    fields.insert(at, added)
+def _with(fields: Sequence[Field], added: Sequence[Field]) -> list[Field]:
+    """Return fields with others put beside those they belong to: of their row, of their name, else last."""
+    own: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for at, each in enumerate(fields):
+        own[_name(each)].append((each.occurrence, at))
+    after: dict[str, tuple[list[int], list[int]]] = {}
+    for name, places in own.items():
+        places.sort()
+        after[name] = ([number for number, _ in places], [*accumulate((at for _, at in places), max)])
+    placed = [(at, 1, each) for at, each in enumerate(fields)]
+    for each in sorted(added, key=lambda field: field.occurrence):
+        numbers, last = after.get(_name(each), ([], []))
+        before = bisect_right(numbers, each.occurrence)
+        at = last[before - 1] + 1 if before else min(last) if last else len(fields)
+        placed.append((at, 0, each))
+    return [each for *_, each in sorted(placed, key=lambda place: place[:2])]
