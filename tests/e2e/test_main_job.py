@@ -248,6 +248,37 @@ def test_an_unknown_path_has_the_one_error_shape(runtime: Runtime) -> None:
     assert set(answer.json()) == {"error", "detail", "request_id"}
 
 
+def test_a_document_is_reviewed_read_again_and_its_trail_is_whole(offices: tuple[Office, Office]) -> None:
+    office = offices[0]
+    number = office.alma("drop", str(SAMPLES / "invoice.pdf"), "--wait")["documents"][0]["documentId"]
+    path = f"/api/v1/documents/{number}"
+    waits = [item["field"]["id"] for item in office.alma("review", "--type", "invoice")["items"]]
+    cell = "line_items[1].amount"
+    seen = {each["id"]: each for each in office.http.get(path, params={"tracks": "all"}).json()["fields"]}
+
+    assert office.http.post(f"{path}/claim", json={}).status_code == 200
+    office.alma("accept", str(number), waits[0])
+    for name in (cell, "line_items%5B0%5D.amount"):
+        edited = office.http.patch(
+            f"{path}/fields/{name}", json={"action": "edit", "version": 1, "value": "17.5"}
+        )
+        assert (edited.status_code, edited.json()["value"]) == (200, "17.50")
+    again = office.http.patch(f"{path}/fields/{cell}", json={"action": "accept", "version": 1})
+    assert (again.status_code, again.json()["error"]) == (409, "stale_version")
+    assert office.http.post(f"{path}/extract", json={"docType": "contract"}).status_code == 202
+    until = time.monotonic() + 60
+    while office.http.get(path).json()["docType"] == "invoice" and time.monotonic() < until:
+        time.sleep(0.1)
+
+    shown = {each["id"]: each for each in office.http.get(path, params={"tracks": "all"}).json()["fields"]}
+    assert (shown[cell]["value"], shown[cell]["status"]) == ("17.50", "edited")
+    assert shown[waits[0]]["value"] == seen[waits[0]]["value"]
+    assert waits[0] not in [item["field"]["id"] for item in office.alma("review")["items"]]
+    actions = [entry["action"] for entry in office.alma("history", str(number))["entries"]]
+    assert actions == ["extracted", "accepted", "edited", "edited", "extracted"]
+    assert office.alma("audit", "verify")["problems"] == []
+
+
 def test_a_removed_document_is_gone(offices: tuple[Office, Office]) -> None:
     sent = offices[0].alma("drop", str(SAMPLES / "invoice.pdf"), "--wait")["documents"][0]
     path = f"/api/v1/documents/{sent['documentId']}"

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from botocore.client import BaseClient
+from botocore.exceptions import ClientError
 
 from alma import audit, clock, documents, extractions, merging, recognition
 from alma.audit import Event
@@ -629,6 +630,27 @@ def test_two_who_add_at_once_take_two_occurrences(desk: Desk, at_once: Any) -> N
     assert sorted(answer.json["id"] for answer in answers) == ["witness", "witness[1]"]
 
 
+def test_a_write_that_meets_another_at_the_same_moment_is_done_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, refusals = "_make_api_call", [1, 2]
+    send = getattr(BaseClient, name)
+
+    def conflict(self: Any, operation: str, arguments: Any) -> Any:
+        if operation == "TransactWriteItems" and refusals:
+            refusals.pop()
+            reasons = [{"Code": "None"}, {"Code": "TransactionConflict", "Message": "ongoing"}]
+            code = {"Code": "TransactionCanceledException", "Message": "[None, TransactionConflict]"}
+            answer: Any = {"Error": code, "CancellationReasons": reasons}
+            raise ClientError(answer, operation)
+        return send(self, operation, arguments)
+
+    monkeypatch.setattr(BaseClient, name, conflict)
+
+    assert desk.patch("grantor_name", "accept").status == 200
+    assert (refusals, len(desk.history())) == ([], 2)
+
+
 # --- the queue ---------------------------------------------------------------
 
 
@@ -929,6 +951,26 @@ def test_a_document_that_is_removed_before_it_is_read_again_stays_removed(desk: 
 
     assert extract(messages()[0]) == {"batchItemFailures": []}
     assert desk.history()[-1]["action"] == "deleted"
+
+
+def test_what_an_attempt_that_was_cut_off_has_left_is_no_field(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk()
+    desk.document = documents.announce("greaves", "later.pdf")
+
+    def crash(*_: object, **__: object) -> None:
+        raise RuntimeError
+
+    found = [Field("parcels.name", n, (read_as(str(n), n / 400, None),)) for n in range(150)]
+    documents.begin_resolution(desk.document)
+    with monkeypatch.context() as patched:
+        patched.setattr("pynamodb.transactions.TransactWrite.update", crash)
+        with pytest.raises(RuntimeError):
+            documents.finish(desk.document, Extraction("deed", None, found))
+    documents.begin_resolution(desk.document)
+
+    documents.finish(desk.document, Extraction("deed", None, deed()))
+
+    assert list(desk.fields()) == ["grantor_name", "deed_date", "consideration"]
 
 
 # --- the command -------------------------------------------------------------

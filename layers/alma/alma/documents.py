@@ -8,7 +8,7 @@ conditions on the row decide which of two does it, and the other changes nothing
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -621,17 +621,24 @@ def finish(document: Document, extraction: Extraction, *, unread_lines: int = 0)
         DocumentItem.pending.remove(),
         *type_actions(document.organisation, extraction),
     ]
-    _finish(
-        document,
-        changes.Change(
+
+    def plan(row: DocumentItem) -> changes.Change:
+        kept = {field.id for field in fields}
+        # An attempt that was cut off may have left other fields.
+        left = read(document.organisation, document.id)[1] if int(row.resolutions or 0) > 1 else []
+        return changes.Change(
             audit.extracted(fields, extraction.doc_type),
-            [changes.FieldChange(None, field) for field in fields],
+            [
+                *(changes.FieldChange(None, field) for field in fields),
+                *(changes.FieldChange(field, None) for field in left if field.id not in kept),
+            ],
             extraction.doc_type,
             actions,
-            DocumentItem.status == DocumentStatus.PROCESSING.value,
+            _IN_PROGRESS,
             overwrite=True,
-        ),
-    )
+        )
+
+    _finish(document, plan)
 
 
 def type_actions(organisation: str, extraction: Extraction) -> list[Any]:
@@ -663,16 +670,20 @@ def fail(document: Document, error: str, detail: str) -> None:
         DocumentItem.pending.remove(),
     ]
     event = audit.Event(audit.Action.FAILED, after={"error": error})
-    in_progress = DocumentItem.status == DocumentStatus.PROCESSING.value
-    _finish(document, changes.Change(event, [], None, actions, in_progress))
+    _finish(document, lambda row: changes.Change(event, [], row.doc_type, actions, _IN_PROGRESS))
 
 
-def _finish(document: Document, planned: changes.Change) -> None:
-    def plan(row: DocumentItem) -> changes.Change | None:
-        return planned if row.status == DocumentStatus.PROCESSING.value else None
+_IN_PROGRESS: Any = DocumentItem.status == DocumentStatus.PROCESSING.value
+
+
+def _finish(document: Document, plan: Callable[[DocumentItem], changes.Change]) -> None:
+    """Change a document for the last time before it can be used, unless that is done or it is gone."""
+
+    def once(row: DocumentItem) -> changes.Change | None:
+        return plan(row) if row.status == DocumentStatus.PROCESSING.value else None
 
     with suppress(NotFoundError):  # removed meanwhile
-        changes.change(document.organisation, document.id, audit.ALMA, plan)
+        changes.change(document.organisation, document.id, audit.ALMA, once)
 
 
 # --- several in one file ---------------------------------------------------

@@ -78,7 +78,7 @@ def waiting(
     prefixes = [prefix for each, prefix in fieldrows.RANKS.items() if status in (None, each)]
     found: list[Waiting] = []
     last = None
-    rows = _rows(organisation, prefixes, after, max_confidence, doc_type, key)
+    rows = _rows(organisation, prefixes, after, max_confidence, doc_type, key, limit)
     looked_at = islice(rows, _LOOKED_AT)
     while batch := list(islice(looked_at, limit)):
         known = _documents(organisation, {int(item.document_id) for item in batch})
@@ -100,6 +100,7 @@ def _rows(
     max_confidence: float | None,
     doc_type: str | None,
     key: str | None,
+    limit: int,
 ) -> Iterator[FieldItem]:
     condition: Any = None
     if doc_type is not None:
@@ -117,6 +118,7 @@ def _rows(
             organisation,
             range_key_condition=FieldItem.review_rank.between(begin, end),
             filter_condition=condition,
+            page_size=limit + 1 if condition is None else None,
         )
 
 
