@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("aws")
 #: Routes that name nothing of an organisation's: they answer about the caller alone, or about nobody.
 _ABOUT_THE_CALLER = {
     "list_documents", "announce_document", "list_models", "create_model", "list_keys", "create_key",
-    "list_schemas", "put_schema",
+    "list_schemas", "put_schema", "list_datasets",
     "mcp", "mcp_stream", "mcp_session", "health", "openapi",
 }  # fmt: skip
 
@@ -30,6 +30,7 @@ def _requests(row: Route, document_id: int, key_id: str) -> dict[str, Any]:
         else str(document_id),
         "{documentId}": str(document_id),
         "{docType}": "delivery_note",
+        "{file}": "p1.png",
     }
     path = {name.strip("{}"): value for name, value in names.items() if name in row.resource}
     return {"path": path, "body": {"documentId": document_id} if row.body else None}

@@ -259,6 +259,14 @@ def test_every_bucket_is_encrypted_private_and_reached_over_tls(name: str) -> No
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
+def test_what_is_tagged_as_passing_is_removed_after_a_day() -> None:
+    lifecycle = resources("AWS::S3::Bucket")["ArchiveBucket"]["LifecycleConfiguration"]
+    (rule,) = [rule for rule in lifecycle["Rules"] if "TagFilters" in rule]
+    (tag,) = rule["TagFilters"]
+    assert f"{tag['Key']}={tag['Value']}" == objects.PASSING
+    assert (rule["Status"], rule["ExpirationInDays"]) == ("Enabled", 1)
+
+
 def test_the_table_is_encrypted_and_can_be_restored() -> None:
     (properties,) = resources("AWS::DynamoDB::Table").values()
     assert properties["SSESpecification"] == {"SSEEnabled": True}

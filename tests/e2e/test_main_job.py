@@ -20,6 +20,7 @@ import boto3
 import httpx
 import pytest
 
+from alma.examples import read_folder
 from infra.local.runtime import Runtime
 from infra.local.template import REGION
 
@@ -178,6 +179,56 @@ def test_the_command_line_tool_exports_to_a_file(offices: tuple[Office, Office],
 
     assert written["file"] == "deed.jsonl"
     assert (offices[0].folder / "deed.jsonl").read_bytes() == b""  # nobody has verified a field yet
+
+
+def test_a_verified_field_is_pulled_with_its_page(offices: tuple[Office, Office], deed: int) -> None:
+    office, _ = offices
+    table = office.runtime.resource("Table")
+    dynamodb = boto3.client(
+        "dynamodb",
+        endpoint_url=office.runtime.aws_endpoint_url,
+        region_name=REGION,
+        aws_access_key_id="x",
+        aws_secret_access_key="x",
+    )
+    row = f"document#{deed:012d}"
+    for sort_key, name, value in (
+        (f"{row}#field#grantor_name#00000", "status", {"S": "accepted"}),
+        (row, "verified", {"N": "1"}),
+    ):
+        dynamodb.update_item(
+            TableName=table,
+            Key={"pk": {"S": "greaves"}, "sk": {"S": sort_key}},
+            UpdateExpression="SET #name = :value",
+            ExpressionAttributeNames={"#name": name},
+            ExpressionAttributeValues={":value": value},
+        )
+    dynamodb.close()
+
+    pulled = office.alma("dataset", "pull", "deeds/")["datasets"]
+
+    assert pulled == [
+        {
+            "docType": "deed_of_conveyance",
+            "file": "deeds/deed_of_conveyance.jsonl",
+            "documents": 1,
+            "examples": 1,
+            "pages": 2,
+            "images": 1,
+        }
+    ]
+    line = json.loads((office.folder / "deeds" / "deed_of_conveyance.jsonl").read_text())
+    assert (line["text"], line["status"]) == ("Josiah A. Greaves", "accepted")
+    assert line["image_key"] == f"pages/{deed}/p1.png"
+    image = (office.folder / "deeds" / line["image_key"]).read_bytes()
+    assert image.startswith(b"\x89PNG")
+    # The image of a line is found at its key below /v1/ with the same key: curl -L.
+    answer = office.http.get(f"/api/v1/{line['image_key']}")
+    assert answer.status_code == 303
+    assert httpx.get(answer.headers["Location"]).content == image
+    schema, (document,) = read_folder(office.folder / "deeds" / "deed_of_conveyance.jsonl")
+    assert schema.doc_type == "deed_of_conveyance"
+    assert [text.page for text in document.pages] == [1, 2]
 
 
 def test_an_unreadable_upload_is_told_in_one_line(offices: tuple[Office, Office]) -> None:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from alma import documents
 from alma.documents import Document, DocumentStatus
-from alma.errors import AlmaError, BadRequestError
+from alma.errors import AlmaError, BadRequestError, NotFoundError
 from alma.fields import Field
 from alma.projection import FilePart, project
 from alma.settings import settings
 from alma.storage import objects
 from alma.views import DocumentList
+from alma.words import page_as_json
 
 if TYPE_CHECKING:
     from alma.exports import Exported, ExportLink
@@ -162,6 +163,34 @@ class Archive:
         if len(exported.body) <= max_inline:
             return exported
         return self._link(document_id, exported)
+
+    def page_image(self, document_id: int, page: int) -> str:
+        """Return where to get the image of a page: a URL that needs no key and soon expires.
+
+        Raises
+        ------
+        NotFoundError
+            The document or the page is absent, or another organisation's, or the page has no image.
+        """
+        document = documents.get(self.organisation, document_id)
+        if not documents.get_page(document, page).has_image:
+            raise NotFoundError(f"Page {page} of document {document_id} has no image.")
+        return objects.download_url(self.organisation, objects.page_image_key(document_id, page))
+
+    def page_words(self, document_id: int, page: int, *, max_inline: int) -> Exported | ExportLink:
+        """Return the words of a page as JSON, or a link where they have more than `max_inline` bytes.
+
+        Raises
+        ------
+        NotFoundError
+            The document or the page is absent, or another organisation's.
+        """
+        from alma.exports import Exported, Format
+
+        document = documents.get(self.organisation, document_id)
+        body = page_as_json(document, documents.get_page(document, page))
+        exported = Exported(body, Format.JSON.media_type, f"p{page}.json")
+        return exported if len(body) <= max_inline else self._link(document_id, exported)
 
     def _link(self, document_id: int, exported: Exported) -> ExportLink:
         """Put a file that is too large for an answer beside the document, and return where to get it."""

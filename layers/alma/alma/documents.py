@@ -251,6 +251,53 @@ def list_documents(
     return Listing(found, cursors.encode(str(found[-1].id)) if more else None)
 
 
+def list_verified(
+    organisation: str, doc_type: str, *, cursor: str | None = None, limit: int | None = None
+) -> tuple[list[int], str | None]:
+    """Return the numbers of a type's documents with verified fields, oldest first, and a cursor of the rest.
+
+    Parameters
+    ----------
+    cursor : str, optional
+        The cursor of the call before.
+    limit : int, optional
+        At most this many; None for all.
+
+    Raises
+    ------
+    BadRequestError
+        The cursor is not one.
+    """
+    after = cursors.number(cursor)
+    found = [
+        int(item.document_id)
+        for item in DocumentItem.documents_by_type.query(
+            f"{organisation}#{doc_type}",
+            range_key_condition=None if after is None else DocumentItem.listed > listed_key(after),
+            filter_condition=DocumentItem.verified > 0,
+            limit=None if limit is None else limit + 1,
+            page_size=None if limit is None else 1000,
+            attributes_to_get=["kind", "document_id"],
+        )
+    ]
+    if limit is None or len(found) <= limit:
+        return found, None
+    return found[:limit], cursors.encode(str(found[limit - 1]))
+
+
+def count_verified(organisation: str) -> dict[str, tuple[int, int]]:
+    """Return, by document type, the number of documents with verified fields and of these fields."""
+    counts: dict[str, tuple[int, int]] = {}
+    for item in DocumentItem.documents.query(
+        organisation,
+        filter_condition=(DocumentItem.verified > 0) & DocumentItem.doc_type.exists(),
+        attributes_to_get=["kind", "doc_type", "verified"],
+    ):
+        documents, fields = counts.get(item.doc_type, (0, 0))
+        counts[item.doc_type] = documents + 1, fields + int(item.verified)
+    return counts
+
+
 # --- arriving --------------------------------------------------------------
 
 
@@ -466,17 +513,33 @@ def list_pages(document: Document) -> list[PageRecord]:
     items = PageItem.query(
         document.organisation, PageItem.sk.startswith(page_prefix(document.id)), consistent_read=True
     )
-    return [
-        PageRecord(
-            int(item.number),
-            frozenset(item.tracks or ()),
-            bool(item.waiting),
-            item.width is not None,
-            item.error,
-            item.detail,
-        )
-        for item in items
-    ]
+    return [_page_from_item(item) for item in items]
+
+
+def get_page(document: Document, number: int) -> PageRecord:
+    """Return what is known of one page.
+
+    Raises
+    ------
+    NotFoundError
+        The document has no such page, or nothing of it is known yet.
+    """
+    try:
+        item = PageItem.get(document.organisation, page_key(document.id, number), consistent_read=True)
+    except PageItem.DoesNotExist:
+        raise NotFoundError(f"Document {document.id} has no page {number}.") from None
+    return _page_from_item(item)
+
+
+def _page_from_item(item: PageItem) -> PageRecord:
+    return PageRecord(
+        int(item.number),
+        frozenset(item.tracks or ()),
+        bool(item.waiting),
+        item.width is not None,
+        item.error,
+        item.detail,
+    )
 
 
 def pages_known(document: Document, pages: int, pending: Iterable[int], media_type: str) -> Document:

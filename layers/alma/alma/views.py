@@ -15,6 +15,7 @@ from alma.catalogue import DocumentType, Origin
 from alma.documents import Document, DocumentStatus, Listing
 from alma.keys import Key, Role
 from alma.models import Model, ModelStatus
+from alma.pages import Track
 from alma.projection import PageRangeView
 from alma.schemas import KEY, SchemaDefinition
 
@@ -195,6 +196,47 @@ class KeyList(BaseModel):
     keys: list[KeyView]
 
 
+class DatasetSummary(BaseModel):
+    """How much of a document type is verified."""
+
+    docType: str
+    documents: int = Field(description="Documents with verified fields.")
+    examples: int = Field(
+        description="Verified fields. The lines can be fewer: a value without a place on a page is none."
+    )
+
+
+class DatasetList(BaseModel):
+    """The document types that have a data set, by name."""
+
+    datasets: list[DatasetSummary]
+
+
+#: What a page of a document is asked for by.
+PAGE_FILE = r"^p([1-9][0-9]{0,4})\.(png|json)$"
+
+
+class TrackWords(BaseModel):
+    """The words of a page as one track reads them."""
+
+    page: int
+    width: float
+    height: float = Field(description="Of the page as displayed; the unit does not matter, the ratio does.")
+    track: Track
+    turned: int = Field(description="Degrees clockwise that make the page upright; boxes are not turned.")
+    unreadable: int = Field(description="Lines that were seen and could not be read.")
+    words: list[tuple[str, float, float, float, float, int, float | None]] = Field(
+        description="[text, x, y, w, h, line, confidence]: boxes in the unit square of the page."
+    )
+
+
+class PageWords(BaseModel):
+    """The words of a page."""
+
+    page: int
+    tracks: list[TrackWords]
+
+
 class ModelBody(Body):
     """A model to train from what people verified, or to register."""
 
@@ -322,12 +364,11 @@ class SchemaView(BaseModel):
     @classmethod
     def of(cls, each: DocumentType) -> SchemaView:
         """Return the view of a document type."""
-        own = {name: getattr(each.schema, name) for name in SchemaDefinition.model_fields}
         return cls(
             docType=each.schema.doc_type,
             origin=each.origin,
             updatedAt=each.updated_at,
-            definition=SchemaDefinition.model_construct(**own),
+            definition=each.schema.definition,
         )
 
 

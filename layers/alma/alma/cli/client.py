@@ -13,6 +13,8 @@ import urllib3
 
 from alma.cli.target import Api
 
+#: Requests that may be under way at once.
+PARALLEL = 8
 _TIMEOUT = urllib3.Timeout(connect=5, read=35)
 
 
@@ -38,7 +40,10 @@ class Client:
     def __init__(self, api: Api) -> None:
         self._api = api
         # PUT of a file is not repeated by the pool: a half-sent body cannot be rewound safely.
-        self._pool = urllib3.PoolManager(retries=urllib3.Retry(2, redirect=0), timeout=_TIMEOUT)
+        retries = urllib3.Retry(
+            4, redirect=0, status_forcelist=[429], backoff_factor=0.5, raise_on_status=False
+        )
+        self._pool = urllib3.PoolManager(maxsize=PARALLEL, retries=retries, timeout=_TIMEOUT)
 
     def call(self, method: str, path: str, body: object = None, **query: object) -> dict[str, Any]:
         """Return the JSON answer of a route below /api/v1, following a redirect; 202 counts as an answer."""
@@ -56,6 +61,34 @@ class Client:
         disposition = answer.headers.get("Content-Disposition", "")
         name = disposition.partition('filename="')[2].rstrip('"') or None
         return answer.data, name
+
+    def fetch(
+        self, path: str, into: Path, query: dict[str, object] | None = None, *, anew: bool = True
+    ) -> bool:
+        """Save a file of any size, following a redirect; tell whether it was fetched.
+
+        Unless `anew`, a file that is there and has the size of the one that is asked for stays. What is cut
+        off leaves no file, or the one before.
+        """
+        answer = self._followed(self._send("GET", path, None, query or {}, stream=True), stream=True)
+        try:
+            if answer.status != 200:
+                raise _refusal(answer)
+            size = answer.headers.get("Content-Length")
+            if not anew and into.is_file() and str(into.stat().st_size) == size:
+                answer.close()  # the rest of it never comes
+                return False
+            into.parent.mkdir(parents=True, exist_ok=True)
+            unfinished = into.with_name(into.name + ".part")
+            with unfinished.open("wb") as file:
+                for block in answer.stream(2**18):
+                    file.write(block)
+            unfinished.replace(into)
+            return True
+        except urllib3.exceptions.HTTPError as error:
+            raise ApiError(0, "unreachable", f"{into.name} broke off ({error}); do it again.") from None
+        finally:
+            answer.release_conn()
 
     def upload(self, path: Path, sent: Callable[[int], None], *, split: bool = True) -> int:
         """Announce a file, upload it and return its documentId; `sent` is told of every block.
@@ -123,7 +156,7 @@ class Client:
             time.sleep(0.5)
 
     def _send(
-        self, method: str, path: str, body: object, query: dict[str, object]
+        self, method: str, path: str, body: object, query: dict[str, object], *, stream: bool = False
     ) -> urllib3.BaseHTTPResponse:
         url = f"{self._api.url}/api/v1{path}"
         given = {name: value for name, value in query.items() if value is not None}
@@ -131,13 +164,18 @@ class Client:
             url += "?" + urlencode(given)
         headers = {"Authorization": f"Bearer {self._api.key}", "Accept": "*/*"}
         if body is None:
-            return self._request(method, url, headers=headers)
+            return self._request(method, url, headers=headers, preload_content=not stream)
         headers["Content-Type"] = "application/json"
         return self._request(method, url, headers=headers, body=json.dumps(body))
 
-    def _followed(self, answer: urllib3.BaseHTTPResponse) -> urllib3.BaseHTTPResponse:
+    def _followed(
+        self, answer: urllib3.BaseHTTPResponse, *, stream: bool = False
+    ) -> urllib3.BaseHTTPResponse:
         """Return what a redirect to a presigned URL leads to; the key stays here."""
-        return self._request("GET", answer.headers["Location"]) if answer.status == 303 else answer
+        if answer.status != 303:
+            return answer
+        answer.drain_conn()
+        return self._request("GET", answer.headers["Location"], preload_content=not stream)
 
     def _request(self, method: str, url: str, **options: Any) -> urllib3.BaseHTTPResponse:
         try:

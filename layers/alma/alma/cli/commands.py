@@ -7,16 +7,27 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from alma import __version__
 from alma.cli import tables, target
 from alma.cli.client import ApiError, Client
+from alma.cli.datasets import Pulled, pull
 from alma.errors import AlmaError, BadRequestError
 
 _FORMATS = ("csv", "xlsx", "xml", "json", "jsonl")
@@ -153,6 +164,19 @@ def _parser() -> argparse.ArgumentParser:
     digitize.add_argument("document", type=int)
     digitize.set_defaults(run=_model_digitize)
 
+    dataset = commands.add_parser("dataset", help="verified fields to learn from").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    listed = dataset.add_parser("list", parents=[shared], help="list document types with verified fields")
+    listed.set_defaults(run=_dataset_list)
+    pulled = dataset.add_parser("pull", parents=[shared], help="bring data sets to disk")
+    pulled.add_argument("folder", type=Path, metavar="DIR")
+    pulled.add_argument("--type", dest="doc_type", help="only this document type")
+    pulled.add_argument(
+        "--no-images", dest="images", action="store_false", help="without page images: enough to train on"
+    )
+    pulled.set_defaults(run=_dataset_pull)
+
     export = commands.add_parser("export", parents=[shared], help="save a document's fields as a file")
     export.add_argument("id", type=int)
     export.add_argument("--format", choices=_FORMATS, default="json")
@@ -220,7 +244,8 @@ def _drop(options: argparse.Namespace) -> None:
         if not path.is_file():
             raise FileNotFoundError(f"{path} is not a file.")
     answers: list[dict[str, Any]] = []
-    with _progress(options) as progress:
+    count = TextColumn("{task.percentage:>3.0f} %") if options.wait else DownloadColumn()
+    with _progress(options, count) as progress:
         total = sum(path.stat().st_size for path in options.files)
         task = progress.add_task("sending", total=total)
         for path in options.files:
@@ -290,6 +315,39 @@ def _export(options: argparse.Namespace) -> None:
         out.print(f"{path} ({len(body)} bytes)")
 
 
+def _dataset_list(options: argparse.Namespace) -> None:
+    found = Client(target.api()).call("GET", "/datasets")
+    if options.json:
+        _print_json(found)
+    else:
+        out.print(tables.datasets_table(found["datasets"]))
+
+
+def _dataset_pull(options: argparse.Namespace) -> None:
+    client = Client(target.api())
+    types = (
+        [each["docType"] for each in client.call("GET", "/datasets")["datasets"]]
+        if options.doc_type is None
+        else [options.doc_type]
+    )
+    pulled: list[Pulled] = []
+    with _progress(options, MofNCompleteColumn()) as bar:
+        for doc_type in types:
+            told = partial(_tell, bar, bar.add_task(doc_type, total=None))
+            pulled.append(pull(client, options.folder, doc_type, images=options.images, progress=told))
+    if options.json:
+        _print_json({"datasets": [asdict(each) for each in pulled]})
+        return
+    for each in pulled:
+        out.print(f"{each.file}: {each.examples} examples of {each.documents} documents", soft_wrap=True)
+    if not pulled:
+        out.print("nothing is verified yet; accept or edit fields first")
+
+
+def _tell(bar: Progress, task: TaskID, done: int, total: int) -> None:
+    bar.update(task, completed=done, total=total)
+
+
 def _schema_list(options: argparse.Namespace) -> None:
     found = Client(target.api()).call("GET", "/schemas")
     if options.json:
@@ -350,7 +408,7 @@ def _model_register(options: argparse.Namespace) -> None:
     if not options.file.is_file():
         raise FileNotFoundError(f"{options.file} is not a file.")
     client = Client(target.api())
-    with _progress(options) as progress:
+    with _progress(options, DownloadColumn()) as progress:
         task = progress.add_task("sending", total=options.file.stat().st_size)
         made = client.upload_model(
             options.file, _model_body(options, "upload"), lambda count: progress.advance(task, count)
@@ -409,11 +467,11 @@ def _model_path(model: str) -> str:
     return f"/models/{quote(model, safe='')}"
 
 
-def _progress(options: argparse.Namespace) -> Progress:
+def _progress(options: argparse.Namespace, count: ProgressColumn) -> Progress:
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
-        DownloadColumn() if not options.wait else TextColumn("{task.percentage:>3.0f} %"),
+        count,
         TimeElapsedColumn(),
         console=err,
         transient=True,

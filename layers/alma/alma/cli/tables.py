@@ -107,6 +107,17 @@ def models_table(models: Iterable[dict[str, Any]]) -> Table:
     return table
 
 
+def datasets_table(datasets: Iterable[dict[str, Any]]) -> Table:
+    """Return a list of data sets."""
+    table = Table()
+    table.add_column("type")
+    table.add_column("documents", justify="right")
+    table.add_column("examples", justify="right")
+    for dataset in datasets:
+        table.add_row(dataset["docType"], str(dataset["documents"]), str(dataset["examples"]))
+    return table
+
+
 def keys_table(keys: Iterable[dict[str, Any]]) -> Table:
     """Return a list of keys."""
     table = Table()

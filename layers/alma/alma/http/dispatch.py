@@ -42,7 +42,7 @@ def serve(function: str, operations: Mapping[str, Operation], *, crashed: Operat
     logger = Logger(service=function)
 
     def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-        request = Request.from_event(event)
+        request = Request.from_event(event, context.get_remaining_time_in_millis() / 1000)
         logger.structure_logs(
             append=False,
             request_id=request.request_id,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -36,6 +37,8 @@ class Request:
         The name the API is deployed under.
     caller : Caller or None
         Who it comes from; None on public routes.
+    deadline : float
+        When the answer has to be there, as `time.monotonic` counts.
     """
 
     method: str
@@ -47,10 +50,11 @@ class Request:
     request_id: str
     domain: str | None
     caller: Caller | None
+    deadline: float
 
     @classmethod
-    def from_event(cls, event: Mapping[str, Any]) -> Request:
-        """Return the request of a REST API (v1) proxy event."""
+    def from_event(cls, event: Mapping[str, Any], seconds: float) -> Request:
+        """Return the request of a REST API (v1) proxy event, to be answered within so many seconds."""
         context = event.get("requestContext") or {}
         authorizer = context.get("authorizer") or {}
         body = event.get("body") or ""
@@ -66,6 +70,7 @@ class Request:
             caller=Caller(authorizer["organisation"], authorizer["key_id"], Role(authorizer["role"]))
             if authorizer.get("organisation")
             else None,
+            deadline=time.monotonic() + seconds,
         )
 
     @property
@@ -112,6 +117,21 @@ class Request:
             raise BadRequestError(
                 f"The body is not what this route takes: {f'{where}: ' if where else ''}{what}."
             ) from None
+
+    def limit(self, most: int) -> int | None:
+        """Return the query parameter `limit`, or None where it is not given; who uses it knows its bounds.
+
+        Raises
+        ------
+        BadRequestError
+            It is not a whole number.
+        """
+        raw = self.query.get("limit")
+        if raw is None:
+            return None
+        if not (raw.isascii() and raw.isdigit()):
+            raise BadRequestError(f"limit is a whole number from 1 to {most}.")
+        return int(raw[:9])
 
     def document_id(self, name: str) -> int:
         """Return the path parameter `name` as a document id.

@@ -26,6 +26,7 @@ _MEANING = {
     409: "Not in a state to serve this.",
     422: "The document could not be read; error and detail say why.",
     500: "Something went wrong on our side.",
+    503: "Too much for the time an answer may take; the detail says how to ask for less.",
 }
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pydantic import BaseModel
 
 from alma import views
+from alma.examples import Manifest
 from alma.keys import Role
 from alma.projection import DocumentView
 from alma.schemas import KEY, SchemaDefinition
@@ -182,6 +183,71 @@ ROUTES: tuple[Route, ...] = (
                     "enum": ["csv", "xlsx", "xml", "json", "jsonl"],
                     "default": "json",
                 },
+            ),
+        ),
+    ),
+    Route(
+        "GET",
+        "/v1/datasets",
+        "datasets",
+        "list_datasets",
+        "List the document types with verified fields, and how many.",
+        READERS,
+        {200: views.DatasetList},
+    ),
+    Route(
+        "GET",
+        "/v1/datasets/{docType}",
+        "datasets",
+        "get_dataset",
+        "Download the verified fields of all documents of a type as training examples: jsonl redirects to "
+        "the lines (curl -L), json is the manifest.",
+        READERS,
+        {
+            200: Manifest,
+            303: None,
+            400: views.ErrorView,
+            404: views.ErrorView,
+            503: views.ErrorView,
+        },
+        parameters=(
+            _DOC_TYPE,
+            Parameter(
+                "format",
+                "The lines, or what they belong to.",
+                {"type": "string", "enum": ["jsonl", "json"], "default": "jsonl"},
+            ),
+            Parameter(
+                "limit",
+                "At most this many documents; all without it.",
+                {"type": "integer", "minimum": 1, "maximum": 10_000},
+            ),
+            Parameter(
+                "cursor",
+                "nextCursor of the manifest of the documents before; the same for both formats.",
+                {"type": "string"},
+            ),
+        ),
+    ),
+    Route(
+        "GET",
+        "/v1/pages/{documentId}/{file}",
+        "datasets",
+        "get_page",
+        "Download the image of a page (p1.png, a redirect) or its words (p1.json): /v1/ and an image_key.",
+        READERS,
+        {
+            200: views.PageWords,
+            303: None,
+            400: views.ErrorView,
+            404: views.ErrorView,
+        },
+        parameters=(
+            Parameter("documentId", "Number of the document.", _DOCUMENT_ID),
+            Parameter(
+                "file",
+                "The page, counted from 1 in its document, and what of it.",
+                {"type": "string", "pattern": views.PAGE_FILE},
             ),
         ),
     ),

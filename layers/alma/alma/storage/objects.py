@@ -34,6 +34,11 @@ MODEL_INBOX = "models/"
 UPLOADS = ".uploads/"
 #: Requests that may be under way at once.
 PARALLEL = 16
+_DATASETS = "exports/datasets/"
+#: Tag of what a rule of the bucket removes after a day.
+PASSING = "alma-keep=day"
+#: Bytes of one part of a stream. A few of them are in memory at a time, however long the stream is.
+_PART = 8 * 2**20
 
 
 def page_image_key(document_id: int, page: int) -> str:
@@ -49,6 +54,11 @@ def words_key(document_id: int, page: int, track: str) -> str:
 def export_key(document_id: int, file_name: str) -> str:
     """Return the key of an export, relative to the organisation's prefix."""
     return f"exports/{document_id}/{file_name}"
+
+
+def dataset_key(doc_type: str, file_name: str) -> str:
+    """Return the key of a data set as a file, relative to the organisation's prefix."""
+    return f"{_DATASETS}{doc_type}/{file_name}"
 
 
 def model_key(model_id: str) -> str:
@@ -107,6 +117,40 @@ def put(organisation: str, key: str, body: bytes | str | Path, media_type: str) 
     else:
         data = body.encode() if isinstance(body, str) else body
         _client().put_object(Bucket=bucket, Key=name, Body=data, ContentType=media_type)
+
+
+def put_stream(organisation: str, key: str, blocks: Iterator[bytes], media_type: str) -> None:
+    """Store an object of any length in the archive while it is being made; the archive drops it after a day.
+
+    What `blocks` raises is raised here, and nothing is stored then.
+    """
+    from boto3.s3.transfer import TransferConfig
+
+    _client().upload_fileobj(
+        _Blocks(blocks),  # type: ignore[arg-type]  # it is only read from
+        settings().archive_bucket,
+        _archive_key(organisation, key),
+        ExtraArgs={"ContentType": media_type, "Tagging": PASSING},
+        Config=TransferConfig(multipart_threshold=_PART, multipart_chunksize=_PART, max_concurrency=4),
+    )
+
+
+class _Blocks:
+    """What is read from an iterator, as a file that cannot be rewound."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._blocks, self._buffer = blocks, bytearray()
+
+    def read(self, size: int = -1) -> bytes:
+        while size < 0 or len(self._buffer) < size:
+            block = next(self._blocks, None)
+            if block is None:
+                size = len(self._buffer)
+            else:
+                self._buffer += block
+        taken = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return taken
 
 
 def get(organisation: str, key: str) -> bytes:
@@ -261,15 +305,17 @@ def delete_model(organisation: str, model_id: str) -> None:
 
 
 def delete_document(organisation: str, document_id: int) -> None:
-    """Remove a document's pages, words and exports from the archive.
+    """Remove a document's pages, words and exports from the archive, and all data sets that were exported.
 
     Raises
     ------
     UnavailableError
         Not all of them could be removed; doing it again is safe.
     """
-    for folder in ("pages", "words", "exports"):
-        _delete(list(_keys(_archive_key(organisation, f"{folder}/{document_id}/"))))
+    own = [f"{folder}/{document_id}/" for folder in ("pages", "words", "exports")]
+    # Data sets as they were last asked for may hold its values; the next one who asks has them made anew.
+    for prefix in (*own, _DATASETS):
+        _delete(list(_keys(_archive_key(organisation, prefix))))
 
 
 def delete_pages(organisation: str, document_id: int, pages: Iterable[int]) -> None:
