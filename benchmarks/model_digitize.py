@@ -2,8 +2,8 @@
 
 `python -m benchmarks.model_digitize --data DIR [--words DIR] [--type contract] [--pages 10] [--count 8]`
 
-DIR holds `labels.jsonl` and the files it names. The handler of `infer` is called in this process, the model runs
-in its own; table and buckets are moto's, in memory. The model is alma-base, as large as a tuned one.
+DIR holds `labels.jsonl` and the files it names. The handler of `infer` is called in this process, the model
+runs in its own; table and buckets are moto's, in memory. The model is alma-base, as large as a tuned one.
 """
 
 from __future__ import annotations

@@ -73,13 +73,26 @@ def groups_of(document: Mapping[str, Any], pages: list[PageText]) -> Iterator[Gr
     )
 
 
-def _groups(task: tuple[dict[str, Any], Path, Path]) -> list[Group]:
+def groups_of_file(task: tuple[dict[str, Any], Path, Path]) -> list[Group]:
+    """Return what a labelled document teaches: its row, its folder and the one that keeps words."""
     document, data, words = task
     try:
         return list(groups_of(document, words_of(document, data, words)))
     except AlmaError as error:
         print(f"{document['id']}: {error.detail}", file=sys.stderr)
         return []
+
+
+def usable(labels: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the labelled documents a base may be trained on.
+
+    Documents of one or two templates say how those are read, and nothing of the type.
+    """
+    labels = [d for d in labels if d["licence_class"] in USABLE and d["doc_type"] not in metrics.NO_TYPE]
+    senders: dict[str, set[str]] = {}
+    for d in labels:
+        senders.setdefault(d["doc_type"], set()).add(str(d["group"]))
+    return [d for d in labels if len(senders[d["doc_type"]]) >= MIN_GROUPS]
 
 
 def train(groups: Sequence[Group], about: Mapping[str, Any]) -> bytes:
@@ -120,16 +133,7 @@ def main() -> int:
     parser.add_argument("--only-calibrate", action="store_true", help="keep the models that are there")
     asked = parser.parse_args()
 
-    labels = [
-        d
-        for d in read_labels(asked.data)
-        if d["licence_class"] in USABLE and d["doc_type"] not in metrics.NO_TYPE
-    ]
-    # Documents of one or two templates say how those are read, and nothing of the type.
-    senders: dict[str, set[str]] = {}
-    for d in labels:
-        senders.setdefault(d["doc_type"], set()).add(str(d["group"]))
-    labels = [d for d in labels if len(senders[d["doc_type"]]) >= MIN_GROUPS]
+    labels = usable(read_labels(asked.data))
     trained_on = {
         name: {
             "documents": sum(d["doc_type"] == name for d in labels),
@@ -143,7 +147,7 @@ def main() -> int:
         groups: list[Group] = []
         with ProcessPoolExecutor() as pool:
             tasks = [(d, asked.data, asked.words) for d in labels]
-            for each in progress(pool.map(_groups, tasks, chunksize=4), "Reading", total=len(tasks)):
+            for each in progress(pool.map(groups_of_file, tasks, chunksize=4), "Reading", total=len(tasks)):
                 groups += each
         for fold in progress(range(FOLDS), "Training"):
             model = train([g for g in groups if g.fold != fold], about)

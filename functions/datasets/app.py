@@ -26,7 +26,9 @@ def list_datasets(request: Request) -> Response:
 def get_dataset(request: Request) -> Response:
     """Answer with the redirect to the lines of a data set, or with its manifest."""
     doc_type = request.path["docType"]
-    part = datasets.Part(request.query.get("cursor"), request.limit(datasets.MAX_LIMIT), request.deadline)
+    part = datasets.Part(
+        request.query.get("cursor"), request.limit(datasets.MAX_LIMIT, None), request.deadline
+    )
     match request.query.get("format", "jsonl"):
         case "jsonl":
             return Response.elsewhere(datasets.export(request.organisation, doc_type, part).url)

@@ -14,12 +14,11 @@ from alma.views import AnnounceBody, Announced, Upload
 def list_documents(request: Request) -> Response:
     """Answer with a page of the organisation's documents."""
     query = request.query
-    limit = request.limit(documents.MAX_LIMIT)
     return Response(
         200,
         Archive(request.organisation).list_documents(
             cursor=query.get("cursor"),
-            limit=50 if limit is None else limit,
+            limit=request.limit(documents.MAX_LIMIT),
             doc_type=query.get("docType"),
             status=query.get("status"),
         ),

@@ -16,9 +16,17 @@ pytestmark = pytest.mark.usefixtures("aws")
 #: Routes that name nothing of an organisation's: they answer about the caller alone, or about nobody.
 _ABOUT_THE_CALLER = {
     "list_documents", "announce_document", "list_models", "create_model", "list_keys", "create_key",
-    "list_schemas", "put_schema", "list_datasets",
+    "list_schemas", "put_schema", "list_datasets", "review_queue",
     "mcp", "mcp_stream", "mcp_session", "health", "openapi",
 }  # fmt: skip
+
+
+_BODIES: dict[str, dict[str, Any]] = {
+    "decide_field": {"action": "accept", "version": 1},
+    "add_field": {"key": "grantee_name", "value": "x"},
+    "claim_document": {},
+    "extract_again": {},
+}
 
 
 def _requests(row: Route, document_id: int, key_id: str) -> dict[str, Any]:
@@ -31,9 +39,13 @@ def _requests(row: Route, document_id: int, key_id: str) -> dict[str, Any]:
         "{documentId}": str(document_id),
         "{docType}": "delivery_note",
         "{file}": "p1.png",
+        "{field}": "grantor_name",
     }
     path = {name.strip("{}"): value for name, value in names.items() if name in row.resource}
-    return {"path": path, "body": {"documentId": document_id} if row.body else None}
+    return {
+        "path": path,
+        "body": _BODIES.get(row.operation, {"documentId": document_id}) if row.body else None,
+    }
 
 
 def put_schema(tenant: Tenant, doc_type: str, description: str) -> None:
@@ -100,6 +112,8 @@ def test_lists_hold_only_the_callers_own() -> None:
     owner.seed_document(seed_fields())
 
     assert stranger.call("documents", "GET", "/v1/documents").json["documents"] == []
+    assert owner.call("reviews", "GET", "/v1/review-queue").json["items"] != []
+    assert stranger.call("reviews", "GET", "/v1/review-queue").json["items"] == []
     assert stranger.call("models", "GET", "/v1/models").json["models"] == []
     names = {key["id"] for key in stranger.call("keys", "GET", "/v1/keys").json["keys"]}
     assert names == set(stranger.ids.values())

@@ -285,7 +285,12 @@ def test_a_page_is_given_up_with_its_reason_before_the_queue_drops_it() -> None:
 
 
 def test_whoever_can_set_a_document_going_may_ask_for_its_pages() -> None:
-    assert may_send_to("PageQueue") == {"IngestFunction", "ExtractFunction", "DocumentsFunction"}
+    assert may_send_to("PageQueue") == {
+        "IngestFunction",
+        "ExtractFunction",
+        "DocumentsFunction",
+        "ReviewsFunction",
+    }
 
 
 def test_models_are_sent_to_training_by_their_own_function_alone() -> None:
@@ -304,6 +309,7 @@ def test_functions_behind_the_api_start_from_a_snapshot_and_most_carry_no_furthe
         "ExtractFunction": ["VisionLayer"],
         "CheckFunction": ["VisionLayer", "TrainingLayer"],
         "InferFunction": ["VisionLayer"],
+        "TrainFunction": ["VisionLayer", "TrainingLayer"],
     }
     for name, function in functions().items():
         assert [layer["Ref"] for layer in function.get("Layers", [])] == layers.get(name, []), name

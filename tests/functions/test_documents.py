@@ -73,6 +73,7 @@ def test_tracks_all_adds_what_every_track_reads_and_why_a_person_should_look() -
     assert posted.json == got.json
     assert got.json["fields"] == [
         {
+            "id": "parcel_acreage",
             "key": "parcel_acreage",
             "value": "12.5",
             "confidence": 0.61,
@@ -89,6 +90,7 @@ def test_tracks_all_adds_what_every_track_reads_and_why_a_person_should_look() -
                 {"track": "text", "value": "125", "content": "125", "confidence": None, "evidence": None},
             ],
             "reasons": ["tracks_disagree"],
+            "version": 1,
         }
     ]
 
@@ -566,6 +568,7 @@ def test_a_required_field_that_was_not_found_is_shown_with_the_tracks_only() -> 
 
     assert "total" not in [field["key"] for field in plain.json["fields"]]
     assert tracks.json["fields"][-1] == {
+        "id": "total",
         "key": "total",
         "value": None,
         "confidence": None,
@@ -573,5 +576,6 @@ def test_a_required_field_that_was_not_found_is_shown_with_the_tracks_only() -> 
         "evidence": None,
         "tracks": [],
         "reasons": ["required_missing"],
+        "version": 1,
     }
     assert "total" not in exported.body

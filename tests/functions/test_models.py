@@ -164,10 +164,16 @@ def test_a_body_that_is_not_one_says_what_to_send(greaves: Tenant, body: Any, to
     assert told in answer.json["detail"]
 
 
-def test_a_model_can_be_tuned_from_a_ready_one_of_the_same_type(greaves: Tenant) -> None:
+def test_a_model_can_be_tuned_from_a_ready_one_of_the_same_type_that_was_trained_here(
+    greaves: Tenant,
+) -> None:
     verified(greaves)
     base = registered(greaves, scorers.scorer())["id"]
 
+    refused = create(greaves, baseModel=base)
+    assert (refused.status, "cannot be trained further" in refused.json["detail"]) == (400, True)
+    row = ModelItem.get("greaves", f"model#{base}")
+    row.update(actions=[ModelItem.origin.set("trained")])
     assert create(greaves, baseModel=base).json["baseModel"] == base
     assert create(greaves, baseModel=base, docType="invoice").status == 400
     assert create(Tenant.create("other"), baseModel=base).status == 400

@@ -10,7 +10,7 @@ from alma import documents
 from alma.documents import Document, DocumentStatus
 from alma.errors import AlmaError, BadRequestError, NotFoundError
 from alma.fields import Field
-from alma.projection import FilePart, project
+from alma.projection import Claim, FilePart, project
 from alma.settings import settings
 from alma.storage import objects
 from alma.views import DocumentList
@@ -109,7 +109,8 @@ class Archive:
         if tracks not in (None, "all"):
             raise BadRequestError("tracks is all, for what every track reads; or leave it out.")
         document, fields = self._found(document_id) if tracks is None else self.ready(document_id)
-        return self._answer(document, fields, tracks=tracks is not None, max_inline=max_inline)
+        claim = _claim(document) if tracks is not None else None
+        return self._answer(document, fields, tracks=tracks is not None, claim=claim, max_inline=max_inline)
 
     def answer_of_model(
         self, document: Document, fields: Sequence[Field], model: str, *, max_inline: int
@@ -124,13 +125,22 @@ class Archive:
         *,
         model: str | None = None,
         tracks: bool = False,
+        claim: Claim | None = None,
         max_inline: int,
     ) -> Exported | ExportLink:
         from alma.exports import Exported, Format, json
 
         suffix = "-tracks" if tracks else f"-{model}" if model else ""
         exported = Exported(
-            json.write(document.id, document.doc_type, fields, _part(document), model=model, tracks=tracks),
+            json.write(
+                document.id,
+                document.doc_type,
+                fields,
+                _part(document),
+                model=model,
+                tracks=tracks,
+                claim=claim,
+            ),
             Format.JSON.media_type,
             f"document-{document.id}{suffix}.json",
         )
@@ -231,3 +241,10 @@ def _part(document: Document) -> FilePart | None:
         return None
     first, last = document.page_range
     return FilePart(first, last, document.instance_of, documents.siblings(document))
+
+
+def _claim(document: Document) -> Claim | None:
+    """Return who works on a document now."""
+    if document.claimed_by is None or document.claimed_until is None:
+        return None
+    return Claim(document.claimed_by, document.claimed_until)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -59,6 +59,8 @@ class Event:
         What it was and what it became, as JSON; None where there was or is nothing.
     comment : str or None
         What the person said.
+    at : str
+        When (ISO 8601).
     """
 
     action: Action
@@ -66,6 +68,7 @@ class Event:
     before: dict[str, Any] | None = None
     after: dict[str, Any] | None = None
     comment: str | None = None
+    at: str = field(default_factory=timestamp)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +79,6 @@ class Entry:
     ----------
     sequence : int
         Its place, 1 for the first.
-    at : str
-        When (ISO 8601).
     actor : str
         Id of the key it was done with, or `alma`.
     event : Event
@@ -87,7 +88,6 @@ class Entry:
     """
 
     sequence: int
-    at: str
     actor: str
     event: Event
     digest: str
@@ -112,7 +112,7 @@ def next_item(row: DocumentItem, actor: str, event: Event) -> AuditItem:
         audit_key(document_id, sequence),
         document_id=document_id,
         sequence=sequence,
-        at=timestamp(),
+        at=event.at,
         actor=actor,
         action=event.action.value,
         subject=event.subject,
@@ -236,6 +236,11 @@ def erase(organisation: str, document_id: int) -> None:
 def _from_item(item: AuditItem) -> Entry:
     content = json.loads(item.content) if item.content else {}
     event = Event(
-        Action(item.action), item.subject, content.get("before"), content.get("after"), content.get("comment")
+        Action(item.action),
+        item.subject,
+        content.get("before"),
+        content.get("after"),
+        content.get("comment"),
+        item.at,
     )
-    return Entry(int(item.sequence), item.at, item.actor, event, item.digest, item.previous)
+    return Entry(int(item.sequence), item.actor, event, item.digest, item.previous)

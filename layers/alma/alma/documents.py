@@ -542,6 +542,15 @@ def _page_from_item(item: PageItem) -> PageRecord:
     )
 
 
+def tracks_of_page(document: Document, number: int) -> frozenset[str]:
+    """Return the tracks whose words of a page are in the archive; none for a page there is not."""
+    try:
+        item = PageItem.get(document.organisation, page_key(document.id, number), consistent_read=True)
+    except PageItem.DoesNotExist:
+        return frozenset()
+    return frozenset(item.tracks or ())
+
+
 def pages_known(document: Document, pages: int, pending: Iterable[int], media_type: str) -> Document:
     """Record the number of pages and which of them wait for recognition; what was recorded before stays."""
     item = DocumentItem(document.organisation, document_key(document.id))

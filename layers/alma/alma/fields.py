@@ -9,6 +9,18 @@ from enum import StrEnum
 
 from alma.evidence import Region, enclosing
 
+#: Occurrences of a field, and rows of a group: as many as an id counts.
+MAX_OCCURRENCES = 100_000
+
+
+class Verb(StrEnum):
+    """What a person can do with a field."""
+
+    ACCEPT = "accept"
+    EDIT = "edit"
+    REJECT = "reject"
+    ESCALATE = "escalate"
+
 
 class Status(StrEnum):
     """Where a field stands in review; the five words of the API."""

@@ -29,7 +29,8 @@ BASE = "alma-base"
 MOST_MODELS = 50
 #: Seconds after which a training that has not ended does not keep the next one waiting.
 TRAINING_SECONDS = 3600
-#: Times the check of an uploaded file may be begun.
+#: Times a training, or the check of an uploaded file, may be begun: a function that dies of memory or time
+#: leaves no other trace.
 MOST_ATTEMPTS = 2
 
 # An upload that has begun while its URL held may arrive somewhat later.
@@ -90,7 +91,7 @@ class Model:
     created_at, created_by, finished_at : str or None
         When (ISO 8601) and with which key.
     attempts : int
-        Times the check of its file was begun.
+        Times its training or its check was begun.
     """
 
     organisation: str
@@ -152,6 +153,27 @@ def get_ready(organisation: str, model_id: str) -> Model:
     return model
 
 
+def exists(organisation: str, model_id: str) -> bool:
+    """Tell whether the organisation has such a model."""
+    try:
+        get(organisation, model_id)
+    except NotFoundError:
+        return False
+    return True
+
+
+def begin_attempt(organisation: str, model_id: str) -> Model | None:
+    """Count that a training begins; None where the model is gone or not waiting for one."""
+    item = ModelItem(organisation, _SORT_PREFIX + model_id)
+    begun = unless_refused(
+        lambda: item.update(
+            actions=[ModelItem.attempts.add(1)],
+            condition=ModelItem.status == ModelStatus.TRAINING.value,
+        )
+    )
+    return None if begun is None else _from_item(item)
+
+
 def begin_training(
     organisation: str, name: str, doc_type: str, base_model: str = BASE, *, created_by: str | None = None
 ) -> Model:
@@ -166,6 +188,10 @@ def begin_training(
         there are too many models (`too_many_models`).
     """
     others = _check(organisation, doc_type, base_model)
+    if any(other.id == base_model and other.origin is Origin.REGISTERED for other in others):
+        raise BadRequestError(
+            "A registered model cannot be trained further: only alma-base and models trained here can be."
+        )
     since = timestamp(now() - timedelta(seconds=TRAINING_SECONDS))
     # Two that are asked for at once can both begin; that wastes a training and harms nothing.
     for other in others:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlencode
@@ -90,12 +90,16 @@ class Client:
         finally:
             answer.release_conn()
 
-    def upload(self, path: Path, sent: Callable[[int], None], *, split: bool = True) -> int:
+    def upload(
+        self, path: Path, sent: Callable[[int], None], *, split: bool = True, doc_type: str | None = None
+    ) -> int:
         """Announce a file, upload it and return its documentId; `sent` is told of every block.
 
-        Without `split` the file is one document, whatever its pages look like.
+        Without `split` the file is one document, whatever its pages look like; `doc_type` is its type where
+        it is known.
         """
-        announced = self.call("POST", "/documents", {"fileName": path.name, "split": split})
+        body = {"fileName": path.name, "split": split, "docType": doc_type}
+        announced = self.call("POST", "/documents", body)
         self._put(announced["upload"]["url"], path, sent)
         return int(announced["documentId"])
 
@@ -154,6 +158,19 @@ class Client:
             if time.monotonic() > until:
                 raise ApiError(202, "still_processing", f"Document {document_id} is still being read.")
             time.sleep(0.5)
+
+    def latest(self, names: Collection[str]) -> dict[str, int]:
+        """Return the number of the latest document of each file that has one, by the file's name."""
+        found: dict[str, int] = {}
+        cursor = None
+        while True:
+            page = self.call("GET", "/documents", limit=200, cursor=cursor)
+            for each in page["documents"]:
+                if each["fileName"] in names:
+                    found.setdefault(each["fileName"], each["documentId"])
+            cursor = page["nextCursor"]
+            if cursor is None or len(found) == len(names):
+                return found
 
     def _send(
         self, method: str, path: str, body: object, query: dict[str, object], *, stream: bool = False

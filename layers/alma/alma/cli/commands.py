@@ -28,7 +28,7 @@ from alma import __version__
 from alma.cli import tables, target
 from alma.cli.client import ApiError, Client
 from alma.cli.datasets import Pulled, pull
-from alma.errors import AlmaError, BadRequestError
+from alma.errors import AlmaError, BadRequestError, NotFoundError
 
 _FORMATS = ("csv", "xlsx", "xml", "json", "jsonl")
 _ROLES = ("admin", "reviewer", "reader")
@@ -38,10 +38,10 @@ err = Console(stderr=True)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit status: 0 done, 1 refused, 2 wrong usage."""
+    """Run a command and return its exit status: 0 done, 1 refused or not as it should be, 2 wrong usage."""
     options = _parser().parse_args(argv)
     try:
-        options.run(options)
+        status: int | None = options.run(options)
     except (ApiError, AlmaError, target.TargetError, OSError) as error:
         slug = getattr(error, "error", None) or getattr(error, "slug", None) or "failed"
         detail = getattr(error, "detail", None) or str(error)
@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         err.print(f"[red]alma:[/] the table cannot be reached: {error}", highlight=False, soft_wrap=True)
         return 1
-    return 0
+    return status or 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -100,8 +100,28 @@ def _parser() -> argparse.ArgumentParser:
     revoke.add_argument("--org", required=True)
     revoke.set_defaults(run=_key_revoke)
 
+    trail = commands.add_parser("audit", help="audit trails (operator)").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    verify = trail.add_parser(
+        "verify",
+        parents=[operator],
+        help="check every trail, and the documents against them",
+        description="Checks every entry of every audit trail, and the documents against their trails; exits "
+        "1 if anything is not as it was written. Who can rewrite a whole trail and the document's row leaves "
+        "no mark in them: only heads that were saved earlier (--save), and kept where that person cannot "
+        "write, show it (--against).",
+    )
+    verify.add_argument("--org", help="one organisation; all of them without it")
+    verify.add_argument("--save", type=Path, metavar="FILE", help="write the last digest of every trail")
+    verify.add_argument(
+        "--against", type=Path, metavar="FILE", help="trails must go through those saved earlier"
+    )
+    verify.set_defaults(run=_audit_verify)
+
     drop = commands.add_parser("drop", parents=[shared], help="send files and have them read")
     drop.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    drop.add_argument("--type", dest="doc_type", help="type of the documents, if you know it")
     drop.add_argument("--whole", action="store_true", help="every file is one document: do not divide it")
     drop.add_argument("--wait", action="store_true", help="wait, and print the fields")
     drop.set_defaults(run=_drop)
@@ -119,6 +139,32 @@ def _parser() -> argparse.ArgumentParser:
     )
     get.set_defaults(run=_get)
 
+    review = commands.add_parser("review", parents=[shared], help="list fields that wait for a person")
+    review.add_argument("--type", dest="doc_type")
+    review.add_argument("--field", help="its key")
+    review.add_argument("--limit", type=int, default=50)
+    review.set_defaults(run=_review)
+    field = argparse.ArgumentParser(add_help=False, parents=[shared])
+    field.add_argument("id", type=int, help="number of the document")
+    field.add_argument("field", help="id of the field: party[1], line_items[3].amount")
+    field.add_argument("--comment", help="for the document's history")
+    for verb, purpose in (
+        ("accept", "say that a field's value is right"),
+        ("edit", "say what a field's value is, or where it stands"),
+        ("reject", "say that nobody should use a field's value"),
+    ):
+        decide = commands.add_parser(verb, parents=[field], help=purpose)
+        decide.set_defaults(run=_decide, action=verb, value=None, page=None, box=None)
+        if verb == "edit":
+            decide.add_argument("--value")
+            decide.add_argument("--page", type=int, help="the page it stands on")
+            decide.add_argument(
+                "--box", type=_box, metavar="X,Y,W,H", help="where on it, as shares of the page"
+            )
+    history = commands.add_parser("history", parents=[shared], help="print what happened to a document")
+    history.add_argument("id", type=int)
+    history.set_defaults(run=_history)
+
     schema = commands.add_parser("schema", help="document types, shipped and your own").add_subparsers(
         required=True, metavar="COMMAND"
     )
@@ -134,6 +180,41 @@ def _parser() -> argparse.ArgumentParser:
     delete = schema.add_parser("delete", parents=[shared], help="remove a type of your own")
     delete.add_argument("type")
     delete.set_defaults(run=_schema_delete)
+
+    dataset = commands.add_parser("dataset", help="verified fields to learn from").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    listed = dataset.add_parser("list", parents=[shared], help="list document types with verified fields")
+    listed.set_defaults(run=_dataset_list)
+    pulled = dataset.add_parser("pull", parents=[shared], help="bring data sets to disk")
+    pulled.add_argument("folder", type=Path, metavar="DIR")
+    pulled.add_argument("--type", dest="doc_type", help="only this document type")
+    pulled.add_argument(
+        "--no-images", dest="images", action="store_false", help="without page images: enough to train on"
+    )
+    pulled.set_defaults(run=_dataset_pull)
+
+    corrected = commands.add_parser(
+        "correct", parents=[shared], help="correct documents from a list of values"
+    )
+    corrected.add_argument(
+        "file",
+        type=Path,
+        help='jsonl, a document a line: {"file": "a.pdf", "fields": [{"key", "value", "page", "bbox"}]}',
+    )
+    corrected.add_argument(
+        "--partial",
+        action="store_true",
+        help="fields the list does not name are left to a person, not rejected",
+    )
+    corrected.set_defaults(run=_correct)
+
+    train = commands.add_parser("train", parents=[shared], help="train a model on this machine")
+    train.add_argument("file", type=Path, help="TYPE.jsonl of a data set that was pulled")
+    train.add_argument("--base", default="alma-base", help="alma-base, or an ONNX file that alma trained")
+    train.add_argument("--out", type=Path, default=Path("model.onnx"), help="file to write")
+    train.add_argument("--name", help="what the model is called")
+    train.set_defaults(run=_train)
 
     model = commands.add_parser("model", help="models of your own").add_subparsers(
         required=True, metavar="COMMAND"
@@ -163,19 +244,6 @@ def _parser() -> argparse.ArgumentParser:
     digitize.add_argument("id")
     digitize.add_argument("document", type=int)
     digitize.set_defaults(run=_model_digitize)
-
-    dataset = commands.add_parser("dataset", help="verified fields to learn from").add_subparsers(
-        required=True, metavar="COMMAND"
-    )
-    listed = dataset.add_parser("list", parents=[shared], help="list document types with verified fields")
-    listed.set_defaults(run=_dataset_list)
-    pulled = dataset.add_parser("pull", parents=[shared], help="bring data sets to disk")
-    pulled.add_argument("folder", type=Path, metavar="DIR")
-    pulled.add_argument("--type", dest="doc_type", help="only this document type")
-    pulled.add_argument(
-        "--no-images", dest="images", action="store_false", help="without page images: enough to train on"
-    )
-    pulled.set_defaults(run=_dataset_pull)
 
     export = commands.add_parser("export", parents=[shared], help="save a document's fields as a file")
     export.add_argument("id", type=int)
@@ -238,6 +306,44 @@ def _key_revoke(options: argparse.Namespace) -> None:
         out.print(f"{options.id} is revoked; running authorizers forget it within 30 seconds")
 
 
+def _audit_verify(options: argparse.Namespace) -> int:
+    saved = _heads(options.against) if options.against else {}
+    target.use_table(options.stack)
+    from alma import auditing, organisations
+
+    wanted = [options.org] if options.org else sorted({*organisations.list_ids(), *saved})
+    verdicts = {each: auditing.verify(each, saved.get(each)) for each in wanted}
+    problems = [problem for verdict in verdicts.values() for problem in verdict.problems]
+    documents = sum(verdict.documents for verdict in verdicts.values())
+    entries = sum(verdict.entries for verdict in verdicts.values())
+    if options.save:
+        heads = {each: verdict.heads for each, verdict in verdicts.items() if verdict.heads}
+        options.save.write_text(json.dumps(heads, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    if options.json:
+        _print_json(
+            {"documents": documents, "entries": entries, "problems": [asdict(each) for each in problems]}
+        )
+    else:
+        for each in problems:
+            entry = "" if each.entry is None else f", entry {each.entry}"
+            line = f"{each.organisation}, document {each.document_id}{entry}: {each.what}"
+            out.print(line, markup=False, highlight=False, soft_wrap=True)
+        out.print(f"{entries} entries of {documents} documents checked, {len(problems)} problems")
+    return 1 if problems else 0
+
+
+def _heads(path: Path) -> dict[str, dict[str, list[Any]]]:
+    """Return what `audit verify --save` wrote."""
+    try:
+        heads = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            org: {str(int(document)): [int(count), str(digest)] for document, (count, digest) in each.items()}
+            for org, each in heads.items()
+        }
+    except (ValueError, TypeError, AttributeError):
+        raise BadRequestError(f"{path} is not what `alma audit verify --save` writes.") from None
+
+
 def _drop(options: argparse.Namespace) -> None:
     client = Client(target.api())
     for path in options.files:
@@ -250,7 +356,10 @@ def _drop(options: argparse.Namespace) -> None:
         task = progress.add_task("sending", total=total)
         for path in options.files:
             document_id = client.upload(
-                path, lambda count: progress.advance(task, count), split=not options.whole
+                path,
+                lambda count: progress.advance(task, count),
+                split=not options.whole,
+                doc_type=options.doc_type,
             )
             answers.append({"documentId": document_id, "fileName": path.name})
         if options.wait:
@@ -302,6 +411,64 @@ def _get(options: argparse.Namespace) -> None:
         out.print(tables.fields_table(found))
 
 
+def _review(options: argparse.Namespace) -> None:
+    found = Client(target.api()).call(
+        "GET", "/review-queue", limit=options.limit, docType=options.doc_type, field=options.field
+    )
+    if options.json:
+        _print_json(found)
+    else:
+        out.print(tables.queue_table(found["items"]))
+
+
+def _decide(options: argparse.Namespace) -> None:
+    if (options.page is None) != (options.box is None):
+        raise BadRequestError("Give --page and --box together.")
+    client = Client(target.api())
+    document = client.call("GET", f"/documents/{options.id}", tracks="all")
+    wanted = options.field.replace("[0]", "")
+    there = [each for each in document.get("fields", []) if each["id"].replace("[0]", "") == wanted]
+    if not there:
+        raise NotFoundError(f"There is no field {options.field} in document {options.id}.")
+    body = {"action": options.action, "version": there[0]["version"]}
+    if options.value is not None:
+        body["value"] = options.value
+    if options.box is not None:
+        body["evidence"] = {"page": options.page, "bbox": options.box}
+    if options.comment is not None:
+        body["comment"] = options.comment
+    field = client.call("PATCH", f"/documents/{options.id}/fields/{quote(there[0]['id'], safe='')}", body)
+    if options.json:
+        _print_json(field)
+    else:
+        value = "" if field["value"] is None else f": {field['value']}"
+        out.print(f"{field['id']} is {field['status']}{value}", markup=False, highlight=False)
+
+
+def _box(text: str) -> dict[str, float]:
+    try:
+        x, y, w, h = (float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError("a box is four numbers: x,y,w,h") from None
+    return {"x": x, "y": y, "w": w, "h": h}
+
+
+def _history(options: argparse.Namespace) -> None:
+    client = Client(target.api())
+    entries: list[dict[str, Any]] = []
+    cursor = None
+    while True:
+        found = client.call("GET", f"/documents/{options.id}/history", limit=100, cursor=cursor)
+        entries += found["entries"]
+        cursor = found["nextCursor"]
+        if cursor is None:
+            break
+    if options.json:
+        _print_json({"documentId": options.id, "entries": entries})
+    else:
+        out.print(tables.history_table(entries))
+
+
 def _export(options: argparse.Namespace) -> None:
     body, name = Client(target.api()).download(f"/export/{options.id}", format=options.format)
     if options.output == Path("-"):
@@ -346,6 +513,41 @@ def _dataset_pull(options: argparse.Namespace) -> None:
 
 def _tell(bar: Progress, task: TaskID, done: int, total: int) -> None:
     bar.update(task, completed=done, total=total)
+
+
+def _correct(options: argparse.Namespace) -> None:
+    from alma.cli.correct import correct, read_list
+
+    client = Client(target.api())
+    rows = read_list(options.file)
+    numbers = client.latest({name for name, _ in rows})
+    complete: frozenset[str] | None = frozenset() if options.partial else None
+    answers = []
+    for name, truths in rows:
+        number = numbers.get(name)
+        if number is None:
+            raise BadRequestError(f"There is no document of a file {name}; drop it first.")
+        done = correct(client, number, truths, complete=complete)
+        answers.append({"documentId": number, "fileName": name, **done})
+    if options.json:
+        _print_json({"documents": answers})
+        return
+    for answer in answers:
+        what = ", ".join(f"{count} {action}" for action, count in list(answer.items())[2:])
+        out.print(f"{answer['documentId']}  {answer['fileName']}  {what}")
+
+
+def _train(options: argparse.Namespace) -> None:
+    from alma.cli.learning import card_table, train
+
+    card = train(options.file, options.base, options.out, options.name, err)
+    if options.json:
+        _print_json({"file": str(options.out), **card})
+        return
+    out.print(card_table(card))
+    out.print(f"{options.out} and {options.out.with_suffix('.json')} are written")
+    if not card["better"]:
+        out.print(f"[yellow]It reads no better than {options.base}[/]: verify more documents first.")
 
 
 def _schema_list(options: argparse.Namespace) -> None:
@@ -430,7 +632,13 @@ def _print_model(client: Client, options: argparse.Namespace, made: dict[str, An
     if options.json:
         _print_json(found)
     else:
+        if (found.get("card") or {}).get("after"):
+            from alma.cli.learning import card_table
+
+            out.print(card_table(found["card"]))
         out.print(f"{found['id']} is {found['status']}", highlight=False)
+        if found.get("detail"):
+            out.print(found["detail"], highlight=False)
 
 
 def _model_delete(options: argparse.Namespace) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from alma.examples import Example
 from alma.exports.rows import Row
 from alma.fields import Field
-from alma.projection import FilePart, project
+from alma.projection import Claim, FilePart, project
 from alma.storage import objects
 
 
@@ -20,6 +20,7 @@ def write(
     *,
     model: str | None = None,
     tracks: bool = False,
+    claim: Claim | None = None,
 ) -> bytes:
     """Return the body of `GET /api/v1/documents/{id}`, with `tracks` that of `?tracks=all`.
 
@@ -27,7 +28,7 @@ def write(
 
     Nothing is left out: each field says its status, rejected ones too.
     """
-    body = project(document_id, doc_type, fields, model, part, tracks=tracks)
+    body = project(document_id, doc_type, fields, model, part, tracks=tracks, claim=claim)
     return _encoded(json.dumps(body, ensure_ascii=False))
 
 

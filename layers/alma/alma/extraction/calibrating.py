@@ -41,7 +41,8 @@ class Logistic:
         Whose types and fields it has biases for.
     prior : Calibration, optional
         What the coefficients are drawn to instead of zero: its weights, and the mean of the biases of its
-        types.
+        types. Samples are few then, and met with doubt: to those of each field one is added that is like them
+        and wrong.
     """
 
     def __init__(self, samples: Sequence[Sample], prior: Calibration | None = None) -> None:
@@ -55,6 +56,7 @@ class Logistic:
             of_types = [bias for name, bias in prior.biases.items() if "." not in name]
             self.centre[: self.shared] = [float(np.mean(of_types)) if of_types else 0.0, *prior.weights]
             self.penalty[: self.shared] = PRIOR_RIDGE
+        self.doubting = prior is not None
 
     def matrix(self, samples: Sequence[Sample]) -> Array:
         """Return one row a sample: constant, signals, type, field."""
@@ -69,6 +71,12 @@ class Logistic:
     def fit(self, samples: Sequence[Sample]) -> Array:
         """Return the coefficients of the penalised maximum likelihood."""
         x, y = self.matrix(samples), np.array([float(s.right) for s in samples])
+        if self.doubting:
+            # A wrong value of each field is still to come: what was right every time is not certain.
+            of_key = x[:, self.shared + len(self.types) :]
+            seen = np.flatnonzero(of_key.any(axis=0))
+            x = np.vstack([x, *(x[of_key[:, n] > 0].mean(axis=0, keepdims=True) for n in seen)])
+            y = np.concatenate([y, np.zeros(len(seen))])
         w: Array = self.centre.copy()
         for _ in range(50):
             p = 1 / (1 + np.exp(-x @ w))

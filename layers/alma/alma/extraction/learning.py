@@ -12,6 +12,7 @@ same. Everything drawn is drawn from seeds: the same documents and base give the
 from __future__ import annotations
 
 import multiprocessing
+import os
 import sys
 import time
 import zlib
@@ -42,10 +43,12 @@ FOLDS = 5
 MIN_DOCUMENTS = 4
 #: Seeds of the members of the ensemble.
 SEEDS = (0, 1, 2, 3)
-#: Passes over the data, groups of a step: few and many small steps, for there are few documents.
-EPOCHS, BATCH = 10, 8
-#: Members trained at once, each in a process of its own.
-PROCESSES = 2
+#: Groups of a step. With few documents many small steps learn most.
+BATCH = 8
+#: Passes over the groups, and those there are at most to come to so many steps.
+EPOCHS, MOST_EPOCHS, STEPS = 10, 30, 200
+#: Members trained at once at most, each in a process of its own.
+MOST_PROCESSES = 8
 
 Report = Callable[[str, float], None]
 
@@ -130,9 +133,10 @@ def learn(
     Raises
     ------
     ConflictError
-        There are too few documents (`too_few_documents`), or it cannot be done in time (`too_much_to_train`).
+        There are too few documents (`too_few_documents`), their pages offer nothing (`nothing_to_learn`), or
+        it cannot be done in time (`too_much_to_train`).
     ValueError
-        The base is no model.
+        The base is no scorer, or was trained with other features.
     """
     began = time.monotonic()
     of_base = Scorer(base)
@@ -156,6 +160,15 @@ def learn(
         groups += groups_of(offered, schema, labels[document.id], complete, folds[document.id])
         tell("reading", 0.15 * (n + 1) / len(teaching))
 
+    if not all(any(g.fold != part for g in groups) for part in folds.values()):
+        raise ConflictError(
+            f"Hardly anything on the pages of these documents can be a value of {schema.doc_type}: check the "
+            "types of its fields.",
+            code="nothing_to_learn",
+        )
+    # Measuring reads the documents once more, with two models.
+    if deadline is not None:
+        deadline -= 1.5 * (time.monotonic() - began)
     fields = sorted(f"{schema.doc_type}.{key}" for key in keys)
     started = _started(base, fields)
     parts = sorted(set(folds.values()))
@@ -280,12 +293,18 @@ class _Job:
 
     def run(self) -> Weights:
         return train_member(
-            self.groups, self.fields, self.seed, EPOCHS, start=self.start, batch=BATCH, anonymous=0.0
+            self.groups, self.fields, self.seed, self.epochs, start=self.start, batch=BATCH, anonymous=0.0
         )
 
     @property
+    def epochs(self) -> int:
+        """Passes over the groups."""
+        return min(max(EPOCHS, STEPS * BATCH // len(self.groups)), MOST_EPOCHS)
+
+    @property
     def size(self) -> int:
-        return len(self.groups)
+        """How long it takes, in any unit."""
+        return len(self.groups) * self.epochs
 
 
 def _trained(jobs: Sequence[_Job], deadline: float | None, tell: Callable[[float], None]) -> list[Weights]:
@@ -301,7 +320,7 @@ def _trained(jobs: Sequence[_Job], deadline: float | None, tell: Callable[[float
     def note(n: int, weights: Weights, at_once: int) -> None:
         done[n] = weights
         tell(sum(jobs[i].size for i in done) / whole)
-        # Whoever is first says how long a group takes.
+        # Whoever is first says how long all will take.
         if deadline is not None and len(done) == 1:
             needed = (time.monotonic() - began) / jobs[n].size * whole / at_once
             if began + needed > deadline:
@@ -317,11 +336,12 @@ def _trained(jobs: Sequence[_Job], deadline: float | None, tell: Callable[[float
         return [done[n] for n in range(len(jobs))]
 
     context = multiprocessing.get_context("fork")
+    processes = min(len(os.sched_getaffinity(0)), len(jobs), MOST_PROCESSES)
     workers: dict[Connection[Any, Any], BaseProcess] = {}
     try:
-        for first in range(PROCESSES):
+        for first in range(processes):
             ours, theirs = context.Pipe(duplex=False)
-            share = range(first, len(jobs), PROCESSES)
+            share = range(first, len(jobs), processes)
             worker = context.Process(target=_work, args=(theirs, jobs, share), daemon=True)
             worker.start()
             theirs.close()
@@ -334,7 +354,7 @@ def _trained(jobs: Sequence[_Job], deadline: float | None, tell: Callable[[float
                 except EOFError:
                     waiting.remove(ready)
                 else:
-                    note(n, weights, PROCESSES)
+                    note(n, weights, processes)
     finally:
         for ours, running in workers.items():
             running.terminate()

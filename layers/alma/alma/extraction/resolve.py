@@ -17,7 +17,7 @@ from alma.extraction.doctype import document_type
 from alma.extraction.features import Context, by_value, matrix, same_value
 from alma.extraction.layout import Layout, arrange
 from alma.extraction.parsers import locale_of
-from alma.extraction.patterns import is_company
+from alma.extraction.patterns import last_name_last
 from alma.extraction.rules import best_together, broken
 from alma.extraction.scorer import Scorer, Scores, base_scorer
 from alma.extraction.tables import group_fields
@@ -57,14 +57,6 @@ class Choice:
     def vote(self) -> float:
         """What the rule that says most for it says."""
         return max((vote.score for vote in self.candidate.votes), default=0.0)
-
-
-def last_name_last(name: str) -> str:
-    """Return "Domingo, Roquena R." as "Roquena R. Domingo"; a name without a lone comma as it is."""
-    last, comma, first = name.partition(",")
-    if not comma or "," in first or not first.strip() or len(last.split()) > 2 or is_company(name):
-        return name
-    return f"{first.strip()} {last.strip()}"
 
 
 def _logit(p: float) -> float:

@@ -64,7 +64,7 @@ def serve(function: str, operations: Mapping[str, Operation], *, crashed: Operat
             )
         except AlmaError as error:
             logger.info("refused", extra={"error": error.slug, "status": error.status})
-            response = error_response(error, request.request_id)
+            response = error_response(error, request.request_id, **error.more)
         except Exception as error:
             # The top level: whatever it is, the caller gets the one error shape and the log the traceback.
             logger.exception("failed")

@@ -15,6 +15,7 @@ from alma.errors import BadRequestError, UnauthorizedError
 from alma.keys import Caller, Role
 
 _M = TypeVar("_M", bound=BaseModel)
+_D = TypeVar("_D", int, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,20 +119,20 @@ class Request:
                 f"The body is not what this route takes: {f'{where}: ' if where else ''}{what}."
             ) from None
 
-    def limit(self, most: int) -> int | None:
-        """Return the query parameter `limit`, or None where it is not given; who uses it knows its bounds.
+    def limit(self, most: int, default: _D = 50) -> int | _D:  # type: ignore[assignment]
+        """Return the query parameter `limit`; who lists checks that it is 1 at least.
 
         Raises
         ------
         BadRequestError
-            It is not a whole number.
+            It is not a whole number up to `most`.
         """
         raw = self.query.get("limit")
         if raw is None:
-            return None
-        if not (raw.isascii() and raw.isdigit()):
+            return default
+        if not (raw.isascii() and raw.isdigit()) or len(raw) > 6 or int(raw) > most:
             raise BadRequestError(f"limit is a whole number from 1 to {most}.")
-        return int(raw[:9])
+        return int(raw)
 
     def document_id(self, name: str) -> int:
         """Return the path parameter `name` as a document id.

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from alma import views
 from alma.examples import Manifest
 from alma.keys import Role
-from alma.projection import DocumentView
+from alma.projection import DocumentView, FieldView
 from alma.schemas import KEY, SchemaDefinition
 
 READERS = frozenset(Role)
@@ -87,6 +87,10 @@ _TRACKS = Parameter(
     {"type": "string", "enum": ["all"]},
 )
 
+_ID = Parameter("id", "Number of the document.", _DOCUMENT_ID)
+_CURSOR = Parameter("cursor", "nextCursor of the page before.", {"type": "string"})
+_DECIDED: dict[int, Answer] = {400: views.ErrorView, 404: views.ErrorView, 409: views.ReviewConflict}
+
 ROUTES: tuple[Route, ...] = (
     Route(
         "POST",
@@ -113,7 +117,7 @@ ROUTES: tuple[Route, ...] = (
                 "At most this many.",
                 {"type": "integer", "minimum": 1, "maximum": 200, "default": 50},
             ),
-            Parameter("cursor", "nextCursor of the page before.", {"type": "string"}),
+            _CURSOR,
             Parameter("docType", "Only documents of this type.", {"type": "string"}),
             Parameter(
                 "status",
@@ -140,7 +144,7 @@ ROUTES: tuple[Route, ...] = (
         "Fetch a document's fields; a large answer is a redirect, so follow it (curl -L).",
         READERS,
         _READ_OR_REDIRECT,
-        parameters=(Parameter("id", "Number of the document.", _DOCUMENT_ID), _TRACKS),
+        parameters=(_ID, _TRACKS),
     ),
     Route(
         "DELETE",
@@ -150,7 +154,113 @@ ROUTES: tuple[Route, ...] = (
         "Remove a document with everything that was made of it, and the file with the last document of it.",
         WRITERS,
         {204: None, 400: views.ErrorView, 404: views.ErrorView},
-        parameters=(Parameter("id", "Number of the document.", _DOCUMENT_ID),),
+        parameters=(_ID,),
+    ),
+    Route(
+        "PATCH",
+        "/v1/documents/{id}/fields/{field}",
+        "reviews",
+        "decide_field",
+        "Accept, edit, reject or escalate a field.",
+        WRITERS,
+        _DECIDED | {200: FieldView},
+        body=views.DecideBody,
+        parameters=(
+            _ID,
+            Parameter(
+                "field", "Id of the field, such as party[1] or line_items[3].amount.", {"type": "string"}
+            ),
+        ),
+    ),
+    Route(
+        "POST",
+        "/v1/documents/{id}/fields",
+        "reviews",
+        "add_field",
+        "Add a field that was not found.",
+        WRITERS,
+        _DECIDED | {201: FieldView},
+        body=views.AddFieldBody,
+        parameters=(_ID,),
+    ),
+    Route(
+        "POST",
+        "/v1/documents/{id}/claim",
+        "reviews",
+        "claim_document",
+        "Claim a document for a while, or go on with a claim: nobody else can decide its fields meanwhile.",
+        WRITERS,
+        _DECIDED | {200: views.Claimed},
+        body=views.ClaimBody,
+        parameters=(_ID,),
+    ),
+    Route(
+        "POST",
+        "/v1/documents/{id}/release",
+        "reviews",
+        "release_document",
+        "End a claim: your own, or with the role admin anybody's.",
+        WRITERS,
+        _DECIDED | {204: None},
+        parameters=(_ID,),
+    ),
+    Route(
+        "POST",
+        "/v1/documents/{id}/extract",
+        "reviews",
+        "extract_again",
+        "Read a document again, as one of another type if you say so; what people decided stays.",
+        WRITERS,
+        {202: views.Queued, 400: views.ErrorView, 404: views.ErrorView, 409: views.ErrorView},
+        body=views.ExtractBody,
+        parameters=(_ID,),
+    ),
+    Route(
+        "GET",
+        "/v1/documents/{id}/history",
+        "reviews",
+        "document_history",
+        "What happened to a document and its fields, oldest first; of a removed one the bare chain.",
+        READERS,
+        {200: views.HistoryView, 400: views.ErrorView, 404: views.ErrorView},
+        parameters=(
+            _ID,
+            Parameter(
+                "limit",
+                "At most this many.",
+                {"type": "integer", "minimum": 1, "maximum": 100, "default": 50},
+            ),
+            _CURSOR,
+        ),
+    ),
+    Route(
+        "GET",
+        "/v1/review-queue",
+        "reviews",
+        "review_queue",
+        "Fields that wait for a person: escalated ones first, then by confidence, unknown before low.",
+        READERS,
+        {200: views.ReviewQueue, 400: views.ErrorView},
+        parameters=(
+            Parameter("docType", "Only fields of documents of this type.", {"type": "string"}),
+            Parameter("field", "Only fields of this key.", {"type": "string"}),
+            Parameter(
+                "maxConfidence",
+                "Only fields at most this sure; those of unknown confidence are among them.",
+                {"type": "number", "minimum": 0, "maximum": 1},
+            ),
+            Parameter(
+                "status",
+                "Only fields of this status.",
+                {"type": "string", "enum": ["escalated", "unreviewed"]},
+            ),
+            Parameter(
+                "limit",
+                "At most this many.",
+                {"type": "integer", "minimum": 1, "maximum": 200, "default": 50},
+            ),
+            _CURSOR,
+        ),
     ),
     Route(
         "GET",

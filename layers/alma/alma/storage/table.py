@@ -347,6 +347,22 @@ def unless_refused(write: Callable[[], _T]) -> _T | None:
         raise
 
 
+def unless_contended(write: Callable[[], _T]) -> _T | None:
+    """Run a conditional write; return None where its condition did not hold or another write was under way.
+
+    Raises
+    ------
+    PutError, UpdateError, DeleteError, TransactWriteError
+        Anything else that went wrong.
+    """
+    try:
+        return write()
+    except (PutError, UpdateError, DeleteError, TransactWriteError) as error:
+        if contended(error):
+            return None
+        raise
+
+
 def refused(error: PutError | UpdateError | DeleteError | TransactWriteError) -> bool:
     """Tell whether a write failed because its condition did not hold."""
     if isinstance(error, TransactWriteError):
