@@ -19,6 +19,7 @@ import pytest
 from alma.examples import read_folder
 from infra.local.runtime import Runtime
 from infra.local.template import REGION
+from tests import scorers
 from tests.e2e.office import Office, open_office, run_alma
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -200,6 +201,39 @@ def test_the_official_mcp_client_lists_and_calls_the_tools(offices: tuple[Office
     assert tools == ["list_documents", "get_document_fields", "export_document"]
     assert fields.structured_content["fields"][0]["value"] == "Josiah A. Greaves"
     assert [d["documentId"] for d in listed.structured_content["documents"]] == [deed]
+
+
+def test_a_model_of_ones_own_is_registered_asked_fetched_and_removed(
+    offices: tuple[Office, Office], deed: int
+) -> None:
+    office, rival = offices
+    fields = [f"deed_of_conveyance.{key}" for key in ("grantor_name", "parcel_acreage")]
+    about = {"doc_type": "deed_of_conveyance", "fields": fields}
+    file = office.folder / "deeds.onnx"
+    file.write_bytes(scorers.scorer(about=about))
+    documents = office.http.get("/api/v1/documents").json()["documents"]
+
+    given = ("--name", "Barbados deeds", "--type", "deed_of_conveyance", "--wait")
+    made = office.alma("model", "register", str(file), *given)
+    loop = office.folder / "loop.onnx"
+    loop.write_bytes(scorers.loop())
+    refused = run_alma(office.folder, "model", "register", str(loop), *given, "--json")
+    found = office.alma("model", "digitize", made["id"], str(deed))
+    office.alma("model", "download", made["id"], "--output", str(office.folder / "fetched.onnx"))
+
+    assert (made["id"], made["status"]) == ("mdl_barbados_deeds_v1", "ready")
+    assert (refused.returncode, json.loads(refused.stdout)["error"]) == (1, "unsupported_operator")
+    assert (found["documentId"], found["model"]) == (deed, made["id"])
+    values = {field["key"]: field["value"] for field in found["fields"]}
+    assert values["grantor_name"] == "Josiah A. Greaves"
+    assert values["parcel_acreage"] == "12.5"
+    assert (office.folder / "fetched.onnx").read_bytes() == file.read_bytes()
+    assert [each["status"] for each in office.alma("model", "list")["models"]] == ["ready", "failed"]
+    assert rival.http.get(f"/api/v1/models/{made['id']}").status_code == 404
+    # A model is no document: what reads files has not seen it.
+    assert office.http.get("/api/v1/documents").json()["documents"] == documents
+    assert office.alma("model", "delete", made["id"]) == {"id": made["id"], "deleted": True}
+    assert office.http.get(f"/api/v1/models/{made['id']}").status_code == 404
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer alma_x"}, {"Authorization": "alma"}])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 from collections.abc import Iterator
@@ -12,15 +13,21 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from alma import documents, inference, models
+from alma.examples import Example, LabelledDocument
 from alma.extraction.features import DENSE
 from alma.extraction.guarded import GuardedScorer
 from alma.fields import Extraction, Field, Reading, Status
 from alma.inference import WarmModels
 from alma.keys import Role
+from alma.schemas import shipped_schemas
 from alma.settings import settings
+from alma.storage import objects
+from alma.storage.table import ModelItem
+from alma.words import read_words
+from examples import own_model
 from tests import scorers
 from tests.cloud import Answer, Tenant, client, seed_fields
-from tests.reading import SHOPS, drop, ingest, read_to_the_end, receipt
+from tests.reading import FIVE_RECEIPTS, SHOPS, drop, ingest, read_to_the_end, receipt
 from tests.registering import registered
 from tests.unit.making_pdfs import pdf_of_pages
 
@@ -221,6 +228,25 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[GuardedScorer]:
     return seen
 
 
+def kept(tenant: Tenant, number: int) -> models.Model:
+    """Return a ready model whose file is in the archive, without a check."""
+    content = scorers.scorer()
+    model_id = f"mdl_kept_v{number}"
+    ModelItem(
+        tenant.organisation,
+        f"model#{model_id}",
+        model_id=model_id,
+        name="kept",
+        base_model="alma-base",
+        doc_type="receipt",
+        status="ready",
+        created_at="2026-05-14T09:21:00Z",
+        card={"sha256": hashlib.sha256(content).hexdigest()},
+    ).save()
+    objects.put(tenant.organisation, objects.model_key(model_id), content, "application/octet-stream")
+    return models.get(tenant.organisation, model_id)
+
+
 def pid_of(scorer: GuardedScorer) -> int:
     return scorer._child._process.pid
 
@@ -237,16 +263,8 @@ def test_the_model_asked_longest_ago_makes_room_and_none_serves_two_organisation
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     tenants = [Tenant.create(name) for name in ("greaves", "stranger")]
-    for tenant in tenants:
-        for _ in range(2):
-            ready(tenant)
-    first, second, third, fourth = (
-        models.get(tenant.organisation, f"mdl_our_receipts_v{n}") for tenant in tenants for n in (1, 2)
-    )
-    assert first.id == third.id
-    assert first.card is not None
-    assert third.card is not None
-    assert first.card["sha256"] == third.card["sha256"]
+    first, second, third, fourth = (kept(tenant, number) for tenant in tenants for number in (1, 2))
+    assert (first.id, first.card) == (third.id, third.card)
     warm = WarmModels(most=3)
     seen = started(monkeypatch)
 
@@ -363,3 +381,43 @@ def test_the_process_of_a_model_knows_no_credentials(
         names = {each.partition(b"=")[0].decode() for each in environment.read().split(b"\0") if each}
 
     assert [name for name in names if name.startswith(("AWS", "ALMA"))] == []
+
+
+# --- a model of one's own, from a data set to fields ---------------------------
+
+
+def test_a_model_trained_on_ones_own_machine_reads_the_next_document() -> None:
+    tenant = Tenant.create("greaves")
+    ingest(drop("inbox/greaves/receipts.pdf", FIVE_RECEIPTS))
+    read_to_the_end()
+    learnt_from = [labelled("greaves", number) for number in (1, 2, 3, 4)]
+
+    model = ready(tenant, own_model.train(shipped_schemas()["receipt"], learnt_from))
+
+    assert values(digitize(tenant, model, 5).json) == {
+        "company": ("POPULAR BOOK CO. (M) SDN BHD", None),
+        "date": ("2018-04-15", None),
+        "address": ("NO 8, JALAN 7/118B, 56000 KUALA LUMPUR", None),
+        "total": ("71.04", None),
+    }
+
+
+def labelled(organisation: str, document_id: int) -> LabelledDocument:
+    """Return a document as a data set has it whose fields people accepted."""
+    document, fields = documents.read(organisation, document_id)
+    examples = tuple(
+        Example(
+            field.best.value,
+            field.key,
+            document.doc_type,
+            field.best.regions[0].page,
+            field.best.regions[0].box,
+            objects.page_image_key(document_id, field.best.regions[0].page),
+            Status.ACCEPTED,
+        )
+        for field in fields
+        if field.group is None and not field.missing
+    )
+    return LabelledDocument(
+        document_id, tuple(read_words(document, documents.list_pages(document))), examples, complete=True
+    )

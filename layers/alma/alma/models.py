@@ -16,12 +16,12 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from alma import catalogue
+from alma import catalogue, documents
 from alma.clock import now, parsed, timestamp
 from alma.errors import BadRequestError, ConflictError, NotFoundError
 from alma.settings import settings
 from alma.storage import objects, queue
-from alma.storage.table import DocumentItem, ModelItem, unless_refused
+from alma.storage.table import ModelItem, unless_refused
 
 #: What a model is tuned from unless one of the organisation's own is named.
 BASE = "alma-base"
@@ -201,7 +201,7 @@ def begin_training(
                 "that it has ended.",
                 code="already_training",
             )
-    if not _has_examples(organisation, doc_type):
+    if not documents.list_verified(organisation, doc_type, limit=1)[0]:
         raise ConflictError(
             f"No field of a document of the type {doc_type} is accepted or edited yet; review some documents "
             "first, five of different senders at least.",
@@ -306,13 +306,6 @@ def _check(organisation: str, doc_type: str, base_model: str) -> list[Model]:
             f"Your organisation has {MOST_MODELS} models; remove one first.", code="too_many_models"
         )
     return others
-
-
-def _has_examples(organisation: str, doc_type: str) -> bool:
-    """Tell whether people stand behind any field of any document of a type."""
-    index = DocumentItem.documents_by_type
-    found = index.query(f"{organisation}#{doc_type}", filter_condition=DocumentItem.verified > 0, limit=1)
-    return any(True for _ in found)
 
 
 def _create(

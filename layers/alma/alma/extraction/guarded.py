@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from alma.child import Child, ChildDiedError, ChildLateError
-from alma.extraction.contract import MOST_MEMBERS, wrong_outputs
+from alma.extraction.contract import MOST_MEMBERS, ContractError, wrong_outputs
 from alma.extraction.features import BUCKETS, DENSE, TOKENS
 from alma.extraction.scorer import Scorer
 from alma.settings import Settings
@@ -97,7 +97,7 @@ class GuardedScorer(Scorer):
             self.card: dict[str, Any] | None = answer["card"]
             try:
                 self._describe(answer["about"])
-            except ValueError as error:
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
                 raise ModelFailedError("wrong_features", f"It cannot be used: {error}.") from None
 
     @property
@@ -125,13 +125,11 @@ class GuardedScorer(Scorer):
         import numpy as np
 
         random = np.random.default_rng(rows)
-        members = self._logits(
+        self._logits(
             random.standard_normal((rows, len(DENSE)), np.float32),
             random.integers(0, BUCKETS, (rows, TOKENS), np.int32),
             np.arange(rows, dtype=np.int64) % (len(self.about["fields"]) + 1),
-        ).shape[1]
-        if not 1 <= members <= MOST_MEMBERS:
-            raise ModelFailedError("wrong_outputs", wrong_outputs().detail)
+        )
 
     def _logits(
         self, dense: NDArray[np.float32], tokens: NDArray[np.int32], field: NDArray[np.int64]
@@ -143,15 +141,22 @@ class GuardedScorer(Scorer):
             self._child.send(json.dumps({"rows": rows}).encode() + b"\n", until)
             for array, kind in ((dense, np.float32), (tokens, np.int32), (field, np.int64)):
                 self._child.send(np.ascontiguousarray(array, kind).data.cast("B"), until)
-            members = self._answer(until)["members"]
+            members = self._answer(until).get("members")
+            # Whatever the process has become, it is believed nothing that was not looked at here.
+            if type(members) is not int or not 1 <= members <= MOST_MEMBERS:
+                raise _failed(wrong_outputs())
             data = self._child.exactly(rows * members * 4, until)
-            return np.frombuffer(data, np.float32).reshape(rows, members)
+            logits = np.frombuffer(data, np.float32).reshape(rows, members)
+            if not np.isfinite(logits).all():
+                raise _failed(wrong_outputs())
+            return logits
 
     def _answer(self, until: float) -> dict[str, Any]:
         answer: dict[str, Any] = json.loads(self._child.line(until, _MAX_ANSWER))
         error = answer.get("error")
         if error is not None:
-            raise ModelFailedError(error["code"], error["detail"] or _sentence(error["code"]))
+            code = str(error["code"])[:64]
+            raise ModelFailedError(code, str(error["detail"])[:2000] or _sentence(code))
         return answer
 
     @contextlib.contextmanager
@@ -171,6 +176,10 @@ class GuardedScorer(Scorer):
         except BaseException:
             self.close()
             raise
+
+
+def _failed(refusal: ContractError) -> ModelFailedError:
+    return ModelFailedError(refusal.code, refusal.detail)
 
 
 def _sentence(code: str) -> str:
