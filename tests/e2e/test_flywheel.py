@@ -36,8 +36,7 @@ def ids(office: Office) -> dict[str, int]:
     office.alma("schema", "put", "delivery_note", str(NOTES / "schema.json"))
     files = [str(NOTES / row["file"]) for row in LABELS]
     dropped = office.alma("drop", *files, "--type", "delivery_note", "--wait")["documents"]
-    (office.folder / "labels.jsonl").write_text("".join(json.dumps(row) + "\n" for row in CORRECTED))
-    office.alma("correct", "labels.jsonl")
+    office.alma("correct", str(NOTES / "corrections.jsonl"))
     return {each["fileName"]: each["documentId"] for each in dropped}
 
 
