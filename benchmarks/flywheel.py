@@ -87,11 +87,12 @@ def main() -> int:
         others = [row for row in rows if _type_of(row) != doc_type]
         base = base_without(doc_type, others, options.data, options.cache, options.words)
         random.Random(options.seed).shuffle(own)
+        own = own[: steps[-1] + options.limit] if options.limit else own
         with start_local(options.cache / "logs", parameters={"BaseDir": str(base)}) as (_, installation):
             run = Organisation(
                 installation, doc_type, options.data, own, definition(doc_type, options.schemas)
             )
-            results[doc_type] = run.turn(steps, options.limit)
+            results[doc_type] = run.turn(steps)
         print_type(doc_type, results[doc_type])
     figures = summary(results)
     if options.figure:
@@ -221,11 +222,11 @@ class Organisation:
                 data / row["file"], lambda _: None, split=False, doc_type=doc_type
             )
 
-    def turn(self, steps: Sequence[int], limit: int | None) -> list[Step]:
+    def turn(self, steps: Sequence[int]) -> list[Step]:
         """Return what each step gave."""
         for row in progress(self._rows, f"Reading {self._doc_type}", console=console):
             self._client.wait(self._ids[row["id"]])
-        judged = self._rows[steps[-1] :][:limit]
+        judged = self._rows[steps[-1] :]
         base = self._read(judged, lambda number: self._client.call("GET", f"/documents/{number}"))
         found = [Step(0, base)]
         done = 0

@@ -14,6 +14,7 @@ os.environ.update(
     ALMA_PAGE_QUEUE="https://sqs.eu-west-1.amazonaws.com/123456789012/alma-test-pages",
     ALMA_MODEL_QUEUE="https://sqs.eu-west-1.amazonaws.com/123456789012/alma-test-models",
     POWERTOOLS_LOG_LEVEL="CRITICAL",
+    OPENBLAS_NUM_THREADS="1",  # training multiplies small matrices; threads would wait for each other
     POWERTOOLS_TRACE_DISABLED="true",
 )
 os.environ.pop("AWS_PROFILE", None)

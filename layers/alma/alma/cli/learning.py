@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,9 @@ def train(lines: Path, base: str, out: Path, name: str | None, console: Console)
     AlmaError
         The data set is not one, is too small, or the base is no model.
     """
+    # Before numpy is imported. The matrices are small: threads that wait for each other take eight times as
+    # long as one.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Only here: numpy, ONNX Runtime and onnx take most of a second to import.
     from alma.confidence import shipped_calibration
     from alma.extraction.learning import learn
