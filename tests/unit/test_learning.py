@@ -209,6 +209,23 @@ def test_pages_without_any_value_teach_nothing() -> None:
     assert told.value.slug == "nothing_to_learn"
 
 
+def test_a_base_is_not_judged_on_documents_it_has_learnt_from() -> None:
+    first = learnt([document(number) for number in range(1, 9)])
+    again: dict[str, Any] = {
+        "name": "mdl_again",
+        "base_name": "mdl_slips",
+        "calibration": shipped_calibration(),
+    }
+
+    with pytest.raises(ConflictError, match=r"mdl_slips has learnt from all but 2 .* verify 2 more") as told:
+        learn([document(number) for number in range(1, 11)], SCHEMA, first.model, **again)
+    assert told.value.slug == "too_few_new_documents"
+
+    second = learn([document(number) for number in range(1, 13)], SCHEMA, first.model, **again)
+    assert (second.card["data"]["documents"], second.card["holdout"]["documents"]) == (12, 4)
+    assert Scorer(second.model).about["learnt_from"] == list(range(1, 13))
+
+
 def test_columns_of_a_table_are_not_learnt() -> None:
     rows = [
         LabelledDocument(n, (slip(n),), (example(n, "goods.what", "Flour"),), complete=False)

@@ -144,7 +144,8 @@ def learn(
     Raises
     ------
     ConflictError
-        There are too few documents (`too_few_documents`), their pages offer nothing (`nothing_to_learn`), or
+        There are too few documents (`too_few_documents`), too few that the base has not learnt from
+        (`too_few_new_documents`), their pages offer nothing (`nothing_to_learn`), or
         it cannot be done in time (`too_much_to_train`).
     ValueError
         The base is no scorer, or was trained with other features.
@@ -153,6 +154,16 @@ def learn(
     of_base = Scorer(base)
     tell: Report = report or (lambda what, share: None)
     lessons = _lessons(documents, schema)
+    # What the base has learnt from says nothing about either of them.
+    learnt_before = frozenset(of_base.about.get("learnt_from", ()))
+    unseen = [lesson for lesson in lessons if lesson.document.id not in learnt_before]
+    if len(unseen) < MIN_DOCUMENTS:
+        raise ConflictError(
+            f"{base_name} has learnt from all but {len(unseen)} of these documents, so nobody could tell "
+            f"whether another model is better: verify {MIN_DOCUMENTS - len(unseen)} more, or train from "
+            "alma-base.",
+            code="too_few_new_documents",
+        )
     groups: list[Group] = []
     for n, lesson in enumerate(lessons):
         complete = [f.key for f in schema.fields] if lesson.document.complete else []
@@ -174,11 +185,11 @@ def learn(
 
     before: list[_Read] = []
     after: list[_Read] = []
-    for n, lesson in enumerate(lessons):
+    for n, lesson in enumerate(unseen):
         offered = lesson.offered(schema)
         before.append(_Read(lesson, _rows(offered, schema, of_base)))
         after.append(_Read(lesson, _rows(offered, schema, scorers[lesson.fold])))
-        tell("measuring", 0.8 + 0.2 * (n + 1) / len(lessons))
+        tell("measuring", 0.8 + 0.2 * (n + 1) / len(unseen))
 
     fitted, of_fold, _ = cross_fitted(list(_samples(after, schema.doc_type)), calibration)
     fitted_in = {part: Calibration.from_dict(raw) for part, raw in of_fold.items()}
@@ -193,6 +204,7 @@ def learn(
         "base": base_name,
         "documents": len(lessons),
         "examples": examples,
+        "learnt_from": sorted(learnt_before | {lesson.document.id for lesson in lessons}),
     }
     card = {
         "name": name,
@@ -205,7 +217,7 @@ def learn(
         },
         "holdout": {
             "method": "each part of the documents is read by a model that learnt from the others",
-            "documents": len(lessons),
+            "documents": len(unseen),
             "folds": len(parts),
         },
         "before": _scores(old),
