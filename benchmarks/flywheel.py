@@ -3,7 +3,8 @@
 `python -m benchmarks.flywheel --data DIR [--types a,b] [--steps 0,10,25,50,80] [--json FILE] [--figure FILE]`
 
 For each type, alma is started with a base model that never saw the type: trained on the other types of DIR
-alone, its confidence without the type. An organisation that has such documents then does what it would do,
+alone. The base's confidence knows nothing of the type either, but for the weights of its signals, which are
+the shipped ones. An organisation that has such documents then does what it would do,
 through the public API only:
 
 1. It describes the type (`PUT /v1/schemas/TYPE`) in a few lines, as somebody who has seen three of the
@@ -29,6 +30,7 @@ import random
 import sys
 import tempfile
 import time
+import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -43,6 +45,7 @@ from rich.table import Table
 from alma.cli.client import ApiError, Client
 from alma.cli.correct import Truth, correct
 from alma.confidence import CALIBRATION
+from alma.extraction.features import BUCKETS, DENSE
 from alma.extraction.judging import canonical
 from alma.extraction.scorer import BASE
 from alma.measures import coverage_at
@@ -125,11 +128,12 @@ def base_without(
     doc_type: str, others: Sequence[dict[str, Any]], data: Path, cache: Path, words: Path | None
 ) -> Path:
     """Return a folder with a base model and a calibration that know nothing of a type."""
-    folder = cache / f"without-{doc_type}"
+    usable = train_base.usable(others)
+    told = zlib.crc32(json.dumps([sorted(row["id"] for row in usable), DENSE, BUCKETS]).encode())
+    folder = cache / f"without-{doc_type}-{told:08x}"
     if (folder / CALIBRATION).is_file():
         return folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    usable = train_base.usable(others)
     tasks = [(row, data, words or cache / "words") for row in usable]
     groups = []
     with ProcessPoolExecutor() as pool:

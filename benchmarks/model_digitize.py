@@ -66,12 +66,13 @@ def main() -> int:
         cloud.create()
         tenant = cloud.Tenant.create("bench")
         content = base_model()
+        sha256 = hashlib.sha256(content).hexdigest()
         ModelItem(
             "bench", f"model#{MODEL}", model_id=MODEL, name="base", base_model="alma-base",
             doc_type=asked.type, status="ready", created_at="2026-01-01T00:00:00Z",
-            card={"sha256": hashlib.sha256(content).hexdigest()},
+            card={"sha256": sha256},
         ).save()  # fmt: skip
-        objects.put("bench", objects.model_key(MODEL), content, "application/octet-stream")
+        objects.put("bench", objects.model_key(MODEL, sha256), content, "application/octet-stream")
         try:
             return _measure(tenant, asked.data, asked.words, asked.type, asked.pages, asked.count)
         finally:

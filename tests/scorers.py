@@ -44,6 +44,7 @@ def scorer(
     about: dict[str, Any] | None = None,
     metadata: str | None = "",
     functions: Sequence[Any] = (),
+    producer: str | None = None,
 ) -> bytes:
     """Return a scorer that meets the contract but for what is given."""
     if nodes is None:
@@ -65,6 +66,7 @@ def scorer(
         opset_imports=[helper.make_opsetid("", opset), *domains],
         ir_version=8,
         functions=list(functions),
+        **({} if producer is None else {"producer_name": producer}),
     )
     described = {"doc_type": "receipt", "fields": FIELDS, "dense": DENSE, "buckets": BUCKETS, **(about or {})}
     if metadata is not None:

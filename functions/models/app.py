@@ -45,7 +45,7 @@ def get(request: Request) -> Response:
 def get_file(request: Request) -> Response:
     """Answer where the model's file can be fetched."""
     model = models.get_ready(request.organisation, request.path["id"])
-    url = objects.download_url(model.organisation, objects.model_key(model.id), file_name=f"{model.id}.onnx")
+    url = objects.download_url(model.organisation, models.file_key(model), file_name=f"{model.id}.onnx")
     return Response.elsewhere(url)
 
 

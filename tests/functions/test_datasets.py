@@ -595,7 +595,8 @@ def test_what_was_pulled_is_what_the_function_learns_from(
     )
     assert [name for name in files(tmp_path) if name.endswith(".png")] == []
     assert pulled == list(datasets.documents_of("greaves", "deed_of_conveyance"))
-    assert pulled[1] == LabelledDocument(2, pulled[1].pages, (), True)
+    without_a_place = frozenset({"parcel_acreage"})
+    assert pulled[1] == LabelledDocument(2, pulled[1].pages, (), True, without_a_place)
     assert pulled[1].pages == (words(1, Track.TEXT), words(2, Track.TEXT), words(2, Track.VISION))
     assert [document.complete for document in pulled] == [True, True, True, False, True]
     assert schema == shipped_schemas()["deed_of_conveyance"]

@@ -15,6 +15,7 @@ from alma.errors import UnavailableError
 from alma.extraction.learning import Learned
 from alma.settings import settings
 from alma.storage import objects
+from alma.storage.table import ModelItem
 from tests.cloud import Answer, Context, Tenant, client, function
 from tests.reading import drop, ingest, read_to_the_end
 
@@ -46,7 +47,7 @@ def corrected(tenant: Tenant, row: dict[str, Any]) -> int:
     resource = "/v1/documents/{id}/fields"
     found = tenant.call("documents", "GET", "/v1/documents/{id}", path=path, query={"tracks": "all"})
     for field in row["fields"]:
-        place = {"evidence": {"page": field["page"], "bbox": field["bbox"]}}
+        place = {"evidence": {"page": field["page"], "bbox": field["bbox"]}} if field["bbox"] else {}
         value = {"value": field.get("normalized", field["value"])}
         shown = next((each for each in found.json["fields"] if each["key"] == field["key"]), None)
         if shown is None:
@@ -137,8 +138,9 @@ def test_a_model_that_is_better_is_kept_with_its_card_and_what_tells_its_file(
 
     found = view(carriers, model)
     assert (found["status"], found["trainedExamples"]) == ("ready", 4)
-    assert found["card"] == CARD | {"sha256": hashlib.sha256(b"onnx").hexdigest()}
-    assert objects.get("carriers", objects.model_key(model)) == b"onnx"
+    digest = hashlib.sha256(b"onnx").hexdigest()
+    assert found["card"] == CARD | {"sha256": digest}
+    assert objects.get("carriers", objects.model_key(model, digest)) == b"onnx"
 
 
 def test_three_notes_are_too_few_and_the_model_says_how_many_more(carriers: Tenant) -> None:
@@ -177,6 +179,64 @@ def test_a_message_that_comes_twice_trains_once(carriers: Tenant, learner: list[
 
     assert train(message(model), message(model)) == []
     assert view(carriers, model)["status"] == "ready"
+
+
+def test_of_two_trainings_of_one_model_at_once_the_later_begun_counts_and_its_file_is_the_card_s(
+    carriers: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corrected(carriers, LABELS[0])
+    model = asked(carriers)
+    begun: list[bytes] = []
+
+    def learn(*_: Any, **__: Any) -> Learned:
+        begun.append(b"slow" if not begun else b"quick")
+        content = begun[-1]
+        if content == b"slow":  # the message comes again meanwhile
+            assert train(message(model)) == []
+        return Learned(content, CARD, True, 4)
+
+    monkeypatch.setattr(training, "learn", learn)
+    assert train(message(model)) == []
+
+    found = models.get_ready("carriers", model)
+    assert models.content(found) == b"quick"
+
+
+def test_a_base_that_was_replaced_by_a_stranger_s_file_is_not_opened(
+    carriers: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corrected(carriers, LABELS[0])
+    learned = Learned(b"first", CARD, True, 4)
+    monkeypatch.setattr(training, "learn", lambda *_, **__: learned)
+    first = asked(carriers)
+    deliver()
+    second = asked(carriers, baseModel=first)
+    row = ModelItem.get("carriers", f"model#{first}")
+    row.update(actions=[ModelItem.origin.set("registered")])
+
+    assert deliver() == []
+    assert view(carriers, second)["error"] == "wrong_base"
+
+
+def test_a_value_without_a_place_is_neither_taught_nor_taken_for_absent(
+    carriers: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = LABELS[0] | {"fields": [dict(field) for field in LABELS[0]["fields"]]}
+    missing = next(field for field in row["fields"] if field["key"] == "recipient")
+    missing["bbox"] = None
+    corrected(carriers, row)
+    asked(carriers)
+    taught: list[Any] = []
+
+    def learn(documents: Any, *_: Any, **__: Any) -> Learned:
+        taught.extend(documents)
+        return Learned(b"onnx", CARD, True, 4)
+
+    monkeypatch.setattr(training, "learn", learn)
+    assert deliver() == []
+    (document,) = taught
+    assert (document.complete, document.unplaced) == (True, {"recipient"})
+    assert {each.field_key for each in document.examples} == {"note_number", "delivered_on", "parcels"}
 
 
 def test_a_service_that_is_out_of_reach_has_the_training_tried_again(

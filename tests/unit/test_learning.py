@@ -226,6 +226,17 @@ def test_a_base_is_not_judged_on_documents_it_has_learnt_from() -> None:
     assert Scorer(second.model).about["learnt_from"] == list(range(1, 13))
 
 
+def test_more_documents_than_there_is_time_for_are_refused_while_they_are_read() -> None:
+    told: list[str] = []
+    with pytest.raises(ConflictError, match="alma train"):
+        learnt(
+            [document(number) for number in range(1, 41)],
+            deadline=time.monotonic(),
+            report=lambda what, share: told.append(what),
+        )
+    assert told == ["reading"] * 20
+
+
 def test_columns_of_a_table_are_not_learnt() -> None:
     rows = [
         LabelledDocument(n, (slip(n),), (example(n, "goods.what", "Flour"),), complete=False)

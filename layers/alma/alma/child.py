@@ -8,6 +8,7 @@ against a hang are then the kernel's.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import resource
 import selectors
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import cache
 from typing import IO, cast
 
 # What a child learns of this process's environment: how to start Python, and no credentials.
@@ -28,6 +30,9 @@ _BLOATED = 0.6
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 _CHUNK = 2**18
+
+# Of Linux' prctl(2).
+_PR_SET_DUMPABLE = 4
 
 
 class ChildError(Exception):
@@ -68,6 +73,7 @@ class Child:
     """
 
     def __init__(self, module: str, *, memory: int, environment: dict[str, str] | None = None) -> None:
+        hide()
         self.peak_memory = 0
         self._memory = memory
         inherited = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
@@ -174,11 +180,23 @@ def answers() -> IO[bytes]:
 
 
 def confine(memory: int) -> None:
-    """Limit the memory of this process and have it leave no core; what a child's module does first."""
+    """Limit the memory of this process, hide it, have it leave no core; what a child's module does first."""
+    hide()
     if sys.platform == "linux":  # elsewhere the call fails, or the limit is not kept
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
+
+
+@cache
+def hide() -> None:
+    """Have the kernel keep what this process holds from others of the same user: its memory, its environment.
+
+    What begins in a child as native code gone wrong then finds no credentials in its parent, nor another
+    organisation's data in a sibling.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def end_after(seconds: int) -> None:

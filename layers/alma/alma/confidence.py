@@ -129,7 +129,9 @@ class Calibration:
         bias = self.biases.get(f"{doc_type}.{key}", self.biases.get(doc_type))
         if bias is None:
             return None
-        return 1 / (1 + math.exp(-bias - sum(w * x for w, x in zip(self.weights, vector, strict=True))))
+        logit = bias + sum(w * x for w, x in zip(self.weights, vector, strict=True))
+        # A model may bring numbers of its own, and their exponential must not overflow.
+        return 1 / (1 + math.exp(min(max(-logit, -700.0), 700.0)))
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> Calibration:
@@ -142,11 +144,12 @@ class Calibration:
         """
         try:
             weights, biases = tuple(map(float, raw["weights"])), dict(raw["biases"])
+            biases = {str(name): float(bias) for name, bias in biases.items()}
         except (KeyError, TypeError) as error:
             raise ValueError(f"no calibration: {error}") from None
         if len(weights) != len(SIGNALS) or raw.get("signals", list(SIGNALS)) != list(SIGNALS):
             raise ValueError("the calibration is of other signals")
-        return cls(weights, {str(name): float(bias) for name, bias in biases.items()})
+        return cls(weights, biases)
 
 
 #: Of a model of which nobody knows how often it is right.

@@ -83,6 +83,7 @@ class _Verified:
     document: Document
     examples: tuple[Example, ...]
     complete: bool
+    unplaced: frozenset[str]
 
 
 def list_datasets(organisation: str) -> list[Summary]:
@@ -112,6 +113,7 @@ def manifest(organisation: str, doc_type: str, part: Part) -> Manifest:
             pages=each.document.pages or 0,
             complete=each.complete,
             examples=len(each.examples),
+            unplaced=sorted(each.unplaced),
         )
         for each in _in_time(organisation, doc_type, numbers, part)
     ]
@@ -166,7 +168,7 @@ def documents_of(organisation: str, doc_type: str) -> Iterator[LabelledDocument]
             if documents.exists(organisation, number):
                 raise
             return None
-        return LabelledDocument(number, tuple(words), found.examples, found.complete)
+        return LabelledDocument(number, tuple(words), found.examples, found.complete, found.unplaced)
 
     numbers, _ = documents.list_verified(organisation, doc_type)
     for document in in_order(load, numbers, objects.PARALLEL):
@@ -203,8 +205,11 @@ def _verified(organisation: str, doc_type: str, number: int) -> _Verified | None
     if document.doc_type != doc_type:
         return None
     present = [field for field in fields if not field.missing]
+    plain = [field for field in fields if field.group is None]
     return _Verified(
         document,
         examples_of(rows_of(present), document_id=number, doc_type=doc_type),
-        all(field.status.decided for field in fields if field.group is None),
+        # One of which only cells of tables are there says nothing of its other fields.
+        bool(plain) and all(field.status.decided for field in plain),
+        frozenset(field.key for field in plain if field.status.verified and not field.best.regions),
     )

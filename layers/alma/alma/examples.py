@@ -127,12 +127,15 @@ class LabelledDocument:
         Its verified fields that have a place.
     complete : bool
         People decided every field it has, so that a field without an example is one it does not have.
+    unplaced : frozenset of str
+        Keys of verified fields that have no place: nothing can be learnt of them, nor that they are absent.
     """
 
     id: int
     pages: tuple[PageText, ...]
     examples: tuple[Example, ...]
     complete: bool
+    unplaced: frozenset[str] = frozenset()
 
 
 class ManifestDocument(BaseModel):
@@ -144,6 +147,10 @@ class ManifestDocument(BaseModel):
         description="People decided every field outside of tables: what has no example, it does not have."
     )
     examples: int = Field(ge=0, description="Lines of it.")
+    unplaced: list[str] = Field(
+        default=[],
+        description="Fields people verified without saying where they stand; no lines.",
+    )
 
 
 class Manifest(BaseModel):
@@ -216,6 +223,7 @@ def read_folder(lines: Path) -> tuple[DocumentSchema, list[LabelledDocument]]:
             ),
             tuple(examples[document.documentId]),
             document.complete,
+            frozenset(document.unplaced),
         )
         for document in sorted(manifest.documents, key=lambda each: each.documentId)
     ]

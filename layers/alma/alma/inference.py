@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import replace
 
-from alma import catalogue, documents
+from alma import catalogue, documents, models
 from alma.confidence import Calibration
 from alma.documents import Document
 from alma.errors import ConflictError, NotFoundError
@@ -18,11 +17,12 @@ from alma.extractions import merge_readings
 from alma.fields import Field
 from alma.models import Model
 from alma.settings import settings
-from alma.storage import objects
 from alma.words import read_words
 
 #: Models whose processes are kept; each may take `settings().model_memory_mb`.
 MOST_WARM = 3
+#: Time to start such a process: a request has 29 seconds, and its calls need some of them.
+START_SECONDS = 12
 #: Confidence of a model that brings no numbers of its own: what alma knows of its base says nothing about it.
 UNKNOWN = Calibration((), {})
 
@@ -132,10 +132,8 @@ def _on_one_track(field: Field, model_id: str) -> Field:
 
 def _started(model: Model) -> GuardedScorer:
     try:
-        content = objects.get(model.organisation, objects.model_key(model.id))
-    except NotFoundError:
-        content = b""
-    if hashlib.sha256(content).hexdigest() != (model.card or {}).get("sha256"):
+        content = models.content(model)
+    except NotFoundError as error:
         _log.error("the file of model %s of %s is not what was kept", model.id, model.organisation)
-        raise ModelFailedError("model_damaged", "Its file is not what was kept.")
-    return GuardedScorer(content, settings())
+        raise ModelFailedError("model_damaged", error.detail) from None
+    return GuardedScorer(content, settings(), start_seconds=START_SECONDS)

@@ -52,7 +52,8 @@ def arrive(key: str, etag: str) -> Model | None:
     except ModelFailedError as refusal:
         models.finish(model, ModelStatus.FAILED, error=refusal.code, detail=refusal.detail)
     else:
-        objects.put(model.organisation, objects.model_key(model.id), found, "application/octet-stream")
+        kept = objects.model_key(model.id, card["sha256"])
+        objects.put(model.organisation, kept, found, "application/octet-stream")
         models.finish(model, ModelStatus.READY, card=card)
     objects.delete_inbox(key, etag)
     try:
@@ -106,11 +107,12 @@ def _checked(model: Model, content: bytes) -> dict[str, Any]:
             f"It takes {seconds[TRIALS[-1]]:.1f} s for {TRIALS[-1]} candidates and may take "
             f"{MOST_SECONDS:.0f}; make it smaller.",
         )
+    # First what the process says of the file: what is known without it is not its to say.
     return {
+        **(scorer.card or {}),
         "origin": model.origin.value,
         "sha256": hashlib.sha256(content).hexdigest(),
         "bytes": len(content),
-        **(scorer.card or {}),
         "secondsPer1000": round(seconds[1000], 4),
         "peakMemory": scorer.peak_memory,
     }

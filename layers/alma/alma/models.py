@@ -7,10 +7,9 @@ or `failed` with the reason.
 
 from __future__ import annotations
 
-import itertools
+import hashlib
 import re
 import unicodedata
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -21,7 +20,7 @@ from alma.clock import now, parsed, timestamp
 from alma.errors import BadRequestError, ConflictError, NotFoundError
 from alma.settings import settings
 from alma.storage import objects, queue
-from alma.storage.table import ModelItem, unless_refused
+from alma.storage.table import CounterItem, ModelItem, unless_refused
 
 #: What a model is tuned from unless one of the organisation's own is named.
 BASE = "alma-base"
@@ -35,6 +34,8 @@ MOST_ATTEMPTS = 2
 
 # An upload that has begun while its URL held may arrive somewhat later.
 _UPLOAD_GRACE = timedelta(minutes=5)
+# Deliveries end long before; what is left then is in the queue of dead letters.
+_GIVEN_UP = timedelta(days=1)
 _SLUG = 40
 _ID = re.compile(r"mdl_[a-z0-9_]{1,64}")
 _SORT_PREFIX = "model#"
@@ -207,7 +208,7 @@ def begin_training(
             "first, five of different senders at least.",
             code="no_examples",
         )
-    model = _create(organisation, name, doc_type, base_model, Origin.TRAINED, created_by, others)
+    model = _create(organisation, name, doc_type, base_model, Origin.TRAINED, created_by)
     try:
         queue.send_model(organisation, model.id)
     except BaseException:
@@ -227,8 +228,8 @@ def announce(
     BadRequestError, ConflictError
         As `begin_training`, but for what only a training needs.
     """
-    others = _check(organisation, doc_type, base_model)
-    return _create(organisation, name, doc_type, base_model, Origin.REGISTERED, created_by, others)
+    _check(organisation, doc_type, base_model)
+    return _create(organisation, name, doc_type, base_model, Origin.REGISTERED, created_by)
 
 
 def begin_check(organisation: str, model_id: str, etag: str) -> Model | None:
@@ -265,6 +266,25 @@ def delete(organisation: str, model_id: str) -> None:
     objects.delete_model(organisation, model_id)
 
 
+def file_key(model: Model) -> str:
+    """Return the key of the file of a model that is ready."""
+    return objects.model_key(model.id, str((model.card or {}).get("sha256")))
+
+
+def content(model: Model) -> bytes:
+    """Return the file of a model that is ready.
+
+    Raises
+    ------
+    NotFoundError
+        It is gone, or not what its card says.
+    """
+    found = objects.get(model.organisation, file_key(model))
+    if hashlib.sha256(found).hexdigest() != (model.card or {}).get("sha256"):
+        raise NotFoundError(f"The file of {model.id} is not what was kept; train or register it anew.")
+    return found
+
+
 def finish(
     model: Model,
     status: ModelStatus,
@@ -274,7 +294,10 @@ def finish(
     error: str | None = None,
     detail: str | None = None,
 ) -> bool:
-    """Record how a model ended, unless it has ended or was removed; tell whether it was recorded."""
+    """Record how a model ended; tell whether that was recorded.
+
+    It is not where the model has ended, was removed, or was begun once more since.
+    """
     item = ModelItem(model.organisation, _SORT_PREFIX + model.id)
     actions: list[Any] = [ModelItem.status.set(status.value), ModelItem.finished_at.set(timestamp())]
     told: tuple[tuple[Any, object], ...] = (
@@ -285,7 +308,10 @@ def finish(
     )
     actions += [attribute.set(value) for attribute, value in told if value is not None]
     done = unless_refused(
-        lambda: item.update(actions=actions, condition=ModelItem.status == model.status.value)
+        lambda: item.update(
+            actions=actions,
+            condition=(ModelItem.status == model.status.value) & (ModelItem.attempts == model.attempts),
+        )
     )
     return done is not None
 
@@ -315,26 +341,26 @@ def _create(
     base_model: str,
     origin: Origin,
     created_by: str | None,
-    others: Sequence[Model],
 ) -> Model:
     stem = f"mdl_{_slug(name) or doc_type[:_SLUG]}_v"
-    taken = [int(o.id[len(stem) :]) for o in others if o.id.startswith(stem) and o.id[len(stem) :].isdigit()]
-    status = ModelStatus.TRAINING if origin is Origin.TRAINED else ModelStatus.UPLOADING
-    for number in itertools.count(max(taken, default=0) + 1):
-        item = ModelItem(
-            organisation,
-            f"{_SORT_PREFIX}{stem}{number}",
-            model_id=f"{stem}{number}",
-            name=name,
-            base_model=base_model,
-            doc_type=doc_type,
-            origin=origin.value,
-            status=status.value,
-            created_at=timestamp(),
-            created_by=created_by,
-        )
-        if unless_refused(lambda item=item: item.save(ModelItem.pk.does_not_exist())) is not None:  # type: ignore[misc]
-            break
+    # Counted, not found among those that are there: an id never comes again, whatever is still under way for
+    # a model that was removed, or was read by it.
+    counter = CounterItem(organisation, f"modelversions#{stem}")
+    counter.update(actions=[CounterItem.kind.set(CounterItem), CounterItem.last.add(1)])
+    number = int(counter.last)
+    item = ModelItem(
+        organisation,
+        f"{_SORT_PREFIX}{stem}{number}",
+        model_id=f"{stem}{number}",
+        name=name,
+        base_model=base_model,
+        doc_type=doc_type,
+        origin=origin.value,
+        status=(ModelStatus.TRAINING if origin is Origin.TRAINED else ModelStatus.UPLOADING).value,
+        created_at=timestamp(),
+        created_by=created_by,
+    )
+    item.save(ModelItem.pk.does_not_exist())
     return _from_item(item)
 
 
@@ -354,6 +380,9 @@ def _from_item(item: ModelItem) -> Model:
         if now() > expires:
             status, error = ModelStatus.FAILED, "upload_missing"
             detail = "The upload URL expired before a file came; register it again with POST /api/v1/models."
+    elif not status.finished and now() > parsed(item.created_at) + _GIVEN_UP:
+        status, error = ModelStatus.FAILED, "given_up"
+        detail = "It did not come to an end within a day; ask for it again."
     return Model(
         organisation=item.pk,
         id=item.model_id,

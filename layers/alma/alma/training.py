@@ -11,10 +11,10 @@ import time
 
 from alma import catalogue, datasets, models
 from alma.confidence import Calibration, shipped_calibration
-from alma.errors import AlmaError
+from alma.errors import AlmaError, ConflictError
 from alma.extraction.learning import learn
 from alma.extraction.scorer import Scorer, base_model
-from alma.models import Model, ModelStatus
+from alma.models import Model, ModelStatus, Origin
 from alma.storage import objects
 
 _log = logging.getLogger(__name__)
@@ -78,8 +78,9 @@ def _train(model: Model, deadline: float) -> None:
             f"{before:.3f}; verify more documents and train again.",
         )
         return
-    objects.put(model.organisation, objects.model_key(model.id), learned.model, "application/octet-stream")
     card = learned.card | {"sha256": hashlib.sha256(learned.model).hexdigest()}
+    key = objects.model_key(model.id, card["sha256"])
+    objects.put(model.organisation, key, learned.model, "application/octet-stream")
     models.finish(model, ModelStatus.READY, card=card, trained_examples=learned.examples)
     if not models.exists(model.organisation, model.id):
         objects.delete_model(model.organisation, model.id)  # removed while it was trained
@@ -89,6 +90,20 @@ def _base(model: Model) -> tuple[bytes, Calibration]:
     """Return the model to start from, and what its confidence rests on."""
     if model.base_model == models.BASE:
         return base_model(), shipped_calibration()
-    base = models.get_ready(model.organisation, model.base_model)
-    content = objects.get(model.organisation, objects.model_key(base.id))
+    try:
+        base = models.get_ready(model.organisation, model.base_model)
+        content = models.content(base)
+    except AlmaError as error:
+        if error.retryable:
+            raise
+        raise ConflictError(
+            f"{model.base_model}, which the model was to be tuned from, is gone; train from another.",
+            code="base_missing",
+        ) from None
+    if base.origin is not Origin.TRAINED or base.doc_type != model.doc_type:
+        # A stranger's file is not opened here.
+        raise ConflictError(
+            f"{base.id} cannot be trained further: only alma-base and models trained here can be.",
+            code="wrong_base",
+        )
     return content, Scorer(content).calibration or shipped_calibration()

@@ -7,9 +7,11 @@ once, an annotation tool, another system.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,10 @@ from alma.cli.client import ApiError, Client
 from alma.errors import BadRequestError
 from alma.evidence import Box, enclosing
 
+# A point and a sign are what numbers differ by; all else may be spelled in several ways.
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+#: Statuses of what a person stands behind.
+VERIFIED = ("accepted", "edited")
 #: A box on the page is where a value was said to stand from this share of it, or of both together, on.
 OVERLAP = 0.5
 
@@ -89,13 +95,16 @@ def read_list(path: Path) -> list[tuple[str, list[Truth]]]:
 
 
 def same_text(shown: Mapping[str, Any], truth: Truth) -> bool:
-    """Tell whether a field has a value: the same letters and digits."""
+    """Tell whether a field has a value: the same number, or the same letters and digits."""
     value = shown["value"]
     return value is not None and _squeezed(value) == _squeezed(truth.value)
 
 
-def _squeezed(text: str) -> str:
-    return "".join(c for c in text.casefold() if c.isalnum()) or text
+def _squeezed(text: str) -> str | Decimal:
+    plain = text.strip()
+    if _NUMBER.fullmatch(plain):
+        return Decimal(plain)
+    return "".join(c for c in plain.casefold() if c.isalnum()) or plain
 
 
 def same_spot(shown: Mapping[str, Any], truth: Truth) -> bool:
@@ -132,8 +141,8 @@ def correct(
     """Decide a document's fields by what is known of them; return what was done how often.
 
     What is right is accepted, what is wrong or stands elsewhere edited, what is missing added. A field
-    nothing is said of is rejected if its key is in `complete`, and left to a person otherwise. A value the
-    API does not take for one of its type is counted as `refused`.
+    nothing is said of is rejected if its key is in `complete`, and left to a person otherwise. What the API
+    refuses (no value of its type, or somebody is working on the document) is counted as `refused`.
 
     Parameters
     ----------
@@ -163,7 +172,7 @@ def correct(
             client.call(method, f"/documents/{document_id}/fields{path}", body)
             done[action] += 1
         except ApiError as error:
-            if error.status != 400:
+            if error.status not in (400, 409):
                 raise
             done["refused"] += 1
 
@@ -183,14 +192,18 @@ def correct(
             continue
         left[key].remove(match)
         if there(field, match):
-            decide(field, "accept")
+            if field["status"] not in VERIFIED:
+                decide(field, "accept")
         else:
             decide(field, "edit", match)
     for field in wrong:
         key = field["key"]
         if left.get(key) and key not in several:
             decide(field, "edit", left[key].pop(0))
-        elif key in known or complete is None or key in complete:
+        # What somebody stands behind stays, unless the list says what it should be.
+        elif key in known or (
+            (complete is None or key in complete) and field["status"] not in (*VERIFIED, "rejected")
+        ):
             decide(field, "reject")
     for key, truths_left in left.items():
         for truth in truths_left:

@@ -162,7 +162,7 @@ def _check_calibration(raw: object) -> None:
         return
     try:
         own = Calibration.from_dict(raw) if isinstance(raw, dict) else None
-    except (ValueError, OverflowError):
+    except (ValueError, TypeError, OverflowError):
         own = None
     if own is None or not all(abs(n) < MOST_WEIGHT for n in (*own.weights, *own.biases.values())):
         raise _wrong(

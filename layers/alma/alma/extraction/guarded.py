@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: Time to start the process, to check the file where that is asked for, and to open it.
 START_SECONDS = 20
+#: Log-odds beyond any that a probability has.
+MOST_LOGIT = 1e6
 _MAX_ANSWER = 4 * 2**20
 
 _log = logging.getLogger(__name__)
@@ -60,6 +62,8 @@ class GuardedScorer(Scorer):
     contract : dict, optional
         `doc_type` and `keys` of its fields, to have the file checked before anything of it runs; needs the
         package `onnx`.
+    start_seconds : int
+        Time to start its process and to open the file.
 
     Attributes
     ----------
@@ -72,7 +76,14 @@ class GuardedScorer(Scorer):
         It is not a scorer, or cannot be opened.
     """
 
-    def __init__(self, model: bytes, settings: Settings, *, contract: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        model: bytes,
+        settings: Settings,
+        *,
+        contract: dict[str, Any] | None = None,
+        start_seconds: int = START_SECONDS,
+    ) -> None:
         memory = settings.model_memory_mb * 2**20
         self._seconds = settings.model_seconds
         self._lock = threading.Lock()
@@ -84,13 +95,13 @@ class GuardedScorer(Scorer):
         )
         order = {
             "memory": memory,
-            "seconds": START_SECONDS,
+            "seconds": start_seconds,
             "bytes": len(model),
             "dense": len(DENSE),
             "tokens": TOKENS,
             "contract": contract,
         }
-        with self._watched("opened", START_SECONDS) as until:
+        with self._watched("opened", start_seconds) as until:
             self._child.send(json.dumps(order).encode() + b"\n", until)
             self._child.send(model, until)
             answer = self._answer(until)
@@ -147,7 +158,8 @@ class GuardedScorer(Scorer):
                 raise _failed(wrong_outputs())
             data = self._child.exactly(rows * members * 4, until)
             logits = np.frombuffer(data, np.float32).reshape(rows, members)
-            if not np.isfinite(logits).all():
+            # Also not what is so large that the sum of some is not finite.
+            if not (np.abs(logits) < MOST_LOGIT).all():
                 raise _failed(wrong_outputs())
             return logits
 

@@ -50,6 +50,10 @@ EPOCHS, MOST_EPOCHS, STEPS = 10, 30, 200
 #: Members trained at once at most, each in a process of its own.
 MOST_PROCESSES = 8
 
+#: Documents after which it is first seen whether all of them fit, and bytes of what they offer where time and
+#: memory are bounded.
+SAMPLE, MOST_BYTES = 20, 1_000_000_000
+
 Report = Callable[[str, float], None]
 
 
@@ -85,7 +89,7 @@ class _Lesson:
 
     def known(self, key: str) -> bool:
         """Return whether it is known what a field should be."""
-        return self.document.complete or key in self.labels
+        return key not in self.document.unplaced and (self.document.complete or key in self.labels)
 
     def offered(self, schema: DocumentSchema) -> dict[str, Offer]:
         """Return what its pages offer. It is not kept: documents take less room than what they offer."""
@@ -166,9 +170,10 @@ def learn(
         )
     groups: list[Group] = []
     for n, lesson in enumerate(lessons):
-        complete = [f.key for f in schema.fields] if lesson.document.complete else []
-        groups += groups_of(lesson.offered(schema), schema, lesson.labels, complete, lesson.fold)
+        known = [f.key for f in schema.fields if lesson.known(f.key)]
+        groups += groups_of(lesson.offered(schema), schema, lesson.labels, known, lesson.fold)
         tell("reading", 0.15 * (n + 1) / len(lessons))
+        _check_room(groups, n + 1, len(lessons), began, deadline)
     # Measuring reads the documents once more, with two models.
     spare = 1.5 * (time.monotonic() - began)
 
@@ -230,6 +235,30 @@ def learn(
     return Learned(write_model(whole, about), card, better, examples)
 
 
+def _check_room(groups: Sequence[Group], done: int, whole: int, began: float, deadline: float | None) -> None:
+    """Tell early that there is more to learn from than fits; reading and measuring take as long as training.
+
+    Raises
+    ------
+    ConflictError
+        It does not fit.
+    """
+    if deadline is None or done % SAMPLE:
+        return
+    needed = (time.monotonic() - began) / done * whole * 4
+    bytes_ = sum(g.dense.nbytes + g.tokens.nbytes for g in groups) / done * whole
+    if began + needed > deadline or bytes_ > MOST_BYTES:
+        raise _too_much()
+
+
+def _too_much() -> ConflictError:
+    return ConflictError(
+        "There is more to learn from than this has time and memory for: train the model with `alma train` "
+        "and register the file it writes.",
+        code="too_much_to_train",
+    )
+
+
 # --- what is learnt from --------------------------------------------------------------------------------
 
 
@@ -261,7 +290,7 @@ def _labels(document: LabelledDocument, schema: DocumentSchema) -> dict[str, lis
     """Return what people say of the fields of a document, those of groups left out."""
     found: dict[str, list[Label]] = {}
     for example in document.examples:
-        if schema.field(example.field_key) is not None:
+        if schema.field(example.field_key) is not None and example.field_key not in document.unplaced:
             # Boxes that people draw hold a value rather than fit it.
             place = Region(example.page_number, example.bbox)
             label = Label(canonical(example.text), (place,), holding=True)
@@ -366,11 +395,7 @@ def _trained(jobs: Sequence[_Job], deadline: float | None, tell: Callable[[float
         if deadline is not None and len(done) == 1:
             needed = (time.monotonic() - began) / jobs[n].size * whole / at_once
             if began + needed > deadline:
-                raise ConflictError(
-                    "There is more to learn from than this has time for: train the model with `alma train` "
-                    "and register the file it writes.",
-                    code="too_much_to_train",
-                )
+                raise _too_much()
 
     if sys.platform != "linux":
         for n, job in enumerate(jobs):

@@ -31,5 +31,8 @@ def open_session(model: bytes, threads: int) -> onnxruntime.InferenceSession:
     options.enable_mem_pattern = False
     # Threads that wait actively take the core from those that compute.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # What was checked as ONNX is opened as ONNX: left to itself, ONNX Runtime takes a file whose bytes 4 to 8
+    # say so for its own format, whatever else it is.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

@@ -7,7 +7,7 @@ pages/ID/pN.png                             the page as displayed
 words/ID/pN.TRACK.json                      its words, as `alma.pages.PageText` writes them
 exports/ID/FILE                             an export too large for an answer
 exports/datasets/TYPE/FILE                  a data set, as it was last asked for
-models/ID.onnx                              a model of the organisation's own
+models/ID/SHA256.onnx                       a model of the organisation's own
 ==========================================  ==========================================
 """
 
@@ -61,9 +61,12 @@ def dataset_key(doc_type: str, file_name: str) -> str:
     return f"{_DATASETS}{doc_type}/{file_name}"
 
 
-def model_key(model_id: str) -> str:
-    """Return the key of a model, relative to the organisation's prefix."""
-    return f"models/{model_id}.onnx"
+def model_key(model_id: str, sha256: str) -> str:
+    """Return the key of a model's file, relative to the organisation's prefix.
+
+    By content, so that of two that make it at once each has its own, and the card says whose counts.
+    """
+    return f"models/{model_id}/{sha256}.onnx"
 
 
 def inbox_prefix(organisation: str) -> str:
@@ -298,10 +301,14 @@ def delete_inbox(key: str, etag: str | None) -> None:
 
 
 def delete_model(organisation: str, model_id: str) -> None:
-    """Remove a model's file from the archive; absent is fine."""
-    _client().delete_object(
-        Bucket=settings().archive_bucket, Key=_archive_key(organisation, model_key(model_id))
-    )
+    """Remove a model's files from the archive; absent is fine.
+
+    Raises
+    ------
+    UnavailableError
+        Not all of them could be removed; doing it again is safe.
+    """
+    _delete(list(_keys(_archive_key(organisation, f"models/{model_id}/"))))
 
 
 def delete_document(organisation: str, document_id: int) -> None:
@@ -344,7 +351,7 @@ def _delete(keys: list[str]) -> None:
             Delete={"Objects": [{"Key": key} for key in keys[start : start + 1000]], "Quiet": True},
         )
         if answer.get("Errors"):
-            raise UnavailableError("Not everything of the document could be removed; try again.")
+            raise UnavailableError("Not everything could be removed; try again.")
 
 
 def _status(error: ClientError) -> int:

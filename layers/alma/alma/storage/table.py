@@ -16,6 +16,7 @@ ORG                    document#000000004012#field#KEY#00000    FieldItem
 ORG                    page#000000004012#00001                  PageItem
 ORG                    audit#000000004012#00000001              AuditItem: one change, chained
 ORG                    model#ID                                 ModelItem
+ORG                    modelversions#STEM                       CounterItem: last version of a name
 ORG                    schema#DOCTYPE                           SchemaItem: a document type of its own
 =====================  =======================================  =====================================
 """
@@ -273,6 +274,12 @@ class ModelItem(Item, discriminator="model"):
     created_at = UnicodeAttribute()
     created_by = UnicodeAttribute(null=True)
     finished_at = UnicodeAttribute(null=True)
+
+
+class CounterItem(Item, discriminator="counter"):
+    """A number that only grows."""
+
+    last = NumberAttribute(default=0)
 
 
 class SchemaItem(Item, discriminator="schema"):
