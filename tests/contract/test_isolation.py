@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from alma import usage
 from alma.http.routes import ROUTES, Route
 from alma.keys import Role
+from alma.views import RotateKeyBody
 from tests.cloud import Tenant, seed_fields
 from tests.reading import FIVE_RECEIPTS, archive, drop, ingest, read_to_the_end
 
@@ -15,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("aws")
 
 #: Routes that name nothing of an organisation's: they answer about the caller alone, or about nobody.
 _ABOUT_THE_CALLER = {
-    "list_documents", "announce_document", "list_models", "list_keys", "create_key",
+    "list_documents", "announce_document", "list_models", "list_keys", "create_key", "get_usage",
     "list_schemas", "put_schema",
     "mcp", "mcp_stream", "mcp_session", "health", "openapi",
 }  # fmt: skip
@@ -32,7 +34,8 @@ def _requests(row: Route, document_id: int, key_id: str) -> dict[str, Any]:
         "{docType}": "delivery_note",
     }
     path = {name.strip("{}"): value for name, value in names.items() if name in row.resource}
-    return {"path": path, "body": {"documentId": document_id} if row.body else None}
+    body = None if row.body is None else {} if row.body is RotateKeyBody else {"documentId": document_id}
+    return {"path": path, "body": body}
 
 
 def put_schema(tenant: Tenant, doc_type: str, description: str) -> None:
@@ -102,6 +105,27 @@ def test_lists_hold_only_the_callers_own() -> None:
     assert stranger.call("models", "GET", "/v1/models").json["models"] == []
     names = {key["id"] for key in stranger.call("keys", "GET", "/v1/keys").json["keys"]}
     assert names == set(stranger.ids.values())
+
+
+def test_nothing_in_a_request_names_another_organisation() -> None:
+    owner, stranger = Tenant.create("owner"), Tenant.create("stranger")
+    document = owner.seed_document(seed_fields())
+    usage.count_document("owner", document.id)
+    named = {"organisation": "owner", "org": "owner", "tenant": "owner"}
+    headers = {"X-Organisation": "owner", "X-Alma-Organisation": "owner", "X-API-Key": "alma_x"}
+
+    for function_name, resource, name in (
+        ("documents", "/v1/documents", "documents"),
+        ("keys", "/v1/usage", "quota"),
+        ("keys", "/v1/keys", "keys"),
+    ):
+        plain = stranger.call(function_name, "GET", resource).json[name]
+        assert plain == stranger.call(function_name, "GET", resource, query=named, headers=headers).json[name]
+    assert {each["keyId"] for each in stranger.call("keys", "GET", "/v1/usage").json["keys"]} == {
+        stranger.ids[Role.ADMIN]
+    }
+    for body in ({"name": "x", "organisation": "owner"}, {"name": "x", "role": "admin", "org": "owner"}):
+        assert stranger.call("keys", "POST", "/v1/keys", body=body).status == 400
 
 
 def test_a_type_of_ones_own_is_nobody_elses() -> None:

@@ -1,8 +1,8 @@
 """Every route of the API, in one table.
 
 The gateway routes by template.yaml, so the code never matches paths: it looks the matched (method, resource)
-up here. The roles, the OpenAPI document and the contract tests all read this table; a route without a row
-cannot be served.
+up here. The scopes, the limits, the OpenAPI document and the contract tests all read this table; a route
+without a row cannot be served.
 """
 
 from __future__ import annotations
@@ -12,14 +12,13 @@ from dataclasses import dataclass, field
 from pydantic import BaseModel
 
 from alma import views
-from alma.keys import Role
+from alma.limits import Family
 from alma.projection import DocumentView
 from alma.schemas import KEY, SchemaDefinition
+from alma.scopes import Scope
 
-READERS = frozenset(Role)
-ADMINS = frozenset({Role.ADMIN})
-WRITERS = frozenset({Role.ADMIN, Role.REVIEWER})
-PUBLIC: frozenset[Role] = frozenset()
+#: Instead of a scope: nobody needs a key.
+PUBLIC = None
 
 
 #: Model of a JSON body, media types of another, or None for no body.
@@ -49,14 +48,16 @@ class Route:
         Its name in the code and in OpenAPI.
     summary : str
         One line for the reader of the API's description.
-    roles : frozenset of Role
-        Which keys may; empty for a route without authentication.
+    scope : Scope or None
+        What a key needs; None for a route without authentication.
     body : type or None
         Model of the request body.
     answers : dict
         What may come back, by status.
     parameters : tuple of Parameter
         In the path and in the query.
+    limited_as : Family, optional
+        The bucket it shares, where scope and method do not tell.
     """
 
     method: str
@@ -64,14 +65,27 @@ class Route:
     function: str
     operation: str
     summary: str
-    roles: frozenset[Role]
+    scope: Scope | None
     answers: dict[int, Answer]
     body: type[BaseModel] | None = None
     parameters: tuple[Parameter, ...] = field(default=())
+    limited_as: Family | None = None
+
+    @property
+    def family(self) -> Family:
+        """The bucket that its requests share."""
+        if self.limited_as is not None:
+            return self.limited_as
+        if self.scope is Scope.EXPORT_READ:
+            return Family.EXPORT
+        if self.scope in (Scope.MCP_READ, Scope.MCP_WRITE):
+            return Family.MCP
+        return Family.READING if self.method == "GET" else Family.WRITING
 
 
 _DOCUMENT_ID: dict[str, object] = {"type": "integer", "minimum": 1}
 _DOC_TYPE = Parameter("docType", "Name of the document type.", {"type": "string", "pattern": KEY})
+_KEY_ID = Parameter("id", "Id of the key.", {"type": "string"})
 _READ: dict[int, Answer] = {
     200: DocumentView,
     202: views.Processing,
@@ -92,10 +106,11 @@ ROUTES: tuple[Route, ...] = (
         "digitize",
         "digitize",
         "Resolve a document into its structured fields; a large answer is a redirect, so follow it.",
-        READERS,
+        Scope.DOCUMENTS_READ,
         _READ_OR_REDIRECT,
         body=views.DigitizeBody,
         parameters=(_TRACKS,),
+        limited_as=Family.READING,
     ),
     Route(
         "GET",
@@ -103,7 +118,7 @@ ROUTES: tuple[Route, ...] = (
         "documents",
         "list_documents",
         "List documents, newest first.",
-        READERS,
+        Scope.DOCUMENTS_READ,
         {200: views.DocumentList, 400: views.ErrorView},
         parameters=(
             Parameter(
@@ -126,7 +141,7 @@ ROUTES: tuple[Route, ...] = (
         "documents",
         "announce_document",
         "Announce a file and get a URL to upload it to.",
-        WRITERS,
+        Scope.DOCUMENTS_WRITE,
         {201: views.Announced, 400: views.ErrorView},
         body=views.AnnounceBody,
     ),
@@ -136,7 +151,7 @@ ROUTES: tuple[Route, ...] = (
         "documents",
         "get_document",
         "Fetch a document's fields; a large answer is a redirect, so follow it (curl -L).",
-        READERS,
+        Scope.DOCUMENTS_READ,
         _READ_OR_REDIRECT,
         parameters=(Parameter("id", "Number of the document.", _DOCUMENT_ID), _TRACKS),
     ),
@@ -146,7 +161,7 @@ ROUTES: tuple[Route, ...] = (
         "documents",
         "delete_document",
         "Remove a document with everything that was made of it, and the file with the last document of it.",
-        WRITERS,
+        Scope.DOCUMENTS_WRITE,
         {204: None, 400: views.ErrorView, 404: views.ErrorView},
         parameters=(Parameter("id", "Number of the document.", _DOCUMENT_ID),),
     ),
@@ -156,7 +171,7 @@ ROUTES: tuple[Route, ...] = (
         "export",
         "export_document",
         "Download a document's fields as a file; a large one is a redirect, so follow it (curl -L).",
-        READERS,
+        Scope.EXPORT_READ,
         {
             200: (
                 "text/csv",
@@ -190,7 +205,7 @@ ROUTES: tuple[Route, ...] = (
         "models",
         "list_models",
         "List the fine-tuned models registered to your organisation.",
-        READERS,
+        Scope.MODELS_READ,
         {200: views.ModelList},
     ),
     Route(
@@ -199,10 +214,11 @@ ROUTES: tuple[Route, ...] = (
         "models",
         "digitize_with_model",
         "Resolve a document with one of your models.",
-        READERS,
+        Scope.DOCUMENTS_READ,
         {400: views.ErrorView, 409: views.ErrorView, **_READ},
         body=views.DigitizeBody,
         parameters=(Parameter("id", "Id of the model.", {"type": "string"}),),
+        limited_as=Family.MODELS,
     ),
     Route(
         "GET",
@@ -210,7 +226,7 @@ ROUTES: tuple[Route, ...] = (
         "schemas",
         "list_schemas",
         "List the document types: those that come with alma and your organisation's own.",
-        READERS,
+        Scope.DOCUMENTS_READ,
         {200: views.SchemaList},
     ),
     Route(
@@ -219,7 +235,7 @@ ROUTES: tuple[Route, ...] = (
         "schemas",
         "get_schema",
         "Fetch a document type.",
-        READERS,
+        Scope.DOCUMENTS_READ,
         {200: views.SchemaView, 404: views.ErrorView},
         parameters=(_DOC_TYPE,),
     ),
@@ -229,7 +245,7 @@ ROUTES: tuple[Route, ...] = (
         "schemas",
         "put_schema",
         "Make or replace a document type of your own; a shipped type's name takes its place for you alone.",
-        ADMINS,
+        Scope.MODELS_WRITE,
         {200: views.SchemaView, 201: views.SchemaView, 400: views.ErrorView, 409: views.ErrorView},
         body=SchemaDefinition,
         parameters=(_DOC_TYPE,),
@@ -240,7 +256,7 @@ ROUTES: tuple[Route, ...] = (
         "schemas",
         "delete_schema",
         "Remove a document type of your own; the shipped one of its name is back.",
-        ADMINS,
+        Scope.MODELS_WRITE,
         {204: None, 404: views.ErrorView},
         parameters=(_DOC_TYPE,),
     ),
@@ -250,7 +266,7 @@ ROUTES: tuple[Route, ...] = (
         "keys",
         "list_keys",
         "List keys, revoked ones included.",
-        ADMINS,
+        Scope.KEYS_ADMIN,
         {200: views.KeyList},
     ),
     Route(
@@ -259,9 +275,28 @@ ROUTES: tuple[Route, ...] = (
         "keys",
         "create_key",
         "Mint a key; its token is shown this once.",
-        ADMINS,
-        {201: views.MintedKey, 400: views.ErrorView},
+        Scope.KEYS_ADMIN,
+        {201: views.MintedKey, 400: views.ErrorView, 503: views.ErrorView},
         body=views.CreateKeyBody,
+        limited_as=Family.MINTING,
+    ),
+    Route(
+        "POST",
+        "/v1/keys/{id}/rotate",
+        "keys",
+        "rotate_key",
+        "Replace a key by a new one with the same rights; the old one goes on for a while.",
+        Scope.KEYS_ADMIN,
+        {
+            201: views.MintedKey,
+            400: views.ErrorView,
+            404: views.ErrorView,
+            409: views.ErrorView,
+            503: views.ErrorView,
+        },
+        body=views.RotateKeyBody,
+        parameters=(_KEY_ID,),
+        limited_as=Family.MINTING,
     ),
     Route(
         "DELETE",
@@ -269,9 +304,25 @@ ROUTES: tuple[Route, ...] = (
         "keys",
         "revoke_key",
         "Revoke a key; holds everywhere within 30 seconds.",
-        ADMINS,
+        Scope.KEYS_ADMIN,
         {204: None, 404: views.ErrorView},
-        parameters=(Parameter("id", "Id of the key.", {"type": "string"}),),
+        parameters=(_KEY_ID,),
+    ),
+    Route(
+        "GET",
+        "/v1/usage",
+        "keys",
+        "get_usage",
+        "What the organisation's keys used in a month, and how much of its quota is left.",
+        Scope.KEYS_ADMIN,
+        {200: views.UsageView, 400: views.ErrorView},
+        parameters=(
+            Parameter(
+                "month",
+                "2026-11; without, this month (UTC).",
+                {"type": "string", "pattern": r"^\d{4}-\d{2}$"},
+            ),
+        ),
     ),
     Route(
         "POST",
@@ -279,7 +330,7 @@ ROUTES: tuple[Route, ...] = (
         "mcp",
         "mcp",
         "Model Context Protocol: one JSON-RPC 2.0 message.",
-        READERS,
+        Scope.MCP_READ,
         {200: ("application/json",), 202: None, 400: ("application/json",)},
     ),
     Route(
@@ -288,7 +339,7 @@ ROUTES: tuple[Route, ...] = (
         "mcp",
         "mcp_stream",
         "Not offered: this endpoint does not stream.",
-        READERS,
+        Scope.MCP_READ,
         {405: None},
     ),
     Route(
@@ -297,7 +348,7 @@ ROUTES: tuple[Route, ...] = (
         "mcp",
         "mcp_session",
         "Not offered: this endpoint keeps no sessions.",
-        READERS,
+        Scope.MCP_READ,
         {405: None},
     ),
     Route(
