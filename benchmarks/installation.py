@@ -306,6 +306,7 @@ def main() -> None:
     parser.add_argument("--logs", type=Path, required=True)
     options = parser.parse_args()
 
+    from infra.local.demo import UNHURRIED
     from infra.local.runtime import Runtime
     from infra.local.template import REGION
 
@@ -313,7 +314,14 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda received, _frame: stopped.append(received))
     state = options.data / "state"
-    with Runtime(ROOT / "template.yaml", state, options.port, options.aws_port, logs=options.logs) as runtime:
+    with Runtime(
+        ROOT / "template.yaml",
+        state,
+        options.port,
+        options.aws_port,
+        parameters=UNHURRIED,
+        logs=options.logs,
+    ) as runtime:
         os.environ.update(
             ALMA_TABLE=runtime.resource("Table"),
             AWS_ENDPOINT_URL=runtime.aws_endpoint_url,

@@ -17,7 +17,7 @@ from alma.documents import Document
 from alma.evidence import Box, Region
 from alma.fields import Extraction, Field, Reading, Status
 from alma.keys import Role
-from alma.scopes import Scope, of_role
+from alma.scopes import of_role
 from alma.settings import settings
 from alma.storage.table import EXPIRY, INDEXES, PARTITION_KEY, SORT_KEY
 
@@ -116,7 +116,7 @@ class Tenant:
         body: object = None,
         raw: str | None = None,
         role: Role | None = Role.ADMIN,
-        scopes: Iterable[Scope] | None = None,
+        scopes: Iterable[str] | None = None,
         address: str = "127.0.0.1",
         headers: dict[str, str] | None = None,
     ) -> Answer:

@@ -22,10 +22,9 @@ class Metric(StrEnum):
 def count(amounts: Mapping[Metric, int]) -> None:
     """Add to metrics, in one line of the log."""
     # Few requests count anything, so only those pay for the import.
-    from aws_lambda_powertools import Metrics
-    from aws_lambda_powertools.metrics import MetricUnit
+    from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
-    line = Metrics(namespace="alma")
+    line = EphemeralMetrics(namespace="alma")
     for metric, amount in amounts.items():
         line.add_metric(metric.value, MetricUnit.Count, amount)
     line.flush_metrics()
