@@ -266,3 +266,22 @@ def test_a_removed_document_is_gone(offices: tuple[Office, Office]) -> None:
 
     assert offices[0].http.delete(path).status_code == 204
     assert offices[0].http.get(path).status_code == 404
+
+
+def test_the_key_goes_in_either_header_and_what_it_used_is_told(
+    offices: tuple[Office, Office], deed: int
+) -> None:
+    office, rival = offices
+    url = f"{office.runtime.api_url}/api/v1/documents/{deed}"
+
+    answer = httpx.get(url, headers={"X-API-Key": office.token})
+    assert answer.status_code == 200
+    assert int(answer.headers["X-RateLimit-Remaining"]) <= int(answer.headers["X-RateLimit-Limit"])
+    both = {"X-API-Key": office.token, "Authorization": f"Bearer {rival.token}"}
+    refused = httpx.get(url, headers=both)
+    assert (refused.status_code, refused.text) == (401, '{"error":"unauthorized"}')
+    told = office.alma("usage")
+    assert told["quota"]["used"] >= 2
+    assert told["total"]["requests"] > 0
+    assert {key["keyId"] for key in told["keys"]} >= {None}
+    assert run_alma(office.folder, "usage").returncode == 0

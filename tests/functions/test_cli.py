@@ -66,6 +66,50 @@ def test_a_refusal_is_one_line_and_status_1(
     assert (status, json.loads(printed)["error"]) == (1, error)
 
 
+def test_a_key_with_scopes_owner_and_expiry_and_its_replacement(capsys: pytest.CaptureFixture[str]) -> None:
+    run(capsys, "org", "create", "greaves")
+    _, printed = run(
+        capsys, "key", "create", "--org", "greaves", "--name", "n", "--role", "reviewer", "--json",
+        "--scopes", "documents:read, export:read", "--owner", "ines", "--expires", "2099-01-31",
+    )  # fmt: skip
+    minted = json.loads(printed)
+
+    status, printed = run(
+        capsys, "key", "rotate", minted["id"], "--org", "greaves", "--overlap", "0", "--json"
+    )
+
+    rotated = json.loads(printed)
+    assert status == 0
+    assert minted["expiresAt"] == rotated["expiresAt"] == "2099-01-31T00:00:00Z"
+    assert minted["scopes"] == rotated["scopes"] == ["documents:read", "export:read"]
+    assert rotated["owner"] == "ines"
+    assert keys.identify(minted["token"]) is None
+    assert keys.identify(rotated["token"]) is not None
+    shown = run(capsys, "key", "list", "--org", "greaves")[1]
+    assert "ines" in shown
+
+
+@pytest.mark.parametrize("option", [("--scopes", "documents:burn"), ("--expires", "soon")])
+def test_an_option_that_is_none_is_wrong_usage(
+    capsys: pytest.CaptureFixture[str], option: tuple[str, str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["key", "create", "--org", "greaves", "--name", "n", *option])
+
+    assert "scopes are documents:read" in capsys.readouterr().err or option[0] == "--expires"
+
+
+def test_an_organisations_quota_is_set_and_taken_away(capsys: pytest.CaptureFixture[str]) -> None:
+    run(capsys, "org", "create", "greaves")
+
+    assert "greaves may have 500 pages a month read" in run(capsys, "org", "quota", "greaves", "500")[1]
+    assert "any number of pages" in run(capsys, "org", "quota", "greaves", "0")[1]
+    _, printed = run(capsys, "org", "quota", "greaves", "default", "--json")
+    assert json.loads(printed)["monthly_pages"] is None
+    assert run(capsys, "org", "quota", "nobody", "1", "--json")[0] == 1
+    assert run(capsys, "org", "quota", "greaves", "-1", "--json")[0] == 1
+
+
 def test_an_organisation_cannot_be_created_twice(capsys: pytest.CaptureFixture[str]) -> None:
     run(capsys, "org", "create", "greaves")
 

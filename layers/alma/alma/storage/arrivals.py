@@ -15,14 +15,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from alma.settings import settings
-from alma.storage.table import EXPIRY, PARTITION_KEY, SORT_KEY
+from alma.storage.table import EXPIRY, PARTITION_KEY, SORT_KEY, client
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -39,8 +38,7 @@ class OutOfReachError(Exception):
 @lru_cache(maxsize=1)
 def _client() -> DynamoDBClient:
     # Its own, and impatient: whether a request may pass is not worth waiting for.
-    config = Config(connect_timeout=1, read_timeout=1, retries={"total_max_attempts": 1})
-    return cast("DynamoDBClient", botocore.session.get_session().create_client("dynamodb", config=config))
+    return client(Config(connect_timeout=1, read_timeout=1, retries={"total_max_attempts": 1}))
 
 
 def advance(

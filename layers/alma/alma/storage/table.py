@@ -28,7 +28,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from pynamodb.attributes import (
     BooleanAttribute,
@@ -46,6 +46,10 @@ from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
 from alma.settings import settings
+
+if TYPE_CHECKING:
+    from botocore.config import Config
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 #: Everything a table has to agree on with template.yaml; a contract test compares them.
 PARTITION_KEY, SORT_KEY, EXPIRY = "pk", "sk", "expires_at"
@@ -358,6 +362,15 @@ def audit_prefix(document_id: int) -> str:
 def audit_key(document_id: int, sequence: int) -> str:
     """Return the sort key of an entry of a document's audit trail; the first is 1."""
     return f"{audit_prefix(document_id)}{sequence:08d}"
+
+
+def client(config: Config) -> DynamoDBClient:
+    """Return a plain client with a configuration of its own, for what the models cannot say."""
+    # From the models' session: another would read botocore's descriptions of the service once more.
+    session = Item._get_connection().connection.session
+    return cast(
+        "DynamoDBClient", session.create_client("dynamodb", region_name=Item.Meta.region, config=config)
+    )
 
 
 _T = TypeVar("_T")
