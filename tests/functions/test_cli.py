@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from alma import keys
-from alma.cli import main
+from alma.cli import main, target
+from alma.cli.client import Client
 
 pytestmark = pytest.mark.usefixtures("aws")
 
@@ -137,6 +138,20 @@ class _Portal(BaseHTTPRequestHandler):
     """An API whose one document is so large that its fields wait elsewhere."""
 
     keys_seen: list[str | None]
+    announced: int
+
+    def do_POST(self) -> None:
+        """Take an announcement at the second attempt."""
+        self.rfile.read(int(self.headers["Content-Length"]))
+        type(self).announced += 1
+        body = b'{"error": "rate_limited", "detail": "Too many requests.", "request_id": "r"}'
+        if self.announced > 1:
+            body = b'{"documentId": 7}'
+        self.send_response(201 if self.announced > 1 else 429)
+        self.send_header("Retry-After", "0")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
     def do_GET(self) -> None:
         type(self).keys_seen.append(self.headers["Authorization"])
@@ -165,7 +180,7 @@ class _Portal(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def portal(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[_Portal]]:
-    _Portal.keys_seen = []
+    _Portal.keys_seen, _Portal.announced = [], 0
     with HTTPServer(("127.0.0.1", 0), _Portal) as server:
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         monkeypatch.setenv("ALMA_API_URL", f"http://127.0.0.1:{server.server_port}")
@@ -181,6 +196,11 @@ def test_a_redirect_to_a_large_answer_is_followed_without_the_key(
 
     assert (status, json.loads(printed)["documentId"]) == (0, 6)
     assert portal.keys_seen == ["Bearer alma_x", None]
+
+
+def test_a_call_that_comes_too_soon_is_made_again(portal: type[_Portal]) -> None:
+    assert Client(target.api()).call("POST", "/documents", {"fileName": "a.pdf"}) == {"documentId": 7}
+    assert portal.announced == 2
 
 
 def test_tracks_are_printed_below_their_field_with_the_reasons(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -244,6 +245,16 @@ def test_many_keys_behind_one_address_share_four_times_the_limit(clock: Clock, l
     assert read(tenants[2], address="192.0.2.2").status == 200
 
 
+def test_no_header_says_where_a_request_comes_from(clock: Clock, limit: Limit) -> None:
+    limit(reading="60/1")
+
+    def health(claimed: str) -> int:
+        headers = {"X-Forwarded-For": claimed, "Forwarded": f"for={claimed}", "X-Real-IP": claimed}
+        return Tenant("nobody").call("portal", "GET", "/v1/health", role=None, headers=headers).status
+
+    assert [health(f"198.51.100.{number}") for number in range(5)] == [200] * 4 + [429]
+
+
 def test_an_address_of_version_6_is_its_network(clock: Clock, limit: Limit) -> None:
     limit(reading="60/1")
     portal = Tenant("nobody")
@@ -405,3 +416,23 @@ def test_no_row_of_the_limiter_is_in_an_organisations_partition_and_all_go_by_th
 def test_a_limit_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="A limit is RATE/BURST"):
         Bucket.parse(text)
+
+
+def test_refusals_and_failures_of_the_limiter_are_figures(
+    clock: Clock, limit: Limit, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("POWERTOOLS_METRICS_DISABLED")
+    limit(reading="60/1")
+    tenant = Tenant.create("greaves")
+    read(tenant)
+    read(tenant)
+    gone = replace(settings(), table="not-there")
+    monkeypatch.setattr(arrivals, "settings", lambda: gone)
+    read(tenant)
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+
+    assert [line["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Name"] for line in lines] == [
+        "RateLimited",
+        "LimiterFailures",
+    ]

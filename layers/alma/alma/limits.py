@@ -24,9 +24,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
+from alma import metrics
 from alma.clock import now
 from alma.errors import AlmaError, RateLimitedError, UnavailableError
 from alma.keys import Caller
+from alma.metrics import Metric
 from alma.settings import settings
 from alma.storage import arrivals
 
@@ -144,6 +146,7 @@ def take(family: Family, caller: Caller | None, address: str) -> Standing:
         return shared if shared.refusal or shared.remaining < own.remaining else own
     except arrivals.OutOfReachError as error:
         _log.warning("the limiter is out of reach: %r", error.__cause__)
+        metrics.count({Metric.LIMITER_FAILURES: 1})
         refusal = None
         if family is Family.MINTING:
             refusal = UnavailableError("Keys cannot be minted at this moment; try again in a few seconds.")

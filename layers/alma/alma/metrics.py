@@ -17,6 +17,7 @@ class Metric(StrEnum):
     PAGES = "Pages"
     FAILURES = "Failures"
     RATE_LIMITED = "RateLimited"
+    LIMITER_FAILURES = "LimiterFailures"
 
 
 def count(amounts: Mapping[Metric, int]) -> None:

@@ -14,6 +14,8 @@ import urllib3
 from alma.cli.target import Api
 
 _TIMEOUT = urllib3.Timeout(connect=5, read=35)
+#: Seconds that a call waits in all until the API takes it.
+_PATIENCE = 60
 
 
 class ApiError(Exception):
@@ -38,7 +40,8 @@ class Client:
     def __init__(self, api: Api) -> None:
         self._api = api
         # PUT of a file is not repeated by the pool: a half-sent body cannot be rewound safely.
-        self._pool = urllib3.PoolManager(retries=urllib3.Retry(2, redirect=0), timeout=_TIMEOUT)
+        retries = urllib3.Retry(2, redirect=0, respect_retry_after_header=False)
+        self._pool = urllib3.PoolManager(retries=retries, timeout=_TIMEOUT)
 
     def call(self, method: str, path: str, body: object = None, **query: object) -> dict[str, Any]:
         """Return the JSON answer of a route below /api/v1, following a redirect; 202 counts as an answer."""
@@ -100,11 +103,19 @@ class Client:
         given = {name: value for name, value in query.items() if value is not None}
         if given:
             url += "?" + urlencode(given)
-        headers = {"Authorization": f"Bearer {self._api.key}", "Accept": "*/*"}
-        if body is None:
-            return self._request(method, url, headers=headers)
-        headers["Content-Type"] = "application/json"
-        return self._request(method, url, headers=headers, body=json.dumps(body))
+        options: dict[str, Any] = {"headers": {"Authorization": f"Bearer {self._api.key}", "Accept": "*/*"}}
+        if body is not None:
+            options["headers"]["Content-Type"] = "application/json"
+            options["body"] = json.dumps(body)
+        until = time.monotonic() + _PATIENCE
+        while True:
+            answer = self._request(method, url, **options)
+            # Whatever was asked, 429 says that nothing was done; 503 may come when something was.
+            again = answer.status == 429 or (answer.status == 503 and method == "GET")
+            seconds = int(answer.headers.get("Retry-After", "5"))
+            if not again or time.monotonic() + seconds > until:
+                return answer
+            time.sleep(seconds)
 
     def _followed(self, answer: urllib3.BaseHTTPResponse) -> urllib3.BaseHTTPResponse:
         """Return what a redirect to a presigned URL leads to; the key stays here."""
