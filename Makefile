@@ -73,7 +73,7 @@ $(EMULATOR): requirements/deploy.txt | $(UV)
 	@touch $@
 
 .PHONY: build sizes validate deploy test-deploy lock-cloud
-build: setup $(SAM)  ## sam build: the functions and both layers, for ARCHITECTURE (arm64 or x86_64).
+build: setup $(SAM)  ## sam build: the functions and the layers, for ARCHITECTURE (arm64 or x86_64).
 	@find functions -depth -name __pycache__ -type d -exec rm -r {} +
 	ARCHITECTURE=$(ARCHITECTURE) UV=$(abspath $(UV)) $(SAM) build --parameter-overrides Architecture=$(ARCHITECTURE)
 
@@ -100,3 +100,5 @@ lock-cloud:
 	    $(addprefix --no-emit-package ,botocore python-dateutil six urllib3)
 	$(COMPILE) layers/vision/requirements.in --python-version 3.13 -c requirements/dev.txt -o layers/vision/requirements.txt \
 	    $(addprefix --no-emit-package ,flatbuffers packaging protobuf pycparser)
+	$(COMPILE) layers/training/requirements.in --python-version 3.13 -c requirements/dev.txt -o layers/training/requirements.txt \
+	    $(addprefix --no-emit-package ,numpy typing-extensions)

@@ -21,7 +21,8 @@ from rich.progress import track as progress
 from rich.table import Table
 
 from alma.errors import AlmaError
-from alma.extraction.resolve import last_name_last, layouts_by_track, offers
+from alma.extraction.judging import canonical
+from alma.extraction.resolve import layouts_by_track, offers, value_of
 from alma.pages import PageText
 from alma.schemas import shipped_schemas
 from benchmarks import metrics
@@ -37,12 +38,10 @@ def count(document: Mapping[str, Any], pages: list[PageText], counts: Counts) ->
     schema = shipped_schemas()[metrics.TYPE_NAMES.get(named, named)]
     voted: dict[str, set[str]] = defaultdict(set)
     every: dict[str, set[str]] = defaultdict(set)
-    for found, _, _ in offers(layouts_by_track(pages), schema).values():
+    for offer in offers(layouts_by_track(pages), schema).values():
         for field in schema.fields:
-            for candidate in found.by_field[field.key]:
-                last_first = field.name_order == "last_first"
-                written = last_name_last(candidate.value) if last_first else candidate.value
-                value = metrics.canonical(written)
+            for candidate in offer.found.by_field[field.key]:
+                value = canonical(value_of(field, candidate.value))
                 every[field.key].add(value)
                 if candidate.votes:
                     voted[field.key].add(value)

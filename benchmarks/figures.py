@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmarks.metrics import DocumentScore, calibration_error
+from alma.measures import calibration_error
+from benchmarks.metrics import DocumentScore
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt  # after the choice of a backend that needs no screen
@@ -26,6 +27,20 @@ def draw(scores: Sequence[DocumentScore], folder: Path) -> None:
         _reliability(judged, folder / "reliability.png")
         _coverage(scores, folder / "coverage.png")
     _types(scores, folder / "types.png")
+
+
+def draw_flywheel(types: Mapping[str, Sequence[Mapping[str, float]]], path: Path) -> None:
+    """Draw F1, and coverage at 99 % precision, by the number of corrected documents."""
+    figure, panels = plt.subplots(1, 2, figsize=(9, 4), sharex=True)
+    for axes, name, label in zip(
+        panels, ("micro_f1", "coverage_at_99"), ("micro F1", "coverage at 99 % precision"), strict=True
+    ):
+        for doc_type, steps in types.items():
+            axes.plot([s["corrected"] for s in steps], [s[name] for s in steps], marker="o", label=doc_type)
+        axes.set(xlabel="corrected documents", ylabel=label, ylim=(0, 1))
+        axes.grid(alpha=0.3)
+    panels[0].legend(loc="lower right")
+    _save(figure, path)
 
 
 def _reliability(judged: Sequence[tuple[float, bool]], path: Path) -> None:

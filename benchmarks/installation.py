@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,7 +71,7 @@ class Installation:
                 f"an inbox looks like s3://BUCKET/inbox/ORGANISATION/, not {connection.inbox!r}"
             )
         self._bucket, self._prefix = bucket, prefix.rstrip("/") + "/"
-        self._client = Client(Api(connection.url.rstrip("/"), connection.key))
+        self.client = Client(Api(connection.url.rstrip("/"), connection.key))
         self._connection = connection
         self._s3: S3Client | None = None
 
@@ -88,7 +88,7 @@ class Installation:
     def _listed(self) -> Iterator[dict[str, Any]]:
         cursor: str | None = None
         while True:
-            page = self._client.call("GET", "/documents", limit=_LIST_PAGE, cursor=cursor)
+            page = self.client.call("GET", "/documents", limit=_LIST_PAGE, cursor=cursor)
             yield from page["documents"]
             cursor = page["nextCursor"]
             if cursor is None:
@@ -102,7 +102,7 @@ class Installation:
         ApiError
             It failed (422), is gone, or the API does not answer.
         """
-        return self._client.call("GET", f"/documents/{document_id}")
+        return self.client.call("GET", f"/documents/{document_id}")
 
     def wait(
         self,
@@ -180,8 +180,9 @@ def _by_name(
 class LocalProcess:
     """An alma of our own on this machine, in a process that may be killed and started again."""
 
-    def __init__(self, data: Path, logs: Path) -> None:
+    def __init__(self, data: Path, logs: Path, parameters: Mapping[str, str] | None = None) -> None:
         self._data, self._logs = data, logs
+        self._parameters = [f"{name}={value}" for name, value in (parameters or {}).items()]
         self._ports = (_free_port(), _free_port())
         self._process: subprocess.Popen[bytes] | None = None
         self.connection: Connection | None = None
@@ -217,6 +218,7 @@ class LocalProcess:
         }
         command = [sys.executable, "-m", "benchmarks.installation"]
         command += [str(part) for option in options.items() for part in option]
+        command += self._parameters
         console = self._logs / "runtime.log"
         with console.open("ab") as log:
             self._process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
@@ -248,10 +250,20 @@ class LocalProcess:
 
 
 @contextlib.contextmanager
-def start_local(logs: Path | None = None) -> Iterator[tuple[LocalProcess, Installation]]:
-    """Start an alma of our own, its state thrown away afterwards; `logs` is a folder for its log files."""
+def start_local(
+    logs: Path | None = None, parameters: Mapping[str, str] | None = None
+) -> Iterator[tuple[LocalProcess, Installation]]:
+    """Start an alma of our own, its state thrown away afterwards.
+
+    Parameters
+    ----------
+    logs : Path, optional
+        Folder for its log files.
+    parameters : mapping, optional
+        Values for the template's parameters.
+    """
     with tempfile.TemporaryDirectory(prefix="alma-benchmark-") as scratch:
-        process = LocalProcess(Path(scratch) / "data", logs or Path(scratch) / "logs")
+        process = LocalProcess(Path(scratch) / "data", logs or Path(scratch) / "logs", parameters)
         installation = process.start()
         try:
             yield process, installation
@@ -304,7 +316,9 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--aws-port", type=int, required=True)
     parser.add_argument("--logs", type=Path, required=True)
+    parser.add_argument("parameters", nargs="*", metavar="NAME=VALUE", help="of the template")
     options = parser.parse_args()
+    parameters = dict(given.split("=", 1) for given in options.parameters)
 
     from infra.local.demo import UNHURRIED
     from infra.local.runtime import Runtime
@@ -319,7 +333,7 @@ def main() -> None:
         state,
         options.port,
         options.aws_port,
-        parameters=UNHURRIED,
+        UNHURRIED | parameters,
         logs=options.logs,
     ) as runtime:
         os.environ.update(

@@ -13,17 +13,15 @@ value predicted for a key without label counts as wrong only where the set of la
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from alma.evidence import Box, enclosing
+from alma.evidence import Box, Region
+from alma.extraction.judging import Label, canonical, points_at
 from alma.extraction.parsers import Locale, parse
+from alma.measures import Tally, auroc, calibration_error, coverage_at, rounded
 from alma.schemas import FieldType, shipped_schemas
 
 #: Types and keys that labelled data names otherwise.
@@ -41,36 +39,11 @@ COMPLETE: Mapping[str, frozenset[str]] = {
 COMPLETE_SUBTYPE = {"contract": "nda"}
 #: Labelled types that write the month first where a date can be read both ways.
 MONTH_FIRST = frozenset({"tax_form", "ad_buy_form", "registration_form", "contract", "deed"})
-#: An evidence box hits a labelled one from this intersection over union on.
-HIT_IOU = 0.5
 #: Origin of boxes that are those of the text lines a value stands in.
 HOLDING = "annotated OCR box(es) holding the value"
 
 
 # --- values ---------------------------------------------------------------------------------------------
-
-
-def canonical(value: str) -> str:
-    """Return a value as values are compared: ISO dates and numbers as such, other text squeezed.
-
-    >>> canonical("1,Jalan Ros & Co."), canonical("12.50"), canonical("2020-01-02")
-    ('1jalanrosandco', '12.5', '2020-01-02')
-    """
-    text = unicodedata.normalize("NFKC", value).strip()
-    try:
-        return date.fromisoformat(text).isoformat() if len(text) == 10 else _decimal(text)
-    except ValueError:
-        return re.sub(r"[\W_]+", "", text.replace("&", " and ").casefold()) or text
-
-
-def _decimal(text: str) -> str:
-    if not re.fullmatch(r"-?\d{1,15}(\.\d+)?", text) or re.match(r"-?0\d", text):
-        raise ValueError(text)
-    try:
-        number = Decimal(text)
-    except InvalidOperation as error:
-        raise ValueError(text) from error
-    return format(number.normalize() if number else Decimal(0), "f")
 
 
 def expected(doc_type: str, label: Mapping[str, Any], kind: FieldType | None) -> str:
@@ -94,46 +67,6 @@ def complete_keys(labels: Mapping[str, Any]) -> frozenset[str]:
 
 
 # --- one document ---------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class Tally:
-    """Counts of one field, or of many."""
-
-    right: int = 0
-    predicted: int = 0
-    labelled: int = 0
-    located: int = 0
-    hits: int = 0
-
-    def add(self, other: Tally) -> None:
-        """Add another tally's counts to this one."""
-        self.right += other.right
-        self.predicted += other.predicted
-        self.labelled += other.labelled
-        self.located += other.located
-        self.hits += other.hits
-
-    @property
-    def precision(self) -> float | None:
-        """Share of the predicted values that are right."""
-        return self.right / self.predicted if self.predicted else None
-
-    @property
-    def recall(self) -> float | None:
-        """Share of the labelled values that were found."""
-        return self.right / self.labelled if self.labelled else None
-
-    @property
-    def f1(self) -> float | None:
-        """Harmonic mean of precision and recall."""
-        total = self.predicted + self.labelled
-        return 2 * self.right / total if total else None
-
-    @property
-    def evidence(self) -> float | None:
-        """Share of the right values with a labelled place whose evidence points there."""
-        return self.hits / self.located if self.located else None
 
 
 @dataclass(slots=True)
@@ -161,40 +94,35 @@ class DocumentScore:
     read_as: str | None = None
 
 
-def _boxes(evidence: Mapping[str, Any] | None) -> dict[int, Box]:
-    """Return one box a page: a value over several lines is compared by the box around all of them."""
-    if not evidence:
-        return {}
-    parts = evidence.get("regions") or [evidence]
-    pages: dict[int, list[Box]] = {}
-    for part in parts:
-        pages.setdefault(int(part["page"]), []).append(Box.from_dict(part["bbox"]))
-    return {page: enclosing(boxes) for page, boxes in pages.items()}
+def label_of(value: str, label: Mapping[str, Any], *, holding: bool = False) -> Label:
+    """Return a row of a labelled document as a label.
+
+    Parameters
+    ----------
+    value : str
+        What it expects, canonical.
+    label : mapping
+        The row.
+    holding : bool
+        All boxes of the data set only hold the value.
+    """
+    places = [label, *label.get("also_at", ())] if label.get("bbox") else []
+    return Label(
+        value,
+        tuple(Region(p["page"], Box.from_dict(p["bbox"])) for p in places if p.get("bbox")),
+        holding or label.get("bbox_scope") == "line",
+    )
 
 
 def evidence_hits(
     evidence: Mapping[str, Any] | None, label: Mapping[str, Any], *, holding: bool = False
 ) -> bool:
-    """Return whether evidence points at a labelled place.
-
-    The box around all regions on a page must have an intersection over union of at least `HIT_IOU` with the
-    labelled box, or with any of `also_at`, on that page. Where the label gives the box of the whole text line
-    (`bbox_scope`), or all boxes of the data set only hold the value (`holding`), lying inside it for the most
-    part is enough.
-    """
-    boxes = _boxes(evidence)
-    places = [label, *label.get("also_at", ())]
-    for place in places:
-        if not place.get("bbox") or place.get("page") not in boxes:
-            continue
-        found, wanted = boxes[place["page"]], Box.from_dict(place["bbox"])
-        if found.iou(wanted) >= HIT_IOU:
-            return True
-        if (holding or label.get("bbox_scope") == "line") and found.overlap(
-            wanted
-        ) >= HIT_IOU * found.area > 0:
-            return True
-    return False
+    """Return whether evidence, as the API gives it, points at a labelled place (`points_at`)."""
+    if not evidence:
+        return False
+    parts = evidence.get("regions") or [evidence]
+    regions = [Region(int(part["page"]), Box.from_dict(part["bbox"])) for part in parts]
+    return points_at(regions, label_of("", label, holding=holding))
 
 
 def score_document(labels: Mapping[str, Any], result: Mapping[str, Any]) -> DocumentScore:
@@ -254,68 +182,7 @@ def _score_key(
     return tally
 
 
-# --- confidence -----------------------------------------------------------------------------------------
-
-
-def calibration_error(judged: Iterable[tuple[float, bool]], bins: int = 10) -> float | None:
-    """Return the expected calibration error over equally wide bins (Guo et al. 2017); None without values."""
-    each = list(judged)
-    if not each:
-        return None
-    grouped: dict[int, list[tuple[float, bool]]] = {}
-    for confidence, right in each:
-        grouped.setdefault(min(int(confidence * bins), bins - 1), []).append((confidence, right))
-    return sum(
-        abs(sum(c for c, _ in group) - sum(r for _, r in group)) / len(each) for group in grouped.values()
-    )
-
-
-def auroc(judged: Iterable[tuple[float, bool]]) -> float | None:
-    """Return the probability that a right value is more confident than a wrong one, ties as one half.
-
-    None where there are only right or only wrong values.
-    """
-    each = sorted(judged)
-    right = sum(r for _, r in each)
-    wrong = len(each) - right
-    if not right or not wrong:
-        return None
-    ranks = 0.0
-    at = 0
-    while at < len(each):
-        end = at
-        while end < len(each) and each[end][0] == each[at][0]:
-            end += 1
-        ranks += (at + end + 1) / 2 * sum(r for _, r in each[at:end])
-        at = end
-    return (ranks - right * (right + 1) / 2) / (right * wrong)
-
-
-def coverage_at(judged: Iterable[tuple[float, bool]], precision: float) -> float | None:
-    """Return the largest share of values, most confident first, among which `precision` is right.
-
-    Values of equal confidence are taken together: a threshold cannot part them.
-    """
-    each = sorted(judged, key=lambda j: -j[0])
-    if not each:
-        return None
-    covered, right, at = 0, 0, 0
-    while at < len(each):
-        end = at
-        while end < len(each) and each[end][0] == each[at][0]:
-            right += each[end][1]
-            end += 1
-        if right >= precision * end:
-            covered = end
-        at = end
-    return covered / len(each)
-
-
 # --- many documents -------------------------------------------------------------------------------------
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)
 
 
 def _block(scores: Sequence[DocumentScore], seconds_per_page: float | None) -> dict[str, Any]:
@@ -324,15 +191,15 @@ def _block(scores: Sequence[DocumentScore], seconds_per_page: float | None) -> d
         for tally in score.fields.values():
             total.add(tally)
     judged = [(c, r) for score in scores for c, r in score.judged if c is not None]
-    measure: Callable[[float], float | None] = lambda p: _rounded(coverage_at(judged, p))  # noqa: E731
+    measure: Callable[[float], float | None] = lambda p: rounded(coverage_at(judged, p))  # noqa: E731
     return {
         "documents": len(scores),
-        "doctype_accuracy": _rounded(sum(s.type_right for s in scores) / len(scores)) if scores else None,
-        "micro_f1": _rounded(total.f1),
-        "evidence": _rounded(total.evidence),
-        "seconds_per_page": _rounded(seconds_per_page),
-        "ece": _rounded(calibration_error(judged)),
-        "auroc": _rounded(auroc(judged)),
+        "doctype_accuracy": rounded(sum(s.type_right for s in scores) / len(scores)) if scores else None,
+        "micro_f1": rounded(total.f1),
+        "evidence": rounded(total.evidence),
+        "seconds_per_page": rounded(seconds_per_page),
+        "ece": rounded(calibration_error(judged)),
+        "auroc": rounded(auroc(judged)),
         "errors": sum(not right for _, right in judged) if judged else None,
         "coverage_at_99": measure(0.99),
         "coverage_at_95": measure(0.95),
@@ -359,9 +226,9 @@ def summarise(
                 tallies.setdefault(key, Tally()).add(tally)
         block["fields"] = {
             key: {
-                "precision": _rounded(t.precision),
-                "recall": _rounded(t.recall),
-                "f1": _rounded(t.f1),
+                "precision": rounded(t.precision),
+                "recall": rounded(t.recall),
+                "f1": rounded(t.f1),
                 "n": t.labelled,
             }
             for key, t in sorted(tallies.items())

@@ -1,4 +1,4 @@
-# How both layers are built, by `sam build` (BuildMethod: makefile) through the root Makefile's `build`.
+# How the layers are built, by `sam build` (BuildMethod: makefile) through the root Makefile's `build`.
 # Wheels are chosen for the architecture of the functions, not of the machine that builds.
 ARCHITECTURE ?= arm64
 UV ?= uv

@@ -1,7 +1,8 @@
 """Print the unzipped size of every built function with its layers; fail where one is too large.
 
-AWS takes at most 250 MB. Functions behind the API are held far below that, since a caller waits while one
-starts; the table also catches wheels that were built for another architecture than the layer's.
+AWS takes at most 250 MB. Functions without a layer of their own, most of those behind the API, are held far
+below that, since a caller waits while one starts; the table also catches wheels that were built for another
+architecture than the layer's.
 
 Usage: python scripts/check_sizes.py [BUILD_FOLDER]   (after `make build`)
 """
@@ -17,8 +18,8 @@ from typing import Any
 from samtranslator.yaml_helper import yaml_parse
 
 MIB = 2**20
-API_LIMIT = 40 * MIB
-READING_LIMIT = 200 * MIB
+LIGHT_LIMIT = 40 * MIB
+LIMIT = 200 * MIB
 ELF_MACHINES = {"x86_64": 0x3E, "arm64": 0xB7}
 
 
@@ -30,11 +31,6 @@ def folder_size(folder: Path) -> int:
 def layer_names(function: dict[str, Any], shared: list[Any]) -> list[str]:
     """Return the logical ids of a function's layers: those of all functions, then its own."""
     return [layer["Ref"] for layer in [*shared, *function.get("Layers", [])]]
-
-
-def reads_files(function: dict[str, Any]) -> bool:
-    """Tell whether a function is driven by arriving files, not by a caller who waits."""
-    return any(event["Type"] in ("S3", "SQS") for event in function.get("Events", {}).values())
 
 
 def wrong_machine(folder: Path, architecture: str) -> Iterator[Path]:
@@ -69,7 +65,7 @@ def main(build: Path) -> int:
         function = resource["Properties"]
         code = folder_size(build / function["CodeUri"])
         layers = sum(sizes[layer] for layer in layer_names(function, shared))
-        limit = READING_LIMIT if reads_files(function) else API_LIMIT
+        limit = LIMIT if function.get("Layers") else LIGHT_LIMIT
         row = "".join(f"{n / MIB:>9.1f}" for n in (code, layers, code + layers, limit))
         print(f"{name:<22}{row}")
         if code + layers > limit:

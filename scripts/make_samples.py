@@ -490,7 +490,7 @@ def _scan_pdf(scans: list[Image.Image], dpi: int) -> bytes:
 MAKERS: tuple[Callable[[], Sample], ...] = (invoice, contract, registration, deed)
 
 
-def labels_of(sample: Sample) -> dict[str, object]:
+def labels_of(sample: Sample, source: str = OURS) -> dict[str, object]:
     """Return the sample's line of labels.jsonl."""
     fields: list[dict[str, object]] = []
     for number, labels in enumerate(sample.pages, start=1):
@@ -503,10 +503,20 @@ def labels_of(sample: Sample) -> dict[str, object]:
         "id": sample.name.rpartition(".")[0],
         "file": sample.name,
         "pages": len(sample.pages),
-        "source": OURS,
+        "source": source,
         "licence": "Apache-2.0",
         "doc_type": sample.doc_type,
         "fields": fields,
+    }
+
+
+def stated(line: dict[str, object], body: bytes) -> dict[str, object]:
+    """Return a line of labels.jsonl with what identifies the file and says what it may be used for."""
+    return line | {
+        "sha256": hashlib.sha256(body).hexdigest(),
+        "bytes": len(body),
+        "licence_class": "open",
+        "lang": "en",
     }
 
 
@@ -525,13 +535,7 @@ def main() -> None:
         print(f"{sample.name}: {len(sample.body) / 1000:.0f} kB, {len(sample.pages)} page(s)")
     with (into / "labels.jsonl").open("w", encoding="utf-8") as out:
         for line, body in lines:
-            stated = line | {
-                "sha256": hashlib.sha256(body).hexdigest(),
-                "bytes": len(body),
-                "licence_class": "open",
-                "lang": "en",
-            }
-            out.write(json.dumps(stated, ensure_ascii=False) + "\n")
+            out.write(json.dumps(stated(line, body), ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

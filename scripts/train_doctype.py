@@ -37,6 +37,7 @@ from alma.extraction.doctype import Weights
 from alma.extraction.layout import Layout, arrange
 from alma.extraction.pagefeatures import BUCKETS, FOLLOWS, SHAPE, PageFeatures, page_features
 from alma.extraction.pagemodel import MODEL, NONE
+from alma.measures import calibration_error
 from alma.pages import PageText
 from alma.schemas import shipped_schemas
 from benchmarks import metrics
@@ -665,7 +666,7 @@ def type_figures(
     return {
         "documents": len(real),
         "accuracy": _share([c.truth == got for c, got, _ in real]),
-        "ece": round(metrics.calibration_error([(p, c.truth == got) for c, got, p in real]) or 0.0, 4),
+        "ece": round(calibration_error([(p, c.truth == got) for c, got, p in real]) or 0.0, 4),
         "none_recall": _share([got == NONE for _, got in nothing]),
         "none_documents": len(nothing),
         "made_up_none_recall": _share([got == NONE for _, got, _ in made_up]),

@@ -14,14 +14,11 @@ from alma.views import AnnounceBody, Announced, Upload
 def list_documents(request: Request) -> Response:
     """Answer with a page of the organisation's documents."""
     query = request.query
-    limit = query.get("limit", "50")
-    if not (limit.isascii() and limit.isdigit()):
-        raise BadRequestError(f"limit is a whole number from 1 to {documents.MAX_LIMIT}.")
     return Response(
         200,
         Archive(request.organisation).list_documents(
             cursor=query.get("cursor"),
-            limit=int(limit[:6]),
+            limit=request.limit(documents.MAX_LIMIT),
             doc_type=query.get("docType"),
             status=query.get("status"),
         ),
@@ -56,7 +53,7 @@ def get(request: Request) -> Response:
 
 def delete(request: Request) -> Response:
     """Remove the document."""
-    documents.delete(request.organisation, request.document_id("id"))
+    documents.delete(request.organisation, request.document_id("id"), actor=request.key_id)
     return Response(204)
 
 

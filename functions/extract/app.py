@@ -8,7 +8,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from alma.recognition import recognise
+from alma.recognition import read_again, recognise
 
 logger = Logger(service="extract")
 # The batch is one message: raising on "everything failed" would hide which message it was.
@@ -19,7 +19,10 @@ def _read(record: SQSRecord) -> None:
     message = json.loads(record.body)
     where = {key: message[key] for key in ("organisation", "documentId", "page")}
     try:
-        recognise(where["organisation"], where["documentId"], where["page"])
+        if message.get("again"):
+            read_again(where["organisation"], where["documentId"], message["docType"], message["actor"])
+        else:
+            recognise(where["organisation"], where["documentId"], where["page"])
     except Exception:
         # Logged here, where the page is known; raised on, so that the message is delivered again.
         logger.exception("page failed", extra=where)

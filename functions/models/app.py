@@ -1,39 +1,67 @@
 """/v1/models: the organisation's fine-tuned models."""
 
 from alma import models
-from alma.archive import Archive
-from alma.errors import ConflictError
 from alma.http.dispatch import serve
 from alma.http.message import Request, Response
-from alma.views import DigitizeBody, ModelList, ModelView
+from alma.settings import settings
+from alma.storage import objects
+from alma.views import AnnouncedModel, ModelBody, ModelList, ModelSummary, ModelView, Upload
 
 
 def list_models(request: Request) -> Response:
     """Answer with the organisation's models."""
-    view = ModelList(
-        models=[
-            ModelView(
-                id=model.id,
-                name=model.name,
-                baseModel=model.base_model,
-                status=model.status,
-                trainedExamples=model.trained_examples,
-                createdAt=model.created_at,
-            )
-            for model in models.list_models(request.organisation)
-        ]
-    )
+    found = models.list_models(request.organisation)
+    view = ModelList(models=[ModelSummary.of(model) for model in found])
     return Response(200, view.model_dump(mode="json"))
 
 
-def digitize(request: Request) -> Response:
-    """Resolve a document with a model of the organisation."""
-    model = models.get_ready(request.organisation, request.path["id"])
-    Archive(request.organisation).document(request.json(DigitizeBody).documentId)
-    raise ConflictError(
-        f"{model.id} cannot be run by this version of alma; use POST /api/v1/digitize.",
-        code="model_not_ready",
+def create(request: Request) -> Response:
+    """Have a model trained, or make room for one and answer where to upload it."""
+    body = request.json(ModelBody)
+    make = models.announce if body.source == "upload" else models.begin_training
+    model = make(
+        request.organisation,
+        body.name,
+        body.docType,
+        body.baseModel,
+        created_by=request.caller.key_id if request.caller else None,
     )
+    if body.source != "upload":
+        return Response(202, ModelView.of(model).model_dump(mode="json"), {"Retry-After": "10"})
+    upload = Upload(
+        url=objects.upload_url(objects.model_upload_key(model.organisation, model.id)),
+        expiresIn=settings().upload_seconds,
+    )
+    view = AnnouncedModel(**dict(ModelView.of(model)), upload=upload)
+    return Response(201, view.model_dump(mode="json"))
 
 
-handler = serve("models", {"list_models": list_models, "digitize_with_model": digitize})
+def get(request: Request) -> Response:
+    """Answer with a model."""
+    model = models.get(request.organisation, request.path["id"])
+    return Response(200, ModelView.of(model).model_dump(mode="json"))
+
+
+def get_file(request: Request) -> Response:
+    """Answer where the model's file can be fetched."""
+    model = models.get_ready(request.organisation, request.path["id"])
+    url = objects.download_url(model.organisation, objects.model_key(model.id), file_name=f"{model.id}.onnx")
+    return Response.elsewhere(url)
+
+
+def delete(request: Request) -> Response:
+    """Remove a model."""
+    models.delete(request.organisation, request.path["id"])
+    return Response(204)
+
+
+handler = serve(
+    "models",
+    {
+        "list_models": list_models,
+        "create_model": create,
+        "get_model": get,
+        "get_model_file": get_file,
+        "delete_model": delete,
+    },
+)

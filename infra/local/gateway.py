@@ -392,7 +392,8 @@ def _allows(document: dict[str, Any], arn: str) -> bool:
         ):
             continue
         if any(
-            fnmatch.fnmatchcase(arn, each)
+            # IAM knows * and ? alone: brackets, as in the path of a field, stand for themselves.
+            fnmatch.fnmatchcase(arn, each.replace("[", "[[]"))
             for each in ([resources] if isinstance(resources, str) else resources)
         ):
             if statement["Effect"] == "Deny":

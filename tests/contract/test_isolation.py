@@ -9,7 +9,6 @@ import pytest
 from alma import usage
 from alma.http.routes import ROUTES, Route
 from alma.keys import Role
-from alma.views import RotateKeyBody
 from tests.cloud import Tenant, seed_fields
 from tests.reading import FIVE_RECEIPTS, archive, drop, ingest, read_to_the_end
 
@@ -17,10 +16,19 @@ pytestmark = pytest.mark.usefixtures("aws")
 
 #: Routes that name nothing of an organisation's: they answer about the caller alone, or about nobody.
 _ABOUT_THE_CALLER = {
-    "list_documents", "announce_document", "list_models", "list_keys", "create_key", "get_usage",
-    "list_schemas", "put_schema",
+    "list_documents", "announce_document", "list_models", "create_model", "list_keys", "create_key",
+    "list_schemas", "put_schema", "list_datasets", "review_queue", "get_usage",
     "mcp", "mcp_stream", "mcp_session", "health", "openapi",
 }  # fmt: skip
+
+
+_BODIES: dict[str, dict[str, Any]] = {
+    "decide_field": {"action": "accept", "version": 1},
+    "add_field": {"key": "grantee_name", "value": "x"},
+    "claim_document": {},
+    "extract_again": {},
+    "rotate_key": {},
+}
 
 
 def _requests(row: Route, document_id: int, key_id: str) -> dict[str, Any]:
@@ -28,14 +36,18 @@ def _requests(row: Route, document_id: int, key_id: str) -> dict[str, Any]:
         "{id}": key_id
         if row.function == "keys"
         else "mdl_x"
-        if row.function == "models"
+        if row.function in ("models", "infer")
         else str(document_id),
         "{documentId}": str(document_id),
         "{docType}": "delivery_note",
+        "{file}": "p1.png",
+        "{field}": "grantor_name",
     }
     path = {name.strip("{}"): value for name, value in names.items() if name in row.resource}
-    body = None if row.body is None else {} if row.body is RotateKeyBody else {"documentId": document_id}
-    return {"path": path, "body": body}
+    return {
+        "path": path,
+        "body": _BODIES.get(row.operation, {"documentId": document_id}) if row.body else None,
+    }
 
 
 def put_schema(tenant: Tenant, doc_type: str, description: str) -> None:
@@ -102,6 +114,8 @@ def test_lists_hold_only_the_callers_own() -> None:
     owner.seed_document(seed_fields())
 
     assert stranger.call("documents", "GET", "/v1/documents").json["documents"] == []
+    assert owner.call("reviews", "GET", "/v1/review-queue").json["items"] != []
+    assert stranger.call("reviews", "GET", "/v1/review-queue").json["items"] == []
     assert stranger.call("models", "GET", "/v1/models").json["models"] == []
     names = {key["id"] for key in stranger.call("keys", "GET", "/v1/keys").json["keys"]}
     assert names == set(stranger.ids.values())

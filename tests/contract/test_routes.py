@@ -64,12 +64,13 @@ def test_what_each_scope_opens_is_written_down() -> None:
     assert opened == {
         "documents:read": {
             "digitize", "list_documents", "get_document", "digitize_with_model", "list_schemas", "get_schema",
+            "document_history", "review_queue", "get_page",
         },
-        "documents:write": {"announce_document", "delete_document"},
-        "review:write": set(),
-        "models:read": {"list_models"},
-        "models:write": {"put_schema", "delete_schema"},
-        "export:read": {"export_document"},
+        "documents:write": {"announce_document", "delete_document", "extract_again"},
+        "review:write": {"decide_field", "add_field", "claim_document", "release_document"},
+        "models:read": {"list_models", "get_model", "get_model_file"},
+        "models:write": {"create_model", "delete_model", "put_schema", "delete_schema"},
+        "export:read": {"export_document", "list_datasets", "get_dataset"},
         "keys:admin": {"list_keys", "create_key", "rotate_key", "revoke_key", "get_usage"},
         "mcp:read": {"mcp", "mcp_stream", "mcp_session"},
         "mcp:write": set(),

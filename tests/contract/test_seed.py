@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from alma.examples import image_key
 from alma.keys import Role
+from alma.storage import objects
 from alma.storage.table import ModelItem
 from tests.cloud import Answer, Tenant, seed_fields
 
@@ -136,6 +138,10 @@ def test_export_jsonl(greaves: Tenant) -> None:
     assert _text(answer) == JSONL
 
 
+def test_the_image_a_line_names_is_the_one_in_the_archive() -> None:
+    assert json.loads(JSONL)["image_key"] == image_key(4012, 1) == objects.page_image_key(4012, 1)
+
+
 @pytest.mark.parametrize(
     ("export_format", "media_type"),
     [
@@ -191,7 +197,7 @@ def test_only_ready_models_can_be_invoked(greaves: Tenant) -> None:
 
     def digitize(model: str) -> Answer:
         return greaves.call(
-            "models",
+            "infer",
             "POST",
             "/v1/models/{id}/digitize",
             path={"id": model},

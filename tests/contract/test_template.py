@@ -13,9 +13,10 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from alma.http.routes import ROUTES
+from alma.inference import MOST_WARM
 from alma.limits import Family
 from alma.settings import PREFIX, Settings
-from alma.storage import bedrock, table
+from alma.storage import bedrock, objects, table
 from infra.local.template import load
 
 ROOT = Path(__file__).parents[2]
@@ -59,6 +60,15 @@ def statements() -> list[tuple[str, dict[str, Any]]]:
         for policy in function.get("Policies", [])
         for statement in policy["Statement"]
     ]
+
+
+def may_send_to(queue: str) -> set[str]:
+    return {
+        name
+        for name, statement in statements()
+        if "sqs:SendMessage" in as_list(statement["Action"])
+        and str(statement["Resource"]) == str({"Fn::GetAtt": [queue, "Arn"]})
+    }
 
 
 def as_list(value: Any) -> list[Any]:
@@ -245,7 +255,7 @@ def test_every_function_behind_the_api_may_write_the_rows_of_the_limiter_and_rea
             if owner == logical_id and "dynamodb:UpdateItem" in as_list(statement["Action"])
         ]
         assert updating, name
-        if name in {"digitize", "export", "mcp", "portal", "schemas"}:
+        if name in {"datasets", "digitize", "export", "mcp", "portal", "schemas"}:
             assert [each["Condition"] for each in updating] == [
                 {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["limit#*"]}}
             ]
@@ -269,6 +279,14 @@ def test_every_bucket_is_encrypted_private_and_reached_over_tls(name: str) -> No
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
+def test_what_is_tagged_as_passing_is_removed_after_a_day() -> None:
+    lifecycle = resources("AWS::S3::Bucket")["ArchiveBucket"]["LifecycleConfiguration"]
+    (rule,) = [rule for rule in lifecycle["Rules"] if "TagFilters" in rule]
+    (tag,) = rule["TagFilters"]
+    assert f"{tag['Key']}={tag['Value']}" == objects.PASSING
+    assert (rule["Status"], rule["ExpirationInDays"]) == ("Enabled", 1)
+
+
 def test_the_table_is_encrypted_and_can_be_restored() -> None:
     (properties,) = resources("AWS::DynamoDB::Table").values()
     assert properties["SSESpecification"] == {"SSEEnabled": True}
@@ -287,8 +305,16 @@ def test_a_page_is_given_up_with_its_reason_before_the_queue_drops_it() -> None:
 
 
 def test_whoever_can_set_a_document_going_may_ask_for_its_pages() -> None:
-    may_send = {name for name, statement in statements() if "sqs:SendMessage" in as_list(statement["Action"])}
-    assert may_send == {"IngestFunction", "ExtractFunction", "DocumentsFunction"}
+    assert may_send_to("PageQueue") == {
+        "IngestFunction",
+        "ExtractFunction",
+        "DocumentsFunction",
+        "ReviewsFunction",
+    }
+
+
+def test_models_are_sent_to_training_by_their_own_function_alone() -> None:
+    assert may_send_to("ModelQueue") == {"ModelsFunction"}
 
 
 @pytest.mark.parametrize("name", sorted(functions()))
@@ -297,9 +323,33 @@ def test_every_function_logs_to_a_group_with_retention(name: str) -> None:
     assert resources("AWS::Logs::LogGroup")[group]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
 
 
-def test_functions_behind_the_api_start_from_a_snapshot_and_carry_no_vision_layer() -> None:
-    reading = {"IngestFunction", "ExtractFunction"}
+def test_functions_behind_the_api_start_from_a_snapshot_and_most_carry_no_further_layer() -> None:
+    layers = {
+        "IngestFunction": ["VisionLayer"],
+        "ExtractFunction": ["VisionLayer"],
+        "CheckFunction": ["VisionLayer", "TrainingLayer"],
+        "InferFunction": ["VisionLayer"],
+        "TrainFunction": ["VisionLayer", "TrainingLayer"],
+    }
     for name, function in functions().items():
-        layers = [layer["Ref"] for layer in function.get("Layers", [])]
-        assert layers == (["VisionLayer"] if name in reading else []), name
-        assert ("SnapStart" in function) == (name not in reading), name
+        assert [layer["Ref"] for layer in function.get("Layers", [])] == layers.get(name, []), name
+        answers = any(event["Type"] == "Api" for event in function.get("Events", {}).values())
+        assert ("SnapStart" in function) == (answers or name == "AuthorizerFunction"), name
+
+
+def test_files_and_models_arrive_at_functions_of_their_own() -> None:
+    prefixes = {
+        name: event["Properties"]["Filter"]["S3Key"]["Rules"]
+        for name, function in functions().items()
+        for event in function.get("Events", {}).values()
+        if event["Type"] == "S3"
+    }
+    assert prefixes == {
+        "IngestFunction": [{"Name": "prefix", "Value": objects.INBOX}],
+        "CheckFunction": [{"Name": "prefix", "Value": objects.MODEL_INBOX}],
+    }
+
+
+def test_the_models_of_the_function_that_runs_them_fit_into_its_memory() -> None:
+    beside = 700  # its own interpreter, a document and its features
+    assert functions()["InferFunction"]["MemorySize"] >= MOST_WARM * Settings().model_memory_mb + beside

@@ -6,13 +6,9 @@ import asyncio
 import csv
 import io
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,55 +16,14 @@ import boto3
 import httpx
 import pytest
 
+from alma.examples import read_folder
 from infra.local.runtime import Runtime
 from infra.local.template import REGION
+from tests import scorers
+from tests.e2e.office import Office, open_office, run_alma
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "samples"
-
-
-@dataclass
-class Office:
-    """An organisation on the running alma, and the folder its people work in."""
-
-    runtime: Runtime
-    folder: Path
-    http: httpx.Client
-
-    @property
-    def token(self) -> str:
-        """The organisation's key."""
-        return self.http.headers["Authorization"].removeprefix("Bearer ")
-
-    def alma(self, *argv: str) -> Any:
-        """Run the command line tool and return its JSON."""
-        done = run_alma(self.folder, *argv, "--json")
-        assert done.returncode == 0, done.stdout + done.stderr
-        return json.loads(done.stdout)
-
-    def wait(self, document_id: int) -> httpx.Response:
-        """Poll a document as the portal says: until it is no longer 202."""
-        until = time.monotonic() + 60
-        while True:
-            answer = self.http.get(f"/api/v1/documents/{document_id}")
-            if answer.status_code != 202 or time.monotonic() > until:
-                return answer
-            assert answer.headers["Retry-After"] == "2"
-            time.sleep(0.1)
-
-
-def run_alma(folder: Path, *argv: str) -> subprocess.CompletedProcess[str]:
-    """Run the command line tool in a folder, with nothing of alma in the environment."""
-    environ = {name: value for name, value in os.environ.items() if not name.startswith(("ALMA_", "AWS_"))}
-    return subprocess.run(
-        [sys.executable, "-m", "alma.cli", *argv],
-        cwd=folder,
-        env=environ,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -80,23 +35,7 @@ def offices(
         made = []
         for name in ("greaves", "rival"):
             folder = tmp_path_factory.mktemp(name)
-            http = clients.enter_context(httpx.Client(base_url=runtime.api_url, timeout=35))
-            office = Office(runtime, folder, http)
-            state = folder / ".alma" / "local.json"
-            state.parent.mkdir()
-            described = {
-                "api_url": runtime.api_url,
-                "aws_endpoint_url": runtime.aws_endpoint_url,
-                "table": runtime.resource("Table"),
-                "region": REGION,
-                "api_key": "",
-            }
-            state.write_text(json.dumps(described))
-            office.alma("org", "create", name)
-            minted = office.alma("key", "create", "--org", name, "--name", "k", "--role", "admin")
-            http.headers["Authorization"] = f"Bearer {minted['token']}"
-            state.write_text(json.dumps({**described, "api_key": minted["token"]}))
-            made.append(office)
+            made.append(clients.enter_context(open_office(runtime, folder, name)))
         yield made[0], made[1]
 
 
@@ -180,6 +119,56 @@ def test_the_command_line_tool_exports_to_a_file(offices: tuple[Office, Office],
     assert (offices[0].folder / "deed.jsonl").read_bytes() == b""  # nobody has verified a field yet
 
 
+def test_a_verified_field_is_pulled_with_its_page(offices: tuple[Office, Office], deed: int) -> None:
+    office, _ = offices
+    table = office.runtime.resource("Table")
+    dynamodb = boto3.client(
+        "dynamodb",
+        endpoint_url=office.runtime.aws_endpoint_url,
+        region_name=REGION,
+        aws_access_key_id="x",
+        aws_secret_access_key="x",
+    )
+    row = f"document#{deed:012d}"
+    for sort_key, name, value in (
+        (f"{row}#field#grantor_name#00000", "status", {"S": "accepted"}),
+        (row, "verified", {"N": "1"}),
+    ):
+        dynamodb.update_item(
+            TableName=table,
+            Key={"pk": {"S": "greaves"}, "sk": {"S": sort_key}},
+            UpdateExpression="SET #name = :value",
+            ExpressionAttributeNames={"#name": name},
+            ExpressionAttributeValues={":value": value},
+        )
+    dynamodb.close()
+
+    pulled = office.alma("dataset", "pull", "deeds/")["datasets"]
+
+    assert pulled == [
+        {
+            "docType": "deed_of_conveyance",
+            "file": "deeds/deed_of_conveyance.jsonl",
+            "documents": 1,
+            "examples": 1,
+            "pages": 2,
+            "images": 1,
+        }
+    ]
+    line = json.loads((office.folder / "deeds" / "deed_of_conveyance.jsonl").read_text())
+    assert (line["text"], line["status"]) == ("Josiah A. Greaves", "accepted")
+    assert line["image_key"] == f"pages/{deed}/p1.png"
+    image = (office.folder / "deeds" / line["image_key"]).read_bytes()
+    assert image.startswith(b"\x89PNG")
+    # The image of a line is found at its key below /v1/ with the same key: curl -L.
+    answer = office.http.get(f"/api/v1/{line['image_key']}")
+    assert answer.status_code == 303
+    assert httpx.get(answer.headers["Location"]).content == image
+    schema, (document,) = read_folder(office.folder / "deeds" / "deed_of_conveyance.jsonl")
+    assert schema.doc_type == "deed_of_conveyance"
+    assert [text.page for text in document.pages] == [1, 2]
+
+
 def test_an_unreadable_upload_is_told_in_one_line(offices: tuple[Office, Office]) -> None:
     path = offices[0].folder / "notes.pdf"
     path.write_text("just words")
@@ -212,6 +201,39 @@ def test_the_official_mcp_client_lists_and_calls_the_tools(offices: tuple[Office
     assert tools == ["list_documents", "get_document_fields", "export_document"]
     assert fields.structured_content["fields"][0]["value"] == "Josiah A. Greaves"
     assert [d["documentId"] for d in listed.structured_content["documents"]] == [deed]
+
+
+def test_a_model_of_ones_own_is_registered_asked_fetched_and_removed(
+    offices: tuple[Office, Office], deed: int
+) -> None:
+    office, rival = offices
+    fields = [f"deed_of_conveyance.{key}" for key in ("grantor_name", "parcel_acreage")]
+    about = {"doc_type": "deed_of_conveyance", "fields": fields}
+    file = office.folder / "deeds.onnx"
+    file.write_bytes(scorers.scorer(about=about))
+    documents = office.http.get("/api/v1/documents").json()["documents"]
+
+    given = ("--name", "Barbados deeds", "--type", "deed_of_conveyance", "--wait")
+    made = office.alma("model", "register", str(file), *given)
+    loop = office.folder / "loop.onnx"
+    loop.write_bytes(scorers.loop())
+    refused = run_alma(office.folder, "model", "register", str(loop), *given, "--json")
+    found = office.alma("model", "digitize", made["id"], str(deed))
+    office.alma("model", "download", made["id"], "--output", str(office.folder / "fetched.onnx"))
+
+    assert (made["id"], made["status"]) == ("mdl_barbados_deeds_v1", "ready")
+    assert (refused.returncode, json.loads(refused.stdout)["error"]) == (1, "unsupported_operator")
+    assert (found["documentId"], found["model"]) == (deed, made["id"])
+    values = {field["key"]: field["value"] for field in found["fields"]}
+    assert values["grantor_name"] == "Josiah A. Greaves"
+    assert values["parcel_acreage"] == "12.5"
+    assert (office.folder / "fetched.onnx").read_bytes() == file.read_bytes()
+    assert [each["status"] for each in office.alma("model", "list")["models"]] == ["ready", "failed"]
+    assert rival.http.get(f"/api/v1/models/{made['id']}").status_code == 404
+    # A model is no document: what reads files has not seen it.
+    assert office.http.get("/api/v1/documents").json()["documents"] == documents
+    assert office.alma("model", "delete", made["id"]) == {"id": made["id"], "deleted": True}
+    assert office.http.get(f"/api/v1/models/{made['id']}").status_code == 404
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer alma_x"}, {"Authorization": "alma"}])
@@ -258,6 +280,37 @@ def test_an_unknown_path_has_the_one_error_shape(runtime: Runtime) -> None:
 
     assert answer.status_code == 404
     assert set(answer.json()) == {"error", "detail", "request_id"}
+
+
+def test_a_document_is_reviewed_read_again_and_its_trail_is_whole(offices: tuple[Office, Office]) -> None:
+    office = offices[0]
+    number = office.alma("drop", str(SAMPLES / "invoice.pdf"), "--wait")["documents"][0]["documentId"]
+    path = f"/api/v1/documents/{number}"
+    waits = [item["field"]["id"] for item in office.alma("review", "--type", "invoice")["items"]]
+    cell = "line_items[1].amount"
+    seen = {each["id"]: each for each in office.http.get(path, params={"tracks": "all"}).json()["fields"]}
+
+    assert office.http.post(f"{path}/claim", json={}).status_code == 200
+    office.alma("accept", str(number), waits[0])
+    for name in (cell, "line_items%5B0%5D.amount"):
+        edited = office.http.patch(
+            f"{path}/fields/{name}", json={"action": "edit", "version": 1, "value": "17.5"}
+        )
+        assert (edited.status_code, edited.json()["value"]) == (200, "17.50")
+    again = office.http.patch(f"{path}/fields/{cell}", json={"action": "accept", "version": 1})
+    assert (again.status_code, again.json()["error"]) == (409, "stale_version")
+    assert office.http.post(f"{path}/extract", json={"docType": "contract"}).status_code == 202
+    until = time.monotonic() + 60
+    while office.http.get(path).json()["docType"] == "invoice" and time.monotonic() < until:
+        time.sleep(0.1)
+
+    shown = {each["id"]: each for each in office.http.get(path, params={"tracks": "all"}).json()["fields"]}
+    assert (shown[cell]["value"], shown[cell]["status"]) == ("17.50", "edited")
+    assert shown[waits[0]]["value"] == seen[waits[0]]["value"]
+    assert waits[0] not in [item["field"]["id"] for item in office.alma("review")["items"]]
+    actions = [entry["action"] for entry in office.alma("history", str(number))["entries"]]
+    assert actions == ["extracted", "accepted", "edited", "edited", "extracted"]
+    assert office.alma("audit", "verify")["problems"] == []
 
 
 def test_a_removed_document_is_gone(offices: tuple[Office, Office]) -> None:

@@ -222,7 +222,10 @@ def test_every_route_has_a_family_and_these_are_not_the_ordinary_ones() -> None:
     assert special == {
         "digitize": "reading",
         "digitize_with_model": "models",
+        "create_model": "models",
         "export_document": "export",
+        "list_datasets": "export",
+        "get_dataset": "export",
         "create_key": "minting",
         "rotate_key": "minting",
         "mcp": "mcp",

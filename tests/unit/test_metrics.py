@@ -4,15 +4,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks.metrics import (
-    auroc,
-    calibration_error,
-    canonical,
-    coverage_at,
-    evidence_hits,
-    score_document,
-    summarise,
-)
+from alma.extraction.judging import canonical
+from alma.measures import auroc, calibration_error, coverage_at
+from benchmarks.metrics import evidence_hits, score_document, summarise
 
 BOX = {"x": 0.1, "y": 0.1, "w": 0.2, "h": 0.02}
 ELSEWHERE = {"x": 0.6, "y": 0.6, "w": 0.2, "h": 0.02}

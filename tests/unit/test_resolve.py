@@ -6,7 +6,8 @@ import pytest
 
 from alma.confidence import SIGNALS, Calibration, Signals
 from alma.evidence import Box
-from alma.extraction.resolve import extract, last_name_last, with_missing
+from alma.extraction.patterns import last_name_last
+from alma.extraction.resolve import extract, with_missing
 from alma.fields import Field, Status
 from alma.pages import PageText, Track
 from alma.schemas import DocumentSchema, FieldSchema, FieldType, shipped_schemas

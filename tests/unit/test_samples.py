@@ -18,7 +18,7 @@ from alma.extraction.ocr import Recognizer
 from alma.files.isolation import read_file
 from alma.pages import PageText
 from alma.settings import Settings
-from scripts import make_samples
+from scripts import make_delivery_notes, make_samples
 from scripts.sheets import Sheet
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
@@ -52,6 +52,12 @@ def test_every_sample_is_labelled_and_its_source_and_licence_are_stated() -> Non
 
 def test_all_samples_together_are_under_two_megabytes() -> None:
     assert sum((SAMPLES / name).stat().st_size for name in DOCUMENTS) < 2_000_000
+
+
+@pytest.mark.parametrize("number", range(1, make_delivery_notes.COUNT + 1))
+def test_the_script_makes_the_committed_delivery_notes_byte_for_byte(number: int) -> None:
+    sample = make_delivery_notes.note(number)
+    assert (SAMPLES / "delivery-notes" / sample.name).read_bytes() == sample.body
 
 
 @pytest.mark.parametrize("make", make_samples.MAKERS[:2])

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from alma.confidence import SIGNALS, Calibration
 from alma.extraction.features import BUCKETS, DENSE, TOKENS, token
-from alma.extraction.scorer import Scorer, base_scorer, own_buckets, write_model
+from alma.extraction.scorer import Scorer, base_scorer, own_buckets, read_model, write_model
 from alma.extraction.training import Group, train_member
 
 FIELDS = ["form.total", "form.party"]
@@ -85,6 +86,41 @@ def test_a_model_of_other_features_is_refused() -> None:
 
 def _with_dense(model: bytes) -> bytes:
     return model.replace(f'"{DENSE[0]}"'.encode(), f'"{DENSE[0][:-1]}x"'.encode(), 1)
+
+
+def test_a_model_brings_the_type_it_reads_and_its_own_confidence() -> None:
+    w = train_member(groups(4), FIELDS, 1, epochs=1)
+    own = {"signals": list(SIGNALS), "weights": [0.5] * len(SIGNALS), "biases": {"form": -1.0}}
+    scorer = Scorer(write_model([w], {"fields": FIELDS, "doc_type": "form", "calibration": own}))
+    assert scorer.doc_type == "form"
+    assert scorer.calibration == Calibration((0.5,) * len(SIGNALS), {"form": -1.0})
+    assert base_scorer().doc_type is None
+    assert base_scorer().calibration is None
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"weights": [0.5], "biases": {}},
+        {"weights": [0.5] * len(SIGNALS)},
+        {"signals": ["mood"] * len(SIGNALS), "weights": [0.5] * len(SIGNALS), "biases": {}},
+        {"weights": "much", "biases": {}},
+    ],
+    ids=["too few weights", "no biases", "other signals", "no numbers"],
+)
+def test_a_confidence_of_other_signals_is_refused(own: dict[str, object]) -> None:
+    w = train_member(groups(4), FIELDS, 1, epochs=1)
+    with pytest.raises(ValueError, match=r"calibration|float"):
+        Scorer(write_model([w], {"fields": FIELDS, "calibration": own}))
+
+
+def test_the_weights_of_a_file_are_those_it_was_written_with() -> None:
+    w = train_member(groups(4), FIELDS, 1, epochs=1)
+    members, about = read_model(write_model([w, w], {"fields": FIELDS}))
+    assert about["fields"] == FIELDS
+    assert len(members) == 2
+    assert members[1]["w1"] == pytest.approx(w["w1"])
+    assert members[1]["own"] == pytest.approx(w["own"], abs=1e-3)
 
 
 def test_the_model_that_ships_says_what_it_was_trained_on() -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from alma import documents
 from alma.documents import Document, DocumentStatus
-from alma.errors import AlmaError, BadRequestError
+from alma.errors import AlmaError, BadRequestError, NotFoundError
 from alma.fields import Field
-from alma.projection import FilePart, project
+from alma.projection import Claim, FilePart, project
 from alma.settings import settings
 from alma.storage import objects
 from alma.views import DocumentList
+from alma.words import page_as_json
 
 if TYPE_CHECKING:
     from alma.exports import Exported, ExportLink
@@ -104,21 +106,49 @@ class Archive:
         NotFoundError, DocumentProcessingError, DocumentFailedError
             As in `document`.
         """
-        from alma.exports import Exported, Format, json
-
         if tracks not in (None, "all"):
             raise BadRequestError("tracks is all, for what every track reads; or leave it out.")
-        document, fields = self._found(document_id) if tracks is None else self._ready(document_id)
+        document, fields = self._found(document_id) if tracks is None else self.ready(document_id)
+        claim = _claim(document) if tracks is not None else None
+        return self._answer(document, fields, tracks=tracks is not None, claim=claim, max_inline=max_inline)
+
+    def answer_of_model(
+        self, document: Document, fields: Sequence[Field], model: str, *, max_inline: int
+    ) -> Exported | ExportLink:
+        """Return what a model reads of a document as the body of an answer, or a link as `answer`."""
+        return self._answer(document, fields, model=model, max_inline=max_inline)
+
+    def _answer(
+        self,
+        document: Document,
+        fields: Sequence[Field],
+        *,
+        model: str | None = None,
+        tracks: bool = False,
+        claim: Claim | None = None,
+        max_inline: int,
+    ) -> Exported | ExportLink:
+        from alma.exports import Exported, Format, json
+
+        suffix = "-tracks" if tracks else f"-{model}" if model else ""
         exported = Exported(
-            json.write(document.id, document.doc_type, fields, _part(document), tracks=tracks is not None),
+            json.write(
+                document.id,
+                document.doc_type,
+                fields,
+                _part(document),
+                model=model,
+                tracks=tracks,
+                claim=claim,
+            ),
             Format.JSON.media_type,
-            f"document-{document.id}{'-tracks' if tracks else ''}.json",
+            f"document-{document.id}{suffix}.json",
         )
         # The body is a string in the function's own JSON: quotes and backslashes travel escaped once more.
         escapes = exported.body.count(b'"') + exported.body.count(b"\\")
         if len(exported.body) + escapes <= max_inline:
             return exported
-        return self._link(document_id, exported)
+        return self._link(document.id, exported)
 
     def export(
         self,
@@ -144,6 +174,34 @@ class Archive:
             return exported
         return self._link(document_id, exported)
 
+    def page_image(self, document_id: int, page: int) -> str:
+        """Return where to get the image of a page: a URL that needs no key and soon expires.
+
+        Raises
+        ------
+        NotFoundError
+            The document or the page is absent, or another organisation's, or the page has no image.
+        """
+        document = documents.get(self.organisation, document_id)
+        if not documents.get_page(document, page).has_image:
+            raise NotFoundError(f"Page {page} of document {document_id} has no image.")
+        return objects.download_url(self.organisation, objects.page_image_key(document_id, page))
+
+    def page_words(self, document_id: int, page: int, *, max_inline: int) -> Exported | ExportLink:
+        """Return the words of a page as JSON, or a link where they have more than `max_inline` bytes.
+
+        Raises
+        ------
+        NotFoundError
+            The document or the page is absent, or another organisation's.
+        """
+        from alma.exports import Exported, Format
+
+        document = documents.get(self.organisation, document_id)
+        body = page_as_json(document, documents.get_page(document, page))
+        exported = Exported(body, Format.JSON.media_type, f"p{page}.json")
+        return exported if len(body) <= max_inline else self._link(document_id, exported)
+
     def _link(self, document_id: int, exported: Exported) -> ExportLink:
         """Put a file that is too large for an answer beside the document, and return where to get it."""
         from alma.exports import ExportLink
@@ -157,17 +215,24 @@ class Archive:
             expires_in=settings().download_seconds,
         )
 
-    def _found(self, document_id: int) -> tuple[Document, list[Field]]:
-        document, fields = self._ready(document_id)
-        return document, [field for field in fields if not field.missing]
+    def ready(self, document_id: int) -> tuple[Document, list[Field]]:
+        """Return a document that has been read and its fields, missing ones included.
 
-    def _ready(self, document_id: int) -> tuple[Document, list[Field]]:
+        Raises
+        ------
+        NotFoundError, DocumentProcessingError, DocumentFailedError
+            As in `document`.
+        """
         document, fields = documents.read(self.organisation, document_id)
         if document.status is DocumentStatus.PROCESSING:
             raise DocumentProcessingError(document)
         if document.status is DocumentStatus.FAILED:
             raise DocumentFailedError(document)
         return document, fields
+
+    def _found(self, document_id: int) -> tuple[Document, list[Field]]:
+        document, fields = self.ready(document_id)
+        return document, [field for field in fields if not field.missing]
 
 
 def _part(document: Document) -> FilePart | None:
@@ -176,3 +241,10 @@ def _part(document: Document) -> FilePart | None:
         return None
     first, last = document.page_range
     return FilePart(first, last, document.instance_of, documents.siblings(document))
+
+
+def _claim(document: Document) -> Claim | None:
+    """Return who works on a document now."""
+    if document.claimed_by is None or document.claimed_until is None:
+        return None
+    return Claim(document.claimed_by, document.claimed_until)

@@ -161,5 +161,4 @@ def _from_item(item: SchemaItem) -> DocumentType:
 @lru_cache(maxsize=256)
 def _schema(doc_type: str, definition: str) -> DocumentSchema:
     """Return a kept type; the same text is the same object, with what others have remembered of it."""
-    parsed = SchemaDefinition.model_validate_json(definition)
-    return DocumentSchema.model_validate({**parsed.model_dump(), "doc_type": doc_type})
+    return SchemaDefinition.model_validate_json(definition).named(doc_type)

@@ -11,3 +11,8 @@ def now() -> datetime:
 def timestamp(moment: datetime | None = None) -> str:
     """Return a time in the API's form, `2026-05-14T09:21:00Z`."""
     return (moment or now()).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parsed(written: str) -> datetime:
+    """Return the time that `timestamp` wrote."""
+    return datetime.strptime(written, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from alma.settings import settings
 
@@ -120,20 +121,41 @@ class Calibration:
         signals : Signals
             What is known about the value.
         """
+        found = self.unrounded(doc_type, key, signals.vector())
+        return None if found is None else round(min(max(found, FLOOR), CEILING), PLACES)
+
+    def unrounded(self, doc_type: str, key: str, vector: Sequence[float]) -> float | None:
+        """Return the probability as `probability` does, of a vector of signals and as precise as it comes."""
         bias = self.biases.get(f"{doc_type}.{key}", self.biases.get(doc_type))
         if bias is None:
             return None
-        logit = bias + sum(w * x for w, x in zip(self.weights, signals.vector(), strict=True))
-        return round(min(max(1 / (1 + math.exp(-logit)), FLOOR), CEILING), PLACES)
+        return 1 / (1 + math.exp(-bias - sum(w * x for w, x in zip(self.weights, vector, strict=True))))
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> Calibration:
+        """Return the calibration that `alma.extraction.calibrating` fitted.
+
+        Raises
+        ------
+        ValueError
+            It is none, or of other signals.
+        """
+        try:
+            weights, biases = tuple(map(float, raw["weights"])), dict(raw["biases"])
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"no calibration: {error}") from None
+        if len(weights) != len(SIGNALS) or raw.get("signals", list(SIGNALS)) != list(SIGNALS):
+            raise ValueError("the calibration is of other signals")
+        return cls(weights, {str(name): float(bias) for name, bias in biases.items()})
+
+
+#: Of a model of which nobody knows how often it is right.
+UNKNOWN = Calibration((0.0,) * len(SIGNALS), {})
 
 
 def load(text: str | bytes) -> Calibration:
     """Return the calibration written by `scripts/train_base.py`."""
-    raw = json.loads(text)
-    return Calibration(
-        weights=tuple(raw["weights"]),
-        biases=dict(raw["biases"]),
-    )
+    return Calibration.from_dict(json.loads(text))
 
 
 @lru_cache(maxsize=1)

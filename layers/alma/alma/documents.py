@@ -7,21 +7,20 @@ conditions on the row decide which of two does it, and the other changes nothing
 
 from __future__ import annotations
 
-import base64
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from pynamodb.exceptions import TransactWriteError
 
-from alma import organisations
-from alma.clock import now, timestamp
+from alma import audit, changes, clock, cursors, fieldrows, organisations
+from alma.clock import timestamp
 from alma.errors import BadRequestError, ConflictError, NotFoundError
-from alma.evidence import Box, Region
-from alma.fields import Extraction, Field, Reading, Status
+from alma.fields import Extraction, Field
 from alma.pages import Track
 from alma.settings import settings
 from alma.storage import objects, queue
@@ -32,7 +31,6 @@ from alma.storage.table import (
     Item,
     PageItem,
     document_key,
-    field_key,
     field_prefix,
     listed_key,
     page_key,
@@ -43,8 +41,6 @@ from alma.storage.table import (
 )
 
 MAX_LIMIT = 200
-#: Fields in one transaction, which takes a hundred actions.
-_TRANSACTION = 99
 #: Times a file may be begun: the last of the three invocations an S3 event gets only records the failure.
 MAX_ATTEMPTS = 2
 #: Times the fields of a document may be begun to be resolved.
@@ -114,6 +110,8 @@ class Document:
         ISO 8601.
     announced_by : str or None
         Id of the key that announced it; None where it was dropped.
+    claimed_by, claimed_until : str or None
+        Id of the key that works on it, and until when (ISO 8601); None while nobody does.
     """
 
     organisation: str
@@ -140,6 +138,8 @@ class Document:
     created_at: str
     finished_at: str | None
     announced_by: str | None = None
+    claimed_by: str | None = None
+    claimed_until: str | None = None
 
     @property
     def pages_read(self) -> int:
@@ -166,11 +166,7 @@ def get(organisation: str, document_id: int) -> Document:
     NotFoundError
         The organisation has no such document.
     """
-    try:
-        item = DocumentItem.get(organisation, document_key(document_id), consistent_read=True)
-        return _from_item(item)
-    except DocumentItem.DoesNotExist:
-        raise _absent(document_id) from None
+    return from_item(changes.row_of(organisation, document_id))
 
 
 def exists(organisation: str, document_id: int) -> bool:
@@ -196,13 +192,13 @@ def read(organisation: str, document_id: int) -> tuple[Document, list[Field]]:
     between = Item.sk.between(key, field_prefix(document_id) + "~")
     for item in Item.query(organisation, between, consistent_read=True):
         if isinstance(item, DocumentItem):
-            document = _from_item(item)
+            document = from_item(item)
         elif isinstance(item, FieldItem):
             fields.append(item)
     if document is None:
-        raise _absent(document_id)
+        raise changes.absent(document_id)
     fields.sort(key=lambda item: (item.order, item.occurrence))
-    return document, [_field_from_item(item) for item in fields]
+    return document, [fieldrows.from_item(item) for item in fields]
 
 
 def list_documents(
@@ -231,7 +227,7 @@ def list_documents(
     """
     if not 1 <= limit <= MAX_LIMIT:
         raise BadRequestError(f"limit is a whole number from 1 to {MAX_LIMIT}.")
-    before = _decode_cursor(cursor)
+    before = cursors.number(cursor)
     condition = None if before is None else DocumentItem.listed < listed_key(before)
     # Each filter has its index; with both, the type is queried and the status is a filter on top, which may
     # need several rounds to fill a page.
@@ -243,7 +239,7 @@ def list_documents(
         index, partition = DocumentItem.documents, organisation  # type: ignore[assignment]
     filtered = DocumentItem.status == status.value if doc_type and status else None
     found = [
-        _from_item(item)
+        from_item(item)
         for item in index.query(
             partition,
             range_key_condition=condition,
@@ -255,7 +251,54 @@ def list_documents(
     ]
     more = len(found) > limit
     found = found[:limit]
-    return Listing(found, _encode_cursor(found[-1].id) if more else None)
+    return Listing(found, cursors.encode(str(found[-1].id)) if more else None)
+
+
+def list_verified(
+    organisation: str, doc_type: str, *, cursor: str | None = None, limit: int | None = None
+) -> tuple[list[int], str | None]:
+    """Return the numbers of a type's documents with verified fields, oldest first, and a cursor of the rest.
+
+    Parameters
+    ----------
+    cursor : str, optional
+        The cursor of the call before.
+    limit : int, optional
+        At most this many; None for all.
+
+    Raises
+    ------
+    BadRequestError
+        The cursor is not one.
+    """
+    after = cursors.number(cursor)
+    found = [
+        int(item.document_id)
+        for item in DocumentItem.documents_by_type.query(
+            f"{organisation}#{doc_type}",
+            range_key_condition=None if after is None else DocumentItem.listed > listed_key(after),
+            filter_condition=DocumentItem.verified > 0,
+            limit=None if limit is None else limit + 1,
+            page_size=None if limit is None else 1000,
+            attributes_to_get=["kind", "document_id"],
+        )
+    ]
+    if limit is None or len(found) <= limit:
+        return found, None
+    return found[:limit], cursors.encode(str(found[limit - 1]))
+
+
+def count_verified(organisation: str) -> dict[str, tuple[int, int]]:
+    """Return, by document type, the number of documents with verified fields and of these fields."""
+    counts: dict[str, tuple[int, int]] = {}
+    for item in DocumentItem.documents.query(
+        organisation,
+        filter_condition=(DocumentItem.verified > 0) & DocumentItem.doc_type.exists(),
+        attributes_to_get=["kind", "doc_type", "verified"],
+    ):
+        documents, fields = counts.get(item.doc_type, (0, 0))
+        counts[item.doc_type] = documents + 1, fields + int(item.verified)
+    return counts
 
 
 # --- arriving --------------------------------------------------------------
@@ -285,9 +328,9 @@ def announce(
     item.whole = whole or None
     item.announced_by = announced_by
     # One that never comes is no document: the row goes by itself a day after the URL has expired.
-    item.expires_at = now() + timedelta(seconds=settings().upload_seconds, days=1)
+    item.expires_at = clock.now() + timedelta(seconds=settings().upload_seconds, days=1)
     item.save(DocumentItem.pk.does_not_exist())
-    return _from_item(item)
+    return from_item(item)
 
 
 def is_known(organisation: str, object_key: str, etag: str) -> bool:
@@ -326,7 +369,7 @@ def arrive(organisation: str, object_key: str, etag: str, sequencer: str) -> Doc
             condition=DocumentItem.status == DocumentStatus.PROCESSING.value,
         )
     )
-    return None if begun is None else _from_item(item)
+    return None if begun is None else from_item(item)
 
 
 def _file_item(organisation: str, object_key: str, etag: str, sequencer: str) -> FileItem:
@@ -480,17 +523,42 @@ def list_pages(document: Document) -> list[PageRecord]:
     items = PageItem.query(
         document.organisation, PageItem.sk.startswith(page_prefix(document.id)), consistent_read=True
     )
-    return [
-        PageRecord(
-            int(item.number),
-            frozenset(item.tracks or ()),
-            bool(item.waiting),
-            item.width is not None,
-            item.error,
-            item.detail,
-        )
-        for item in items
-    ]
+    return [_page_from_item(item) for item in items]
+
+
+def get_page(document: Document, number: int) -> PageRecord:
+    """Return what is known of one page.
+
+    Raises
+    ------
+    NotFoundError
+        The document has no such page, or nothing of it is known yet.
+    """
+    try:
+        item = PageItem.get(document.organisation, page_key(document.id, number), consistent_read=True)
+    except PageItem.DoesNotExist:
+        raise NotFoundError(f"Document {document.id} has no page {number}.") from None
+    return _page_from_item(item)
+
+
+def _page_from_item(item: PageItem) -> PageRecord:
+    return PageRecord(
+        int(item.number),
+        frozenset(item.tracks or ()),
+        bool(item.waiting),
+        item.width is not None,
+        item.error,
+        item.detail,
+    )
+
+
+def tracks_of_page(document: Document, number: int) -> frozenset[str]:
+    """Return the tracks whose words of a page are in the archive; none for a page there is not."""
+    try:
+        item = PageItem.get(document.organisation, page_key(document.id, number), consistent_read=True)
+    except PageItem.DoesNotExist:
+        return frozenset()
+    return frozenset(item.tracks or ())
 
 
 def pages_known(document: Document, pages: int, pending: Iterable[int], media_type: str) -> Document:
@@ -508,7 +576,7 @@ def pages_known(document: Document, pages: int, pending: Iterable[int], media_ty
             & DocumentItem.pages.does_not_exist(),
         )
     )
-    return get(document.organisation, document.id) if known is None else _from_item(item)
+    return get(document.organisation, document.id) if known is None else from_item(item)
 
 
 def page_read(document: Document, number: int) -> Document:
@@ -527,8 +595,8 @@ def page_read(document: Document, number: int) -> Document:
         )
     )
     if done is None:
-        raise _absent(document.id)
-    return _from_item(item)
+        raise changes.absent(document.id)
+    return from_item(item)
 
 
 def begin_resolution(document: Document) -> int:
@@ -544,7 +612,7 @@ def begin_resolution(document: Document) -> int:
         lambda: item.update(actions=[DocumentItem.resolutions.add(1)], condition=DocumentItem.pk.exists())
     )
     if begun is None:
-        raise _absent(document.id)
+        raise changes.absent(document.id)
     return int(item.resolutions)
 
 
@@ -554,61 +622,78 @@ def finish(document: Document, extraction: Extraction, *, unread_lines: int = 0)
     Fields are written only while the document is being read: whoever comes late cannot touch what people have
     reviewed since.
     """
-    order: dict[str, int] = {}
-    items = [
-        # Values of one field stay together; those of a group stay in rows.
-        _field_to_item(document, order.setdefault(field.key, at) if field.group is None else at, field)
-        for at, field in enumerate(extraction.fields)
-    ]
-    row = DocumentItem(document.organisation, document_key(document.id))
-    in_progress = DocumentItem.status == DocumentStatus.PROCESSING.value
-    for start in range(0, len(items), _TRANSACTION):
-        try:
-            with transaction() as write:
-                write.condition_check(DocumentItem, row.pk, row.sk, condition=in_progress)
-                for item in items[start : start + _TRANSACTION]:
-                    write.save(item)
-        except TransactWriteError as error:
-            if refused(error):
-                return
-            raise
+    fields = fieldrows.placed(extraction.fields)
     actions: list[Any] = [
         DocumentItem.status.set(DocumentStatus.READY.value),
         DocumentItem.status_key.set(f"{document.organisation}#{DocumentStatus.READY.value}"),
         DocumentItem.finished_at.set(timestamp()),
         DocumentItem.unread_lines.set(unread_lines),
         DocumentItem.pending.remove(),
+        *type_actions(document.organisation, extraction),
     ]
-    if extraction.doc_type is not None:
-        actions += [
-            DocumentItem.doc_type.set(extraction.doc_type),
-            DocumentItem.type_key.set(f"{document.organisation}#{extraction.doc_type}"),
-        ]
-    if extraction.doc_type_confidence is not None:
-        actions.append(DocumentItem.doc_type_confidence.set(extraction.doc_type_confidence))
-    _finish(document, actions)
+
+    def plan(row: DocumentItem) -> changes.Change:
+        kept = {field.id for field in fields}
+        # An attempt that was cut off may have left other fields.
+        left = read(document.organisation, document.id)[1] if int(row.resolutions or 0) > 1 else []
+        return changes.Change(
+            audit.extracted(fields, extraction.doc_type),
+            [
+                *(changes.FieldChange(None, field) for field in fields),
+                *(changes.FieldChange(field, None) for field in left if field.id not in kept),
+            ],
+            extraction.doc_type,
+            actions,
+            _IN_PROGRESS,
+            overwrite=True,
+        )
+
+    _finish(document, plan)
+
+
+def type_actions(organisation: str, extraction: Extraction) -> list[Any]:
+    """Return what makes a document's row say the type that was found, and nothing of one it had before."""
+    doc_type, sure = extraction.doc_type, extraction.doc_type_confidence
+    return [
+        *(
+            [DocumentItem.doc_type.remove(), DocumentItem.type_key.remove()]
+            if doc_type is None
+            else [
+                DocumentItem.doc_type.set(doc_type),
+                DocumentItem.type_key.set(f"{organisation}#{doc_type}"),
+            ]
+        ),
+        DocumentItem.doc_type_confidence.remove()
+        if sure is None
+        else DocumentItem.doc_type_confidence.set(sure),
+    ]
 
 
 def fail(document: Document, error: str, detail: str) -> None:
     """Record that a document cannot be read, and why, unless it is finished or gone already."""
-    _finish(
-        document,
-        [
-            DocumentItem.status.set(DocumentStatus.FAILED.value),
-            DocumentItem.status_key.set(f"{document.organisation}#{DocumentStatus.FAILED.value}"),
-            DocumentItem.error.set(error),
-            DocumentItem.detail.set(detail),
-            DocumentItem.finished_at.set(timestamp()),
-            DocumentItem.pending.remove(),
-        ],
-    )
+    actions: list[Any] = [
+        DocumentItem.status.set(DocumentStatus.FAILED.value),
+        DocumentItem.status_key.set(f"{document.organisation}#{DocumentStatus.FAILED.value}"),
+        DocumentItem.error.set(error),
+        DocumentItem.detail.set(detail),
+        DocumentItem.finished_at.set(timestamp()),
+        DocumentItem.pending.remove(),
+    ]
+    event = audit.Event(audit.Action.FAILED, after={"error": error})
+    _finish(document, lambda row: changes.Change(event, [], row.doc_type, actions, _IN_PROGRESS))
 
 
-def _finish(document: Document, actions: list[Any]) -> None:
-    item = DocumentItem(document.organisation, document_key(document.id))
-    unless_refused(
-        lambda: item.update(actions=actions, condition=DocumentItem.status == DocumentStatus.PROCESSING.value)
-    )
+_IN_PROGRESS: Any = DocumentItem.status == DocumentStatus.PROCESSING.value
+
+
+def _finish(document: Document, plan: Callable[[DocumentItem], changes.Change]) -> None:
+    """Change a document for the last time before it can be used, unless that is done or it is gone."""
+
+    def once(row: DocumentItem) -> changes.Change | None:
+        return plan(row) if row.status == DocumentStatus.PROCESSING.value else None
+
+    with suppress(NotFoundError):  # removed meanwhile
+        changes.change(document.organisation, document.id, audit.ALMA, once)
 
 
 # --- several in one file ---------------------------------------------------
@@ -732,12 +817,13 @@ def siblings(document: Document) -> list[int]:
 # --- leaving ---------------------------------------------------------------
 
 
-def delete(organisation: str, document_id: int) -> None:
+def delete(organisation: str, document_id: int, *, actor: str = audit.ALMA) -> None:
     """Remove a document, its fields, pages, words, exports and the file it came from.
 
     A file of several documents stays until the last of them is removed. The first of them stands for the
     whole file as long as it is being read: removed then, it takes the others along. The row goes last, so a
-    deletion that is cut off can be done again.
+    deletion that is cut off can be done again. Of the audit trail the digests stay, closed by an entry that
+    says who (`actor`) removed it.
 
     Raises
     ------
@@ -755,14 +841,14 @@ def delete(organisation: str, document_id: int) -> None:
             # Its row may not have been made yet, and must not be any more.
             _take_off_unmoved(further)
             _leave_file(further)
-            _remove(further)
-    _remove(document)
+            _remove(further, actor)
+    _remove(document, actor)
 
 
-def _remove(document: Document) -> None:
+def _remove(document: Document, actor: str) -> None:
     """Remove a document's row and what was made of it."""
     purge(document.organisation, document.id)
-    DocumentItem(document.organisation, document_key(document.id)).delete()
+    changes.end(document.organisation, document.id, actor)
     # What was being written meanwhile; whoever finds the row gone from now on purges too.
     purge(document.organisation, document.id)
 
@@ -790,7 +876,10 @@ def _leave_file(document: Document) -> None:
 
 
 def purge(organisation: str, document_id: int) -> None:
-    """Remove what was made of a document: objects of the archive, fields, pages. Twice is fine."""
+    """Remove what was made of a document: objects of the archive, fields, pages. Twice is fine.
+
+    Not its audit trail: that outlives it.
+    """
     objects.delete_document(organisation, document_id)
     with Item.batch_write() as batch:
         for prefix in (field_prefix(document_id), page_prefix(document_id)):
@@ -799,12 +888,6 @@ def purge(organisation: str, document_id: int) -> None:
 
 
 # --- rows ------------------------------------------------------------------
-
-
-def _absent(document_id: int) -> NotFoundError:
-    return NotFoundError(
-        f"There is no document {document_id} in your organisation; GET /api/v1/documents lists them."
-    )
 
 
 def _new_item(organisation: str, document_id: int, file_name: str, object_key: str) -> DocumentItem:
@@ -821,12 +904,15 @@ def _new_item(organisation: str, document_id: int, file_name: str, object_key: s
     )
 
 
-def _from_item(item: DocumentItem) -> Document:
+def from_item(item: DocumentItem) -> Document:
+    """Return the document of a row."""
     status, error, detail = DocumentStatus(item.status), item.error, item.detail
     expires = item.expires_at
-    if expires is not None and now() > expires - timedelta(days=1):
+    if expires is not None and clock.now() > expires - timedelta(days=1):
         status, error = DocumentStatus.FAILED, "upload_missing"
         detail = "The upload URL expired before a file came; announce it again with POST /api/v1/documents."
+    until = None if item.claimed_until is None else datetime.fromtimestamp(int(item.claimed_until), UTC)
+    claimed = until is not None and clock.now() < until
     return Document(
         organisation=item.pk,
         id=int(item.document_id),
@@ -852,65 +938,6 @@ def _from_item(item: DocumentItem) -> Document:
         created_at=item.created_at,
         finished_at=item.finished_at,
         announced_by=item.announced_by,
+        claimed_by=item.claimed_by if claimed else None,
+        claimed_until=timestamp(until) if claimed else None,
     )
-
-
-def _reading_to_json(reading: Reading) -> dict[str, Any]:
-    return {
-        "track": reading.track,
-        "value": reading.value,
-        "content": reading.content,
-        "confidence": reading.confidence,
-        "regions": [region.to_dict() for region in reading.regions],
-    }
-
-
-def _reading_from_json(raw: dict[str, Any]) -> Reading:
-    regions = tuple(Region(region["page"], Box.from_dict(region["bbox"])) for region in raw["regions"])
-    return Reading(raw["track"], raw["value"], raw["content"], raw["confidence"], regions)
-
-
-def _field_to_item(document: Document, order: int, field: Field) -> FieldItem:
-    return FieldItem(
-        document.organisation,
-        field_key(document.id, field.key, field.occurrence),
-        document_id=document.id,
-        order=order,
-        key=field.key,
-        occurrence=field.occurrence,
-        status=field.status.value,
-        readings=[_reading_to_json(reading) for reading in field.readings],
-        reviewed=None if field.reviewed is None else _reading_to_json(field.reviewed),
-        reasons=list(field.reasons) or None,
-        version=field.version,
-    )
-
-
-def _field_from_item(item: FieldItem) -> Field:
-    return Field(
-        key=item.key,
-        occurrence=int(item.occurrence),
-        readings=tuple(_reading_from_json(raw) for raw in item.readings),
-        status=Status(item.status),
-        reviewed=None if item.reviewed is None else _reading_from_json(item.reviewed),
-        reasons=tuple(item.reasons or ()),
-        version=int(item.version),
-    )
-
-
-def _encode_cursor(document_id: int) -> str:
-    return base64.urlsafe_b64encode(str(document_id).encode()).decode().rstrip("=")
-
-
-def _decode_cursor(cursor: str | None) -> int | None:
-    if cursor is None:
-        return None
-    try:
-        number = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True).decode("ascii")
-    except ValueError:
-        number = ""
-    if not number.isdigit() or len(number) > 12:
-        raise BadRequestError(
-            "cursor is not one of this list; use nextCursor of the page before, or leave it out."
-        )
-    return int(number)

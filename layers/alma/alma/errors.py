@@ -4,6 +4,7 @@ Each class fixes the slug (`code`) and the HTTP status; the instance carries the
 the caller what to do (`detail`). Nothing here knows about HTTP, MCP or queues: the doors translate.
 """
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
@@ -16,6 +17,8 @@ class AlmaError(Exception):
         One sentence that says what is wrong and what to do. Never a secret, never a field value.
     code : str, optional
         A more precise slug than the class's own.
+    more : mapping, optional
+        What a program needs to go on, beside the sentence.
     """
 
     code: ClassVar[str] = "internal_error"
@@ -24,10 +27,13 @@ class AlmaError(Exception):
     #: Seconds after which trying again makes sense, where it does.
     retry_after: int | None = None
 
-    def __init__(self, detail: str, *, code: str | None = None) -> None:
+    def __init__(
+        self, detail: str, *, code: str | None = None, more: Mapping[str, object] | None = None
+    ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.slug = code or self.code
+        self.more = dict(more or {})
 
 
 class BadRequestError(AlmaError):

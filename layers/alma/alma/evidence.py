@@ -105,6 +105,10 @@ class Box:
             case _:
                 raise ValueError(f"pages are turned by multiples of 90 degrees, not {degrees}")
 
+    def rounded(self) -> Box:
+        """Return this box as its JSON form says it."""
+        return Box.from_dict(self.to_dict())
+
     def to_dict(self) -> dict[str, float]:
         """Return the JSON form `{"x", "y", "w", "h"}`, rounded to `PLACES`."""
         return {

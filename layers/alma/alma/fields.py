@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from alma.evidence import Region, enclosing
+
+#: Occurrences of a field, and rows of a group: as many as an id counts.
+MAX_OCCURRENCES = 100_000
+
+
+class Verb(StrEnum):
+    """What a person can do with a field."""
+
+    ACCEPT = "accept"
+    EDIT = "edit"
+    REJECT = "reject"
+    ESCALATE = "escalate"
 
 
 class Status(StrEnum):
@@ -88,7 +101,13 @@ class Field:
         Why the field is escalated, as slugs (`low_confidence`, `tracks_disagree`, `rule_violated`,
         `required_missing`, `only_hosted`).
     version : int
-        Grows by one with every change.
+        Grows with every change.
+    reviewed_by, reviewed_at : str or None
+        Id of the key that last decided it, and when (ISO 8601); None before review.
+    comment : str or None
+        What that person said of it.
+    order : int
+        Its place among the document's fields, as kept; no part of what the field says.
     """
 
     key: str
@@ -98,6 +117,22 @@ class Field:
     reviewed: Reading | None = None
     reasons: tuple[str, ...] = ()
     version: int = 1
+    reviewed_by: str | None = None
+    reviewed_at: str | None = None
+    comment: str | None = None
+    order: int = field(default=0, compare=False)
+
+    @property
+    def id(self) -> str:
+        """What the API calls the field: `party`, `party[1]` for a second one, `line_items[3].amount`."""
+        if self.group is None and self.occurrence:
+            return f"{self.key}[{self.occurrence}]"
+        return self.label
+
+    @property
+    def touched(self) -> bool:
+        """A person has decided it, or asked for it to be looked at: no extraction may take that back."""
+        return self.status.decided or self.reviewed_by is not None
 
     @property
     def group(self) -> str | None:
@@ -137,6 +172,17 @@ class Field:
     def source(self) -> str:
         """What an export names as the origin: the review status if verified, else the track."""
         return self.status.value if self.status.verified else self.best.track
+
+
+_ID = re.compile(r"(?P<name>[a-z][a-z0-9_]*)(?:\[(?P<number>\d{1,5})\])?(?P<column>\.[a-z][a-z0-9_]*)?")
+
+
+def parse_id(text: str) -> tuple[str, int] | None:
+    """Return the key and the occurrence of a field's id, or None if it is none; `[0]` may be left out."""
+    match = _ID.fullmatch(text) if text.isascii() else None
+    if match is None:
+        return None
+    return match["name"] + (match["column"] or ""), int(match["number"] or 0)
 
 
 def best_reading(readings: Iterable[Reading]) -> Reading:

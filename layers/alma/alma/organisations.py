@@ -107,6 +107,11 @@ def set_monthly_pages(organisation: str, pages: int | None) -> Organisation:
     return get(organisation) if kept is None else _from_item(item)
 
 
+def list_ids() -> list[str]:
+    """Return the ids of all organisations, for the operator: reads the whole table."""
+    return sorted(item.pk for item in OrganisationItem.scan(OrganisationItem.sk == _SORT_KEY))
+
+
 def next_document_id(organisation: str, count: int = 1) -> int:
     """Return a number no document of the organisation has had: the first of `count` that are taken.
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from alma.evidence import Box, Word
 
@@ -90,7 +91,17 @@ class PageText:
     @classmethod
     def from_json(cls, text: str | bytes) -> PageText:
         """Return what `to_json` wrote."""
-        raw = json.loads(text)
+        return cls.from_dict(json.loads(text))
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> PageText:
+        """Return what the JSON of `to_json` says.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            It is none.
+        """
         return cls(
             page=raw["page"],
             width=raw["width"],

@@ -67,6 +67,12 @@ class TrackView(BaseModel):
 class FieldView(BaseModel):
     """One field: what was read, how sure that is, who looked at it, and where it stands."""
 
+    id: str | None = pydantic.Field(
+        default=None,
+        description="What to call the field by to decide it: its key, with [N] where it occurs again; "
+        "GROUP[ROW].COLUMN for a column of a group. Only given with tracks=all.",
+    )
+
     key: str = pydantic.Field(
         description="Name of the field in the document type's schema; GROUP.COLUMN for a column of a group."
     )
@@ -99,6 +105,14 @@ class FieldView(BaseModel):
         "required_missing, only_hosted; only "
         "given with tracks=all.",
     )
+    version: int | None = pydantic.Field(
+        default=None, description="Grows with every change of the field; only given with tracks=all."
+    )
+    reviewedBy: str | None = pydantic.Field(
+        default=None, description="Id of the key it was last decided with; only with tracks=all, if it was."
+    )
+    reviewedAt: str | None = pydantic.Field(default=None, description="When it was.")
+    comment: str | None = pydantic.Field(default=None, description="What that person said of it.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +142,26 @@ class FilePart:
         return place | {"instanceOf": self.instance_of}
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Who works on a document.
+
+    Attributes
+    ----------
+    by : str
+        Id of the key.
+    until : str
+        When it ends by itself (ISO 8601).
+    """
+
+    by: str
+    until: str
+
+    def body(self) -> dict[str, Any]:
+        """Return the keys of an answer."""
+        return {"claimedBy": self.by, "claimedUntil": self.until}
+
+
 class PageRangeView(BaseModel):
     """Pages of a file, both included."""
 
@@ -154,6 +188,10 @@ class DocumentView(BaseModel):
     instanceOf: int | None = pydantic.Field(
         default=None, description="Number of the first document of the file; only given on the others."
     )
+    claimedBy: str | None = pydantic.Field(
+        default=None, description="Id of the key that works on it now; only with tracks=all, if one does."
+    )
+    claimedUntil: str | None = pydantic.Field(default=None, description="When that ends by itself.")
     fields: list[FieldView] = pydantic.Field(description="A repeated field has one entry for each value.")
 
 
@@ -170,6 +208,7 @@ def project(
     part: FilePart | None = None,
     *,
     tracks: bool = False,
+    claim: Claim | None = None,
 ) -> dict[str, Any]:
     """Return the body of a document, keys in the documented order.
 
@@ -186,21 +225,25 @@ def project(
     part : FilePart, optional
         Where it stands in a file of several documents.
     tracks : bool, optional
-        Whether each field also says what every track reads.
+        Whether each field also says what every track reads and what to decide it by.
+    claim : Claim, optional
+        Who works on it.
 
     Returns
     -------
     dict
         `documentId`, `docType`, `model` and the keys of `part` if given, and `fields`, each with `key`,
         `value`, `confidence`, `status` and `evidence` (None for a value without a place); `group` and `row`
-        for a group's column; with `tracks` also `tracks` and `reasons`.
+        for a group's column; with `tracks` also what `project_field` adds.
     """
     head: dict[str, Any] = {"documentId": document_id, "docType": doc_type}
     if model is not None:
         head["model"] = model
     if part is not None:
         head |= part.body()
-    show = _field_with_tracks if tracks else _field
+    if claim is not None:
+        head |= claim.body()
+    show = project_field if tracks else _field
     return head | {"fields": [show(field) for field in fields]}
 
 
@@ -217,10 +260,18 @@ def _field(field: Field) -> dict[str, Any]:
     }
 
 
-def _field_with_tracks(field: Field) -> dict[str, Any]:
-    return _field(field) | {
+def project_field(field: Field) -> dict[str, Any]:
+    """Return a field as who decides it needs it: with its id and version, what every track reads, and why
+    to look; `reviewedBy`, `reviewedAt` and `comment` where a person has.
+    """
+    said = {"reviewedBy": field.reviewed_by, "reviewedAt": field.reviewed_at, "comment": field.comment}
+    return {
+        "id": field.id,
+        **_field(field),
         "tracks": [_track(reading) for reading in field.readings],
         "reasons": list(field.reasons),
+        "version": field.version,
+        **{name: value for name, value in said.items() if value is not None},
     }
 
 

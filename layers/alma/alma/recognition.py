@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import io
 import logging
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from alma import catalogue, documents, splitting, usage
-from alma.documents import Document, DocumentStatus, PageRecord
+from alma import catalogue, documents, extractions, splitting, usage
+from alma.documents import Document, DocumentStatus
 from alma.errors import NotFoundError
 from alma.extraction.resolve import extract, with_missing
+from alma.fields import Extraction
 from alma.hosted import second_reading
 from alma.pages import PageText, Track
 from alma.settings import settings
 from alma.storage import objects
+from alma.words import read_words
 
 if TYPE_CHECKING:
     from alma.extraction.ocr import Recognizer
@@ -52,6 +53,34 @@ def recognise(organisation: str, document_id: int, page: int) -> None:
         if documents.exists(organisation, document_id):
             raise  # something of the document is not there, and somebody must know
         _log.info("document %s of %s was removed while it was read", document_id, organisation)
+        documents.purge(organisation, document_id)
+
+
+def read_again(organisation: str, document_id: int, doc_type: str | None, actor: str) -> None:
+    """Resolve the fields of a document anew from the words in the archive; what people decided stays.
+
+    Doing it twice changes nothing, and neither does asking for a document that is not ready or is gone.
+
+    Parameters
+    ----------
+    organisation, document_id : str, int
+        The document.
+    doc_type : str or None
+        The type it is; None for the one it has.
+    actor : str
+        Id of the key that asked for it.
+    """
+    try:
+        document = documents.get(organisation, document_id)
+        if document.status is not DocumentStatus.READY:
+            return
+        words = read_words(document, documents.list_pages(document))
+        extraction = _extraction(document, words, doc_type or document.doc_type, hosted=True)
+        extractions.keep_again(organisation, document_id, extraction, actor)
+    except NotFoundError:
+        if documents.exists(organisation, document_id):
+            raise
+        _log.info("document %s of %s was removed before it was read again", document_id, organisation)
         documents.purge(organisation, document_id)
 
 
@@ -110,32 +139,29 @@ def _resolve(document: Document) -> None:
             sentence if len(pages) == 1 else f"Page {first.number}: {sentence}",
         )
         return
-    words = _words(document, pages)
+    words = read_words(document, pages)
     document = splitting.divide(document, words, len(pages))
     if document.unmoved:
         splitting.ask_for_instances(document)
         return
-    schemas = catalogue.schemas_of(document.organisation)
-    # A type that was removed since the document was announced is not known any more.
-    requested = document.requested_type if document.requested_type in schemas else None
-    extraction = extract(words, schemas, requested)
     # The last attempt goes without the hosted model: a service that does not answer in time can then delay a
     # document and never lose it.
-    if extraction.doc_type is not None and begun < documents.MAX_RESOLUTIONS:
-        extraction = second_reading(extraction, words, schemas[extraction.doc_type])
-    if extraction.doc_type is not None:
-        extraction = with_missing(extraction, schemas[extraction.doc_type])
+    extraction = _extraction(
+        document, words, document.requested_type, hosted=begun < documents.MAX_RESOLUTIONS
+    )
     documents.finish(document, extraction, unread_lines=sum(text.unreadable for text in words))
     if not documents.exists(document.organisation, document.id):
         documents.purge(document.organisation, document.id)
 
 
-def _words(document: Document, pages: list[PageRecord]) -> list[PageText]:
-    """Return what every track read, in page order."""
-    wanted = [(page.number, track) for page in pages for track in Track if track in page.tracks]
-
-    def load(where: tuple[int, Track]) -> PageText:
-        return PageText.from_json(objects.get(document.organisation, objects.words_key(document.id, *where)))
-
-    with ThreadPoolExecutor(objects.PARALLEL) as pool:
-        return list(pool.map(load, wanted))
+def _extraction(
+    document: Document, words: list[PageText], doc_type: str | None, *, hosted: bool
+) -> Extraction:
+    """Return the fields of a document, missing ones included, from its words and today's document types."""
+    schemas = catalogue.schemas_of(document.organisation)
+    # A type that was removed since it was named is not known any more.
+    extraction = extract(words, schemas, doc_type if doc_type in schemas else None)
+    if extraction.doc_type is None:
+        return extraction
+    schema = schemas[extraction.doc_type]
+    return with_missing(second_reading(extraction, words, schema) if hosted else extraction, schema)

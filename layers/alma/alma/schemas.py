@@ -208,6 +208,10 @@ class SchemaDefinition(BaseModel):
         default=0.5, ge=0, le=1, description="A field less sure than this goes to a person first."
     )
 
+    def named(self, doc_type: str) -> DocumentSchema:
+        """Return the document type of this definition and a name."""
+        return DocumentSchema.model_validate({**self.model_dump(), "doc_type": doc_type})
+
     @model_validator(mode="after")
     def _names_are_unique_and_not_too_many(self) -> SchemaDefinition:
         columns = sum(len(group.fields) for group in self.groups)
@@ -231,6 +235,13 @@ class DocumentSchema(SchemaDefinition):
     """One document type."""
 
     doc_type: str = Field(pattern=KEY, description="Its name.")
+
+    @property
+    def definition(self) -> SchemaDefinition:
+        """What it is, without its name."""
+        return SchemaDefinition.model_construct(
+            **{name: getattr(self, name) for name in SchemaDefinition.model_fields}
+        )
 
     def field(self, key: str) -> FieldSchema | None:
         """Return the field named `key`, or None."""

@@ -34,6 +34,8 @@ class Settings:
         Folder with the `alma-base.onnx` and `calibration.json` to use; empty for those that come with alma.
     max_model_bytes : int
         Size of a model that is registered.
+    model_memory_mb, model_seconds : int
+        Memory an organisation's model may use, and seconds one call of it may take.
     max_file_bytes, max_pages, max_pixels : int
         What a single file may hold: bytes, pages, pixels of one image.
     page_seconds : int
@@ -72,6 +74,8 @@ class Settings:
     models_dir: str = "/opt/models"
     base_dir: str = ""
     max_model_bytes: int = 64 * 2**20
+    model_memory_mb: int = 768
+    model_seconds: int = 5
     max_file_bytes: int = 100 * 2**20
     max_pages: int = 2000
     max_pixels: int = 100_000_000

@@ -6,14 +6,19 @@ Validation, OpenAPI and the MCP tools' schemas all come from these models.
 from __future__ import annotations
 
 import unicodedata
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StrictInt
 
+from alma import models
+from alma.audit import Action, Entry, History
 from alma.catalogue import DocumentType, Origin
 from alma.documents import Document, DocumentStatus, Listing
+from alma.fields import MAX_OCCURRENCES, Verb
 from alma.keys import Key
-from alma.projection import PageRangeView
+from alma.models import Model, ModelStatus
+from alma.pages import Track
+from alma.projection import Claim, FieldView, PageRangeView
 from alma.quotas import Quota
 from alma.schemas import KEY, SchemaDefinition
 from alma.scopes import Role, Scope, listed
@@ -88,6 +93,22 @@ def _is_none(value: object) -> bool:
     return value is None
 
 
+_Share = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
+_Value = Annotated[
+    str, Field(max_length=4000, description="As a person writes it; kept in the form of its type.")
+]
+_Comment = Annotated[str, Field(max_length=2000, description="For the document's history.")]
+
+
+class BoxBody(Body):
+    """A rectangle on a page: shares of the page's width and height, origin at the top left."""
+
+    x: _Share
+    y: _Share
+    w: _Share
+    h: _Share
+
+
 class DocumentSummary(BaseModel):
     """A document in a list."""
 
@@ -114,6 +135,14 @@ class DocumentSummary(BaseModel):
     finishedAt: str | None = None
     error: str | None = Field(default=None, description="Slug of what went wrong, if status is failed.")
     detail: str | None = Field(default=None, description="The same as a sentence.")
+    claimedBy: str | None = Field(
+        default=None,
+        exclude_if=_is_none,
+        description="Id of the key that works on it now; only given if one does.",
+    )
+    claimedUntil: str | None = Field(
+        default=None, exclude_if=_is_none, description="When that ends by itself."
+    )
 
     @classmethod
     def of(cls, document: Document) -> DocumentSummary:
@@ -134,6 +163,8 @@ class DocumentSummary(BaseModel):
             finishedAt=document.finished_at,
             error=document.error,
             detail=document.detail,
+            claimedBy=document.claimed_by,
+            claimedUntil=document.claimed_until,
         )
 
 
@@ -213,6 +244,146 @@ class KeyView(BaseModel):
         )
 
 
+class EvidenceBody(Body):
+    """A box that a person drew."""
+
+    page: Annotated[StrictInt, Field(ge=1, le=100_000, description="1-based page of the document.")]
+    bbox: BoxBody
+
+
+class DecideBody(Body):
+    """What a person says of a field."""
+
+    action: Verb = Field(
+        description="accept: the value shown is right. edit: it is value, or stands at evidence. reject: "
+        "nobody should use the value, or there is none. escalate: a person must look."
+    )
+    version: Annotated[
+        StrictInt, Field(ge=1, lt=10**9, description="The version of the field that the person saw.")
+    ]
+    value: _Value | None = None
+    evidence: EvidenceBody | None = None
+    comment: _Comment | None = None
+
+
+class AddFieldBody(Body):
+    """A field that was not found."""
+
+    key: Annotated[
+        str,
+        Field(
+            max_length=129, description="Key of the field in the document's type; GROUP.COLUMN for a column."
+        ),
+    ]
+    row: Annotated[
+        StrictInt | None,
+        Field(
+            ge=0, lt=MAX_OCCURRENCES, description="Row of the group, 0 for the first; a new one without it."
+        ),
+    ] = None
+    value: _Value | None = None
+    evidence: EvidenceBody | None = None
+    comment: _Comment | None = None
+
+
+class ClaimBody(Body):
+    """For how long to work on a document."""
+
+    seconds: Annotated[StrictInt, Field(ge=60, le=3600)] = 600
+
+
+class Claimed(BaseModel):
+    """A document that the caller works on."""
+
+    documentId: int
+    claimedBy: str
+    expiresAt: str
+
+    @classmethod
+    def of(cls, document_id: int, claim: Claim) -> Claimed:
+        """Return the view of a claim."""
+        return cls(documentId=document_id, claimedBy=claim.by, expiresAt=claim.until)
+
+
+class ExtractBody(Body):
+    """How to read a document again."""
+
+    docType: Annotated[
+        str | None,
+        Field(pattern=KEY, description="The type it is; the one it has now without it."),
+    ] = None
+
+
+class Queued(BaseModel):
+    """A document that will be read again; it stays as it is until then."""
+
+    documentId: int
+    status: DocumentStatus
+
+
+class WaitingField(BaseModel):
+    """A field that waits for a person."""
+
+    documentId: int
+    docType: str | None
+    fileName: str
+    claimedBy: str | None = Field(default=None, description="Only given if a key works on the document.")
+    field: FieldView
+
+
+class ReviewQueue(BaseModel):
+    """Fields that wait: escalated ones first, then by confidence, unknown before low before high."""
+
+    items: list[WaitingField]
+    nextCursor: str | None = Field(description="Send it as cursor for the next page; null on the last.")
+
+
+class HistoryEntry(BaseModel):
+    """A change to a document."""
+
+    sequence: int = Field(description="1 for the first.")
+    at: str
+    by: str = Field(description="Id of the key; alma for what nobody asked for.")
+    action: Action
+    field: str | None = Field(description="Id of the field; null for the document as a whole.")
+    before: dict[str, Any] | None = Field(description="What it was; null where there was nothing.")
+    after: dict[str, Any] | None = Field(description="What it became.")
+    comment: str | None
+    digest: str = Field(description="SHA-256 over the entry and the digest before it.")
+    previous: str = Field(description="The digest of the entry before; 64 zeros for the first.")
+
+    @classmethod
+    def of(cls, entry: Entry) -> HistoryEntry:
+        """Return the view of an entry."""
+        event = entry.event
+        return cls(
+            sequence=entry.sequence,
+            at=event.at,
+            by=entry.actor,
+            action=event.action,
+            field=event.subject,
+            before=event.before,
+            after=event.after,
+            comment=event.comment,
+            digest=entry.digest,
+            previous=entry.previous,
+        )
+
+
+class HistoryView(BaseModel):
+    """What happened to a document, oldest first."""
+
+    documentId: int
+    entries: list[HistoryEntry]
+    nextCursor: str | None = Field(description="Send it as cursor for the next page; null on the last.")
+
+    @classmethod
+    def of(cls, document_id: int, found: History) -> HistoryView:
+        """Return the view of a page of a trail."""
+        entries = [HistoryEntry.of(entry) for entry in found.entries]
+        return cls(documentId=document_id, entries=entries, nextCursor=found.next_cursor)
+
+
 class MintedKey(KeyView):
     """A new key with its token, which is shown this once."""
 
@@ -282,21 +453,130 @@ class UsageView(BaseModel):
         )
 
 
-class ModelView(BaseModel):
-    """A fine-tuned model of the organisation."""
+class DatasetSummary(BaseModel):
+    """How much of a document type is verified."""
+
+    docType: str
+    documents: int = Field(description="Documents with verified fields.")
+    examples: int = Field(
+        description="Verified fields. The lines can be fewer: a value without a place on a page is none."
+    )
+
+
+class DatasetList(BaseModel):
+    """The document types that have a data set, by name."""
+
+    datasets: list[DatasetSummary]
+
+
+#: What a page of a document is asked for by.
+PAGE_FILE = r"^p([1-9][0-9]{0,4})\.(png|json)$"
+
+
+class TrackWords(BaseModel):
+    """The words of a page as one track reads them."""
+
+    page: int
+    width: float
+    height: float = Field(description="Of the page as displayed; the unit does not matter, the ratio does.")
+    track: Track
+    turned: int = Field(description="Degrees clockwise that make the page upright; boxes are not turned.")
+    unreadable: int = Field(description="Lines that were seen and could not be read.")
+    words: list[tuple[str, float, float, float, float, int, float | None]] = Field(
+        description="[text, x, y, w, h, line, confidence]: boxes in the unit square of the page."
+    )
+
+
+class PageWords(BaseModel):
+    """The words of a page."""
+
+    page: int
+    tracks: list[TrackWords]
+
+
+class ModelBody(Body):
+    """A model to train from what people verified, or to register."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100, description="What people call it.")]
+    docType: Annotated[str, Field(pattern=KEY, description="The type of document it reads.")]
+    baseModel: Annotated[
+        str,
+        Field(
+            max_length=100,
+            description="What it is tuned from: alma-base, or a ready model of yours for that type.",
+        ),
+    ] = models.BASE
+    source: Annotated[
+        Literal["verified_fields", "upload"],
+        Field(description="upload: you trained it elsewhere and send an ONNX file; see docs/models.md."),
+    ] = "verified_fields"
+
+
+class ModelSummary(BaseModel):
+    """A model of the organisation in a list."""
 
     id: str
     name: str
     baseModel: str
-    status: str
+    docType: str | None = Field(
+        default=None, exclude_if=_is_none, description="The type of document it reads."
+    )
+    status: ModelStatus
     trainedExamples: int
     createdAt: str
+
+    @classmethod
+    def of(cls, model: Model) -> Self:
+        """Return the view of a model."""
+        return cls(**cls._values(model))
+
+    @staticmethod
+    def _values(model: Model) -> dict[str, Any]:
+        return {
+            "id": model.id,
+            "name": model.name,
+            "baseModel": model.base_model,
+            "docType": model.doc_type,
+            "status": model.status,
+            "trainedExamples": model.trained_examples,
+            "createdAt": model.created_at,
+        }
+
+
+class ModelView(ModelSummary):
+    """A model of the organisation."""
+
+    origin: models.Origin
+    createdBy: str | None = Field(description="Id of the key that made it.")
+    finishedAt: str | None
+    error: str | None = Field(description="Slug of why it failed or was rejected.")
+    detail: str | None = Field(description="The same as a sentence.")
+    card: dict[str, Any] | None = Field(
+        description="What it was made of and how good it is, once it is ready; see docs/models.md."
+    )
+
+    @staticmethod
+    def _values(model: Model) -> dict[str, Any]:
+        return ModelSummary._values(model) | {
+            "origin": model.origin,
+            "createdBy": model.created_by,
+            "finishedAt": model.finished_at,
+            "error": model.error,
+            "detail": model.detail,
+            "card": model.card,
+        }
+
+
+class AnnouncedModel(ModelView):
+    """A model whose file is expected, and where to send it."""
+
+    upload: Upload
 
 
 class ModelList(BaseModel):
     """The organisation's models."""
 
-    models: list[ModelView]
+    models: list[ModelSummary]
 
 
 class SchemaSummary(BaseModel):
@@ -341,12 +621,11 @@ class SchemaView(BaseModel):
     @classmethod
     def of(cls, each: DocumentType) -> SchemaView:
         """Return the view of a document type."""
-        own = {name: getattr(each.schema, name) for name in SchemaDefinition.model_fields}
         return cls(
             docType=each.schema.doc_type,
             origin=each.origin,
             updatedAt=each.updated_at,
-            definition=SchemaDefinition.model_construct(**own),
+            definition=each.schema.definition,
         )
 
 
@@ -370,6 +649,16 @@ class FailedDocument(ErrorView):
 
     documentId: int
     status: Literal["failed"] = "failed"
+
+
+class ReviewConflict(ErrorView):
+    """The field or the document is not as it was when the person looked."""
+
+    current: FieldView | None = Field(
+        default=None, description="What the field is now; with stale_version and field_exists."
+    )
+    claimedBy: str | None = Field(default=None, description="Who works on the document; with claimed.")
+    expiresAt: str | None = Field(default=None, description="When that ends by itself; with claimed.")
 
 
 class Unauthorized(BaseModel):

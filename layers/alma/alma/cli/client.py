@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlencode
@@ -13,6 +13,8 @@ import urllib3
 
 from alma.cli.target import Api
 
+#: Requests that may be under way at once.
+PARALLEL = 8
 _TIMEOUT = urllib3.Timeout(connect=5, read=35)
 #: Seconds that a call waits in all until the API takes it.
 _PATIENCE = 60
@@ -41,7 +43,7 @@ class Client:
         self._api = api
         # PUT of a file is not repeated by the pool: a half-sent body cannot be rewound safely.
         retries = urllib3.Retry(2, redirect=0, respect_retry_after_header=False)
-        self._pool = urllib3.PoolManager(retries=retries, timeout=_TIMEOUT)
+        self._pool = urllib3.PoolManager(maxsize=PARALLEL, retries=retries, timeout=_TIMEOUT)
 
     def call(self, method: str, path: str, body: object = None, **query: object) -> dict[str, Any]:
         """Return the JSON answer of a route below /api/v1, following a redirect; 202 counts as an answer."""
@@ -60,24 +62,85 @@ class Client:
         name = disposition.partition('filename="')[2].rstrip('"') or None
         return answer.data, name
 
-    def upload(self, path: Path, sent: Callable[[int], None], *, split: bool = True) -> int:
+    def fetch(
+        self, path: str, into: Path, query: dict[str, object] | None = None, *, anew: bool = True
+    ) -> bool:
+        """Save a file of any size, following a redirect; tell whether it was fetched.
+
+        Unless `anew`, a file that is there and has the size of the one that is asked for stays. What is cut
+        off leaves no file, or the one before.
+        """
+        answer = self._followed(self._send("GET", path, None, query or {}, stream=True), stream=True)
+        try:
+            if answer.status != 200:
+                raise _refusal(answer)
+            size = answer.headers.get("Content-Length")
+            if not anew and into.is_file() and str(into.stat().st_size) == size:
+                answer.close()  # the rest of it never comes
+                return False
+            into.parent.mkdir(parents=True, exist_ok=True)
+            unfinished = into.with_name(into.name + ".part")
+            with unfinished.open("wb") as file:
+                for block in answer.stream(2**18):
+                    file.write(block)
+            unfinished.replace(into)
+            return True
+        except urllib3.exceptions.HTTPError as error:
+            raise ApiError(0, "unreachable", f"{into.name} broke off ({error}); do it again.") from None
+        finally:
+            answer.release_conn()
+
+    def upload(
+        self, path: Path, sent: Callable[[int], None], *, split: bool = True, doc_type: str | None = None
+    ) -> int:
         """Announce a file, upload it and return its documentId; `sent` is told of every block.
 
-        Without `split` the file is one document, whatever its pages look like.
+        Without `split` the file is one document, whatever its pages look like; `doc_type` is its type where
+        it is known.
         """
-        announced = self.call("POST", "/documents", {"fileName": path.name, "split": split})
+        body = {"fileName": path.name, "split": split, "docType": doc_type}
+        announced = self.call("POST", "/documents", body)
+        self._put(announced["upload"]["url"], path, sent)
+        return int(announced["documentId"])
+
+    def upload_model(self, path: Path, body: dict[str, Any], sent: Callable[[int], None]) -> dict[str, Any]:
+        """Announce a model, upload its file and return the model; `sent` is told of every block."""
+        announced = self.call("POST", "/models", body)
+        upload = announced.pop("upload")
+        self._put(upload["url"], path, sent)
+        return announced
+
+    def _put(self, url: str, path: Path, sent: Callable[[int], None]) -> None:
         size = path.stat().st_size
         with path.open("rb") as stream:
             answer = self._request(
                 "PUT",
-                announced["upload"]["url"],
+                url,
                 body=_Counted(stream, sent),
                 headers={"Content-Length": str(size)},
                 retries=False,
             )
         if answer.status >= 300:
             raise ApiError(answer.status, "upload_failed", f"{path.name} could not be uploaded.")
-        return int(announced["documentId"])
+
+    def wait_for_model(self, model: str, seconds: float = 3600) -> dict[str, Any]:
+        """Return a model once it has ended.
+
+        Raises
+        ------
+        ApiError
+            It failed, it was rejected, or it has not ended after `seconds`.
+        """
+        until = time.monotonic() + seconds
+        while True:
+            found = self.call("GET", f"/models/{model}")
+            if found["status"] == "ready":
+                return found
+            if found["status"] in ("failed", "rejected"):
+                raise ApiError(200, found["error"] or found["status"], f"{model}: {found['detail']}")
+            if time.monotonic() > until:
+                raise ApiError(202, "not_ready", f"{model} is still {found['status']}.")
+            time.sleep(1)
 
     def wait(self, document_id: int, seconds: float = 900) -> dict[str, Any]:
         """Return the document's fields once it is read.
@@ -96,14 +159,30 @@ class Client:
                 raise ApiError(202, "still_processing", f"Document {document_id} is still being read.")
             time.sleep(0.5)
 
+    def latest(self, names: Collection[str]) -> dict[str, int]:
+        """Return the number of the latest document of each file that has one, by the file's name."""
+        found: dict[str, int] = {}
+        cursor = None
+        while True:
+            page = self.call("GET", "/documents", limit=200, cursor=cursor)
+            for each in page["documents"]:
+                if each["fileName"] in names:
+                    found.setdefault(each["fileName"], each["documentId"])
+            cursor = page["nextCursor"]
+            if cursor is None or len(found) == len(names):
+                return found
+
     def _send(
-        self, method: str, path: str, body: object, query: dict[str, object]
+        self, method: str, path: str, body: object, query: dict[str, object], *, stream: bool = False
     ) -> urllib3.BaseHTTPResponse:
         url = f"{self._api.url}/api/v1{path}"
         given = {name: value for name, value in query.items() if value is not None}
         if given:
             url += "?" + urlencode(given)
-        options: dict[str, Any] = {"headers": {"Authorization": f"Bearer {self._api.key}", "Accept": "*/*"}}
+        options: dict[str, Any] = {
+            "headers": {"Authorization": f"Bearer {self._api.key}", "Accept": "*/*"},
+            "preload_content": not stream,
+        }
         if body is not None:
             options["headers"]["Content-Type"] = "application/json"
             options["body"] = json.dumps(body)
@@ -115,11 +194,17 @@ class Client:
             seconds = int(answer.headers.get("Retry-After", "5"))
             if not again or time.monotonic() + seconds > until:
                 return answer
+            answer.drain_conn()
             time.sleep(seconds)
 
-    def _followed(self, answer: urllib3.BaseHTTPResponse) -> urllib3.BaseHTTPResponse:
+    def _followed(
+        self, answer: urllib3.BaseHTTPResponse, *, stream: bool = False
+    ) -> urllib3.BaseHTTPResponse:
         """Return what a redirect to a presigned URL leads to; the key stays here."""
-        return self._request("GET", answer.headers["Location"]) if answer.status == 303 else answer
+        if answer.status != 303:
+            return answer
+        answer.drain_conn()
+        return self._request("GET", answer.headers["Location"], preload_content=not stream)
 
     def _request(self, method: str, url: str, **options: Any) -> urllib3.BaseHTTPResponse:
         try:

@@ -8,18 +8,29 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from alma import __version__
 from alma.cli import tables, target
 from alma.cli.client import ApiError, Client
+from alma.cli.datasets import Pulled, pull
 from alma.clock import now
-from alma.errors import AlmaError, BadRequestError
+from alma.errors import AlmaError, BadRequestError, NotFoundError
 from alma.scopes import Scope
 
 if TYPE_CHECKING:
@@ -33,10 +44,10 @@ err = Console(stderr=True)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit status: 0 done, 1 refused, 2 wrong usage."""
+    """Run a command and return its exit status: 0 done, 1 refused or not as it should be, 2 wrong usage."""
     options = _parser().parse_args(argv)
     try:
-        options.run(options)
+        status: int | None = options.run(options)
     except (ApiError, AlmaError, target.TargetError, OSError) as error:
         slug = getattr(error, "error", None) or getattr(error, "slug", None) or "failed"
         detail = getattr(error, "detail", None) or str(error)
@@ -55,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         err.print(f"[red]alma:[/] the table cannot be reached: {error}", highlight=False, soft_wrap=True)
         return 1
-    return 0
+    return status or 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -116,9 +127,28 @@ def _parser() -> argparse.ArgumentParser:
     )
     usage.add_argument("--month", help="2026-11; without, this one (UTC)")
     usage.set_defaults(run=_usage)
+    trail = commands.add_parser("audit", help="audit trails (operator)").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    verify = trail.add_parser(
+        "verify",
+        parents=[operator],
+        help="check every trail, and the documents against them",
+        description="Checks every entry of every audit trail, and the documents against their trails; exits "
+        "1 if anything is not as it was written. Who can rewrite a whole trail and the document's row leaves "
+        "no mark in them: only heads that were saved earlier (--save), and kept where that person cannot "
+        "write, show it (--against).",
+    )
+    verify.add_argument("--org", help="one organisation; all of them without it")
+    verify.add_argument("--save", type=Path, metavar="FILE", help="write the last digest of every trail")
+    verify.add_argument(
+        "--against", type=Path, metavar="FILE", help="trails must go through those saved earlier"
+    )
+    verify.set_defaults(run=_audit_verify)
 
     drop = commands.add_parser("drop", parents=[shared], help="send files and have them read")
     drop.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    drop.add_argument("--type", dest="doc_type", help="type of the documents, if you know it")
     drop.add_argument("--whole", action="store_true", help="every file is one document: do not divide it")
     drop.add_argument("--wait", action="store_true", help="wait, and print the fields")
     drop.set_defaults(run=_drop)
@@ -136,6 +166,32 @@ def _parser() -> argparse.ArgumentParser:
     )
     get.set_defaults(run=_get)
 
+    review = commands.add_parser("review", parents=[shared], help="list fields that wait for a person")
+    review.add_argument("--type", dest="doc_type")
+    review.add_argument("--field", help="its key")
+    review.add_argument("--limit", type=int, default=50)
+    review.set_defaults(run=_review)
+    field = argparse.ArgumentParser(add_help=False, parents=[shared])
+    field.add_argument("id", type=int, help="number of the document")
+    field.add_argument("field", help="id of the field: party[1], line_items[3].amount")
+    field.add_argument("--comment", help="for the document's history")
+    for verb, purpose in (
+        ("accept", "say that a field's value is right"),
+        ("edit", "say what a field's value is, or where it stands"),
+        ("reject", "say that nobody should use a field's value"),
+    ):
+        decide = commands.add_parser(verb, parents=[field], help=purpose)
+        decide.set_defaults(run=_decide, action=verb, value=None, page=None, box=None)
+        if verb == "edit":
+            decide.add_argument("--value")
+            decide.add_argument("--page", type=int, help="the page it stands on")
+            decide.add_argument(
+                "--box", type=_box, metavar="X,Y,W,H", help="where on it, as shares of the page"
+            )
+    history = commands.add_parser("history", parents=[shared], help="print what happened to a document")
+    history.add_argument("id", type=int)
+    history.set_defaults(run=_history)
+
     schema = commands.add_parser("schema", help="document types, shipped and your own").add_subparsers(
         required=True, metavar="COMMAND"
     )
@@ -151,6 +207,70 @@ def _parser() -> argparse.ArgumentParser:
     delete = schema.add_parser("delete", parents=[shared], help="remove a type of your own")
     delete.add_argument("type")
     delete.set_defaults(run=_schema_delete)
+
+    dataset = commands.add_parser("dataset", help="verified fields to learn from").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    listed = dataset.add_parser("list", parents=[shared], help="list document types with verified fields")
+    listed.set_defaults(run=_dataset_list)
+    pulled = dataset.add_parser("pull", parents=[shared], help="bring data sets to disk")
+    pulled.add_argument("folder", type=Path, metavar="DIR")
+    pulled.add_argument("--type", dest="doc_type", help="only this document type")
+    pulled.add_argument(
+        "--no-images", dest="images", action="store_false", help="without page images: enough to train on"
+    )
+    pulled.set_defaults(run=_dataset_pull)
+
+    corrected = commands.add_parser(
+        "correct", parents=[shared], help="correct documents from a list of values"
+    )
+    corrected.add_argument(
+        "file",
+        type=Path,
+        help='jsonl, a document a line: {"file": "a.pdf", "fields": [{"key", "value", "page", "bbox"}]}',
+    )
+    corrected.add_argument(
+        "--partial",
+        action="store_true",
+        help="fields the list does not name are left to a person, not rejected",
+    )
+    corrected.set_defaults(run=_correct)
+
+    train = commands.add_parser("train", parents=[shared], help="train a model on this machine")
+    train.add_argument("file", type=Path, help="TYPE.jsonl of a data set that was pulled")
+    train.add_argument("--base", default="alma-base", help="alma-base, or an ONNX file that alma trained")
+    train.add_argument("--out", type=Path, default=Path("model.onnx"), help="file to write")
+    train.add_argument("--name", help="what the model is called")
+    train.set_defaults(run=_train)
+
+    model = commands.add_parser("model", help="models of your own").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    listed = model.add_parser("list", parents=[shared], help="list models")
+    listed.set_defaults(run=_model_list)
+    got = model.add_parser("get", parents=[shared], help="print a model and its card")
+    got.add_argument("id")
+    got.set_defaults(run=_model_get)
+    train = model.add_parser("train", parents=[shared], help="train a model from your verified fields")
+    register = model.add_parser("register", parents=[shared], help="register a model you trained yourself")
+    register.add_argument("file", type=Path, help="an ONNX file; docs/models.md says what it is")
+    for made, run in ((train, _model_train), (register, _model_register)):
+        made.add_argument("--name", required=True, help="for people; its id is made of it")
+        made.add_argument("--type", dest="doc_type", required=True, help="the document type it reads")
+        made.add_argument("--base", default="alma-base", help="what it is tuned from; alma-base unless given")
+        made.add_argument("--wait", action="store_true", help="wait until it is ready, or say why it is not")
+        made.set_defaults(run=run)
+    delete = model.add_parser("delete", parents=[shared], help="remove a model")
+    delete.add_argument("id")
+    delete.set_defaults(run=_model_delete)
+    download = model.add_parser("download", parents=[shared], help="save a model as an ONNX file")
+    download.add_argument("id")
+    download.add_argument("-o", "--output", type=Path, help="file to write")
+    download.set_defaults(run=_model_download)
+    digitize = model.add_parser("digitize", parents=[shared], help="print fields as a model reads them")
+    digitize.add_argument("id")
+    digitize.add_argument("document", type=int)
+    digitize.set_defaults(run=_model_digitize)
 
     export = commands.add_parser("export", parents=[shared], help="save a document's fields as a file")
     export.add_argument("id", type=int)
@@ -273,18 +393,60 @@ def _key_revoke(options: argparse.Namespace) -> None:
         out.print(f"{options.id} is revoked; running authorizers forget it within 30 seconds")
 
 
+def _audit_verify(options: argparse.Namespace) -> int:
+    saved = _heads(options.against) if options.against else {}
+    target.use_table(options.stack)
+    from alma import auditing, organisations
+
+    wanted = [options.org] if options.org else sorted({*organisations.list_ids(), *saved})
+    verdicts = {each: auditing.verify(each, saved.get(each)) for each in wanted}
+    problems = [problem for verdict in verdicts.values() for problem in verdict.problems]
+    documents = sum(verdict.documents for verdict in verdicts.values())
+    entries = sum(verdict.entries for verdict in verdicts.values())
+    if options.save:
+        heads = {each: verdict.heads for each, verdict in verdicts.items() if verdict.heads}
+        options.save.write_text(json.dumps(heads, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    if options.json:
+        _print_json(
+            {"documents": documents, "entries": entries, "problems": [asdict(each) for each in problems]}
+        )
+    else:
+        for each in problems:
+            entry = "" if each.entry is None else f", entry {each.entry}"
+            line = f"{each.organisation}, document {each.document_id}{entry}: {each.what}"
+            out.print(line, markup=False, highlight=False, soft_wrap=True)
+        out.print(f"{entries} entries of {documents} documents checked, {len(problems)} problems")
+    return 1 if problems else 0
+
+
+def _heads(path: Path) -> dict[str, dict[str, list[Any]]]:
+    """Return what `audit verify --save` wrote."""
+    try:
+        heads = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            org: {str(int(document)): [int(count), str(digest)] for document, (count, digest) in each.items()}
+            for org, each in heads.items()
+        }
+    except (ValueError, TypeError, AttributeError):
+        raise BadRequestError(f"{path} is not what `alma audit verify --save` writes.") from None
+
+
 def _drop(options: argparse.Namespace) -> None:
     client = Client(target.api())
     for path in options.files:
         if not path.is_file():
             raise FileNotFoundError(f"{path} is not a file.")
     answers: list[dict[str, Any]] = []
-    with _progress(options) as progress:
+    count = TextColumn("{task.percentage:>3.0f} %") if options.wait else DownloadColumn()
+    with _progress(options, count) as progress:
         total = sum(path.stat().st_size for path in options.files)
         task = progress.add_task("sending", total=total)
         for path in options.files:
             document_id = client.upload(
-                path, lambda count: progress.advance(task, count), split=not options.whole
+                path,
+                lambda count: progress.advance(task, count),
+                split=not options.whole,
+                doc_type=options.doc_type,
             )
             answers.append({"documentId": document_id, "fileName": path.name})
         if options.wait:
@@ -336,6 +498,64 @@ def _get(options: argparse.Namespace) -> None:
         out.print(tables.fields_table(found))
 
 
+def _review(options: argparse.Namespace) -> None:
+    found = Client(target.api()).call(
+        "GET", "/review-queue", limit=options.limit, docType=options.doc_type, field=options.field
+    )
+    if options.json:
+        _print_json(found)
+    else:
+        out.print(tables.queue_table(found["items"]))
+
+
+def _decide(options: argparse.Namespace) -> None:
+    if (options.page is None) != (options.box is None):
+        raise BadRequestError("Give --page and --box together.")
+    client = Client(target.api())
+    document = client.call("GET", f"/documents/{options.id}", tracks="all")
+    wanted = options.field.replace("[0]", "")
+    there = [each for each in document.get("fields", []) if each["id"].replace("[0]", "") == wanted]
+    if not there:
+        raise NotFoundError(f"There is no field {options.field} in document {options.id}.")
+    body = {"action": options.action, "version": there[0]["version"]}
+    if options.value is not None:
+        body["value"] = options.value
+    if options.box is not None:
+        body["evidence"] = {"page": options.page, "bbox": options.box}
+    if options.comment is not None:
+        body["comment"] = options.comment
+    field = client.call("PATCH", f"/documents/{options.id}/fields/{quote(there[0]['id'], safe='')}", body)
+    if options.json:
+        _print_json(field)
+    else:
+        value = "" if field["value"] is None else f": {field['value']}"
+        out.print(f"{field['id']} is {field['status']}{value}", markup=False, highlight=False)
+
+
+def _box(text: str) -> dict[str, float]:
+    try:
+        x, y, w, h = (float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError("a box is four numbers: x,y,w,h") from None
+    return {"x": x, "y": y, "w": w, "h": h}
+
+
+def _history(options: argparse.Namespace) -> None:
+    client = Client(target.api())
+    entries: list[dict[str, Any]] = []
+    cursor = None
+    while True:
+        found = client.call("GET", f"/documents/{options.id}/history", limit=100, cursor=cursor)
+        entries += found["entries"]
+        cursor = found["nextCursor"]
+        if cursor is None:
+            break
+    if options.json:
+        _print_json({"documentId": options.id, "entries": entries})
+    else:
+        out.print(tables.history_table(entries))
+
+
 def _export(options: argparse.Namespace) -> None:
     body, name = Client(target.api()).download(f"/export/{options.id}", format=options.format)
     if options.output == Path("-"):
@@ -355,6 +575,74 @@ def _usage(options: argparse.Namespace) -> None:
         _print_json(found)
     else:
         out.print(tables.usage_table(found))
+
+
+def _dataset_list(options: argparse.Namespace) -> None:
+    found = Client(target.api()).call("GET", "/datasets")
+    if options.json:
+        _print_json(found)
+    else:
+        out.print(tables.datasets_table(found["datasets"]))
+
+
+def _dataset_pull(options: argparse.Namespace) -> None:
+    client = Client(target.api())
+    types = (
+        [each["docType"] for each in client.call("GET", "/datasets")["datasets"]]
+        if options.doc_type is None
+        else [options.doc_type]
+    )
+    pulled: list[Pulled] = []
+    with _progress(options, MofNCompleteColumn()) as bar:
+        for doc_type in types:
+            told = partial(_tell, bar, bar.add_task(doc_type, total=None))
+            pulled.append(pull(client, options.folder, doc_type, images=options.images, progress=told))
+    if options.json:
+        _print_json({"datasets": [asdict(each) for each in pulled]})
+        return
+    for each in pulled:
+        out.print(f"{each.file}: {each.examples} examples of {each.documents} documents", soft_wrap=True)
+    if not pulled:
+        out.print("nothing is verified yet; accept or edit fields first")
+
+
+def _tell(bar: Progress, task: TaskID, done: int, total: int) -> None:
+    bar.update(task, completed=done, total=total)
+
+
+def _correct(options: argparse.Namespace) -> None:
+    from alma.cli.correct import correct, read_list
+
+    client = Client(target.api())
+    rows = read_list(options.file)
+    numbers = client.latest({name for name, _ in rows})
+    complete: frozenset[str] | None = frozenset() if options.partial else None
+    answers = []
+    for name, truths in rows:
+        number = numbers.get(name)
+        if number is None:
+            raise BadRequestError(f"There is no document of a file {name}; drop it first.")
+        done = correct(client, number, truths, complete=complete)
+        answers.append({"documentId": number, "fileName": name, **done})
+    if options.json:
+        _print_json({"documents": answers})
+        return
+    for answer in answers:
+        what = ", ".join(f"{count} {action}" for action, count in list(answer.items())[2:])
+        out.print(f"{answer['documentId']}  {answer['fileName']}  {what}")
+
+
+def _train(options: argparse.Namespace) -> None:
+    from alma.cli.learning import card_table, train
+
+    card = train(options.file, options.base, options.out, options.name, err)
+    if options.json:
+        _print_json({"file": str(options.out), **card})
+        return
+    out.print(card_table(card))
+    out.print(f"{options.out} and {options.out.with_suffix('.json')} are written")
+    if not card["better"]:
+        out.print(f"[yellow]It reads no better than {options.base}[/]: verify more documents first.")
 
 
 def _schema_list(options: argparse.Namespace) -> None:
@@ -396,11 +684,97 @@ def _schema_path(doc_type: str) -> str:
     return f"/schemas/{quote(doc_type, safe='')}"
 
 
-def _progress(options: argparse.Namespace) -> Progress:
+def _model_list(options: argparse.Namespace) -> None:
+    found = Client(target.api()).call("GET", "/models")
+    if options.json:
+        _print_json(found)
+    else:
+        out.print(tables.models_table(found["models"]))
+
+
+def _model_get(options: argparse.Namespace) -> None:
+    _print_json(Client(target.api()).call("GET", _model_path(options.id)))
+
+
+def _model_train(options: argparse.Namespace) -> None:
+    client = Client(target.api())
+    _print_model(client, options, client.call("POST", "/models", _model_body(options, "verified_fields")))
+
+
+def _model_register(options: argparse.Namespace) -> None:
+    if not options.file.is_file():
+        raise FileNotFoundError(f"{options.file} is not a file.")
+    client = Client(target.api())
+    with _progress(options, DownloadColumn()) as progress:
+        task = progress.add_task("sending", total=options.file.stat().st_size)
+        made = client.upload_model(
+            options.file, _model_body(options, "upload"), lambda count: progress.advance(task, count)
+        )
+    _print_model(client, options, made)
+
+
+def _model_body(options: argparse.Namespace, source: str) -> dict[str, Any]:
+    return {
+        "name": options.name,
+        "docType": options.doc_type,
+        "baseModel": options.base,
+        "source": source,
+    }
+
+
+def _print_model(client: Client, options: argparse.Namespace, made: dict[str, Any]) -> None:
+    found = client.wait_for_model(made["id"]) if options.wait else made
+    if options.json:
+        _print_json(found)
+    else:
+        if (found.get("card") or {}).get("after"):
+            from alma.cli.learning import card_table
+
+            out.print(card_table(found["card"]))
+        out.print(f"{found['id']} is {found['status']}", highlight=False)
+        if found.get("detail"):
+            out.print(found["detail"], highlight=False)
+
+
+def _model_delete(options: argparse.Namespace) -> None:
+    Client(target.api()).call("DELETE", _model_path(options.id))
+    if options.json:
+        _print_json({"id": options.id, "deleted": True})
+    else:
+        out.print(f"{options.id} is removed; what it has read of documents stays", highlight=False)
+
+
+def _model_download(options: argparse.Namespace) -> None:
+    body, name = Client(target.api()).download(f"{_model_path(options.id)}/file")
+    path = options.output or Path(name or f"{options.id}.onnx")
+    path.write_bytes(body)
+    if options.json:
+        _print_json({"file": str(path), "bytes": len(body)})
+    else:
+        out.print(f"{path} ({len(body)} bytes)")
+
+
+def _model_digitize(options: argparse.Namespace) -> None:
+    found = Client(target.api()).call(
+        "POST", f"{_model_path(options.id)}/digitize", {"documentId": options.document}
+    )
+    if options.json:
+        _print_json(found)
+    elif "fields" not in found:
+        out.print(f"document {options.document} is still being read; ask again in a moment")
+    else:
+        out.print(tables.fields_table(found, options.id))
+
+
+def _model_path(model: str) -> str:
+    return f"/models/{quote(model, safe='')}"
+
+
+def _progress(options: argparse.Namespace, count: ProgressColumn) -> Progress:
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
-        DownloadColumn() if not options.wait else TextColumn("{task.percentage:>3.0f} %"),
+        count,
         TimeElapsedColumn(),
         console=err,
         transient=True,

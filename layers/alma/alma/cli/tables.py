@@ -13,6 +13,8 @@ from alma.scopes import Role, of_role
 _COLOURS = {"accepted": "green", "edited": "green", "rejected": "red", "escalated": "yellow"}
 _DOCUMENT_COLOURS = {"ready": "green", "failed": "red", "processing": "cyan"}
 
+_MODEL_COLOURS = {"ready": "green", "failed": "red", "rejected": "yellow"}
+
 
 def fields_table(document: dict[str, Any], title: str | None = None) -> Table:
     """Return a document's fields: value, confidence, status, page; and the tracks below, where given."""
@@ -25,19 +27,23 @@ def fields_table(document: dict[str, Any], title: str | None = None) -> Table:
     table.add_column("status")
     table.add_column("page", justify="right")
     for field in document["fields"]:
-        status, reasons = field["status"], ", ".join(field.get("reasons", []))
-        shown = f"[{_COLOURS.get(status, 'default')}]{status}{': ' if reasons else ''}{escape(reasons)}[/]"
-        table.add_row(escape(_label(field)), *_reading_cells(field, shown))
+        table.add_row(escape(_label(field)), *_reading_cells(field, _status(field)))
         for reading in field.get("tracks", []):
             table.add_row(f"  [dim]{escape(reading['track'])}[/]", *_reading_cells(reading, ""))
     return table
+
+
+def _status(field: dict[str, Any]) -> str:
+    """Return a field's status, and why a person should look where that is known."""
+    status, reasons = field["status"], ", ".join(field.get("reasons", []))
+    return f"[{_COLOURS.get(status, 'default')}]{status}{': ' if reasons else ''}{escape(reasons)}[/]"
 
 
 def _reading_cells(reading: dict[str, Any], status: str) -> tuple[str, str, str, str]:
     """Return value, confidence, status and page of a field or of one track's reading."""
     confidence, evidence = reading["confidence"], reading["evidence"]
     return (
-        escape(reading["value"]),
+        escape(reading["value"] or ""),
         "" if confidence is None else f"{confidence:.3f}",
         status,
         "" if evidence is None else str(evidence["page"]),
@@ -73,6 +79,46 @@ def documents_table(documents: Iterable[dict[str, Any]]) -> Table:
     return table
 
 
+def queue_table(items: Iterable[dict[str, Any]]) -> Table:
+    """Return the fields that wait for a person."""
+    table = Table()
+    table.add_column("document", justify="right")
+    table.add_column("file", overflow="fold")
+    table.add_column("field", no_wrap=True)
+    table.add_column("value", overflow="fold")
+    table.add_column("confidence", justify="right")
+    table.add_column("status")
+    table.add_column("page", justify="right")
+    for item in items:
+        field = item["field"]
+        table.add_row(
+            str(item["documentId"]),
+            escape(item["fileName"]),
+            escape(field["id"]),
+            *_reading_cells(field, _status(field)),
+        )
+    return table
+
+
+def history_table(entries: Iterable[dict[str, Any]]) -> Table:
+    """Return what happened to a document, oldest first."""
+    table = Table()
+    table.add_column("", justify="right")
+    for name in ("when", "who", "what", "field", "before", "after", "comment"):
+        table.add_column(name, overflow="fold")
+    for entry in entries:
+        table.add_row(
+            str(entry["sequence"]),
+            entry["at"],
+            entry["by"],
+            entry["action"],
+            escape(entry["field"] or ""),
+            *(escape(str((entry[side] or {}).get("value") or "")) for side in ("before", "after")),
+            escape(entry["comment"] or ""),
+        )
+    return table
+
+
 def schemas_table(schemas: Iterable[dict[str, Any]]) -> Table:
     """Return a list of document types."""
     table = Table()
@@ -84,6 +130,36 @@ def schemas_table(schemas: Iterable[dict[str, Any]]) -> Table:
             schema["origin"],
             escape(schema["description"]),
             escape(", ".join(schema["fields"])),
+        )
+    return table
+
+
+def datasets_table(datasets: Iterable[dict[str, Any]]) -> Table:
+    """Return a list of data sets."""
+    table = Table()
+    table.add_column("type")
+    table.add_column("documents", justify="right")
+    table.add_column("examples", justify="right")
+    for dataset in datasets:
+        table.add_row(dataset["docType"], str(dataset["documents"]), str(dataset["examples"]))
+    return table
+
+
+def models_table(models: Iterable[dict[str, Any]]) -> Table:
+    """Return a list of models."""
+    table = Table()
+    for name in ("id", "name", "type", "base", "status", "examples", "created"):
+        table.add_column(name, overflow="fold")
+    for model in models:
+        status = model["status"]
+        table.add_row(
+            model["id"],
+            escape(model["name"]),
+            model.get("docType", ""),
+            model["baseModel"],
+            f"[{_MODEL_COLOURS.get(status, 'cyan')}]{status}[/]",
+            str(model["trainedExamples"]),
+            model["createdAt"],
         )
     return table
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 
-from alma.exports.rows import Row, compact_json
+from alma.examples import Example, image_key
+from alma.exports.rows import Row
 from alma.fields import Field
-from alma.projection import FilePart, project
+from alma.projection import Claim, FilePart, project
 
 
 def write(
@@ -16,37 +17,49 @@ def write(
     fields: Sequence[Field],
     part: FilePart | None = None,
     *,
+    model: str | None = None,
     tracks: bool = False,
+    claim: Claim | None = None,
 ) -> bytes:
     """Return the body of `GET /api/v1/documents/{id}`, with `tracks` that of `?tracks=all`.
 
+    With `model` it says which model was asked.
+
     Nothing is left out: each field says its status, rejected ones too.
     """
-    body = project(document_id, doc_type, fields, part=part, tracks=tracks)
+    body = project(document_id, doc_type, fields, model, part, tracks=tracks, claim=claim)
     return _encoded(json.dumps(body, ensure_ascii=False))
 
 
-def write_lines(rows: Iterable[Row], *, document_id: int, doc_type: str | None) -> bytes:
-    """Return one example per line: a region of a page image and the text a person says stands there.
+def examples_of(rows: Iterable[Row], *, document_id: int, doc_type: str | None) -> tuple[Example, ...]:
+    """Return the training examples among rows: those a person stands behind that have a place on a page.
 
-    Only verified rows (accepted, edited) with a place are examples. `image_key` is relative to the
-    organisation's prefix in the archive.
+    Two rows that say the same of one place are one example.
     """
-    lines = []
+    found: dict[Example, None] = {}
     for row in rows:
-        if not row.status.verified or row.bbox is None:
-            continue
-        example = {
-            "text": row.value,
-            "field_key": row.key,
-            "doc_type": doc_type,
-            "page_number": row.page_number,
-            "bbox": row.bbox.to_dict(),
-            "image_key": f"pages/{document_id}/p{row.page_number}.png",
-            "status": row.status.value,
-        }
-        lines.append(compact_json(example) + "\n")
-    return _encoded("".join(lines))
+        if row.status.verified and row.bbox is not None and row.page_number is not None:
+            example = Example(
+                row.value,
+                row.key,
+                doc_type,
+                row.page_number,
+                row.bbox.rounded(),
+                image_key(document_id, row.page_number),
+                row.status,
+            )
+            found[example] = None
+    return tuple(found)
+
+
+def write_lines(rows: Iterable[Row], *, document_id: int, doc_type: str | None) -> bytes:
+    """Return the training examples among rows, a line for each."""
+    return lines_of(examples_of(rows, document_id=document_id, doc_type=doc_type))
+
+
+def lines_of(examples: Iterable[Example]) -> bytes:
+    """Return a line for each example."""
+    return _encoded("".join(example.to_json() + "\n" for example in examples))
 
 
 def _encoded(text: str) -> bytes:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from alma.evidence import Box, enclosing
+from alma.examples import compact_json
 from alma.fields import Field, Status
 from alma.projection import rounded
 
@@ -17,8 +17,6 @@ COLUMNS = ("field_key", "value", "confidence", "page_number", "bbox", "source")
 # What neither XML 1.0 (section 2.2) nor a worksheet can hold: the C0 controls but tab and line feed, lone
 # surrogates and the two non-characters.
 _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-# One encoder for all rows: json.dumps with separators makes one per call.
-compact_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _LINE_BREAK = re.compile("\r\n?")
 
 

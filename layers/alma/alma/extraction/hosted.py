@@ -17,7 +17,7 @@ from alma.evidence import same_place
 from alma.extraction.features import same_value
 from alma.extraction.layout import Layout, arrange
 from alma.extraction.parsers import TYPED, Locale, fold, locale_of, parse, spans, squeeze
-from alma.extraction.resolve import MOST_REPEATS, last_name_last
+from alma.extraction.resolve import MOST_REPEATS, value_of
 from alma.fields import Extraction, Field, Reading, Status, best_reading
 from alma.pages import PageText
 from alma.schemas import DocumentSchema, FieldSchema, FieldType
@@ -257,7 +257,7 @@ def _proposals(raw: object) -> Iterator[_Proposal | None]:
 
 
 def _reading(field: FieldSchema, place: _Place) -> Reading:
-    value = last_name_last(place.value) if field.name_order == "last_first" else place.value
+    value = value_of(field, place.value)
     return Reading(TRACK, value, place.content, None, place.layout.regions(list(place.indices)))
 
 

@@ -124,3 +124,11 @@ def is_company(name: str) -> bool:
 def starts_with_legal_form(name: str) -> bool:
     """Return whether a text is, or begins as, the end of a company's name (`Sdn Bhd`, `Ltd.`)."""
     return _LEGAL_START.match(fold(name)) is not None
+
+
+def last_name_last(name: str) -> str:
+    """Return "Domingo, Roquena R." as "Roquena R. Domingo"; a name without a lone comma as it is."""
+    last, comma, first = name.partition(",")
+    if not comma or "," in first or not first.strip() or len(last.split()) > 2 or is_company(name):
+        return name
+    return f"{first.strip()} {last.strip()}"

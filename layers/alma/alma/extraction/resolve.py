@@ -8,15 +8,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from alma.confidence import Calibration, Signals, shipped_calibration
+from alma.confidence import UNKNOWN, Calibration, Signals, shipped_calibration
 from alma.evidence import same_place
 from alma.extraction.candidates import Candidate, Found, candidates
 from alma.extraction.doctype import document_type
 from alma.extraction.features import Context, by_value, matrix, same_value
 from alma.extraction.layout import Layout, arrange
 from alma.extraction.parsers import locale_of
-from alma.extraction.patterns import is_company
+from alma.extraction.patterns import last_name_last
 from alma.extraction.rules import best_together, broken
 from alma.extraction.scorer import Scorer, Scores, base_scorer
 from alma.extraction.tables import group_fields
@@ -56,14 +57,6 @@ class Choice:
     def vote(self) -> float:
         """What the rule that says most for it says."""
         return max((vote.score for vote in self.candidate.votes), default=0.0)
-
-
-def last_name_last(name: str) -> str:
-    """Return "Domingo, Roquena R." as "Roquena R. Domingo"; a name without a lone comma as it is."""
-    last, comma, first = name.partition(",")
-    if not comma or "," in first or not first.strip() or len(last.split()) > 2 or is_company(name):
-        return name
-    return f"{first.strip()} {last.strip()}"
 
 
 def _logit(p: float) -> float:
@@ -224,9 +217,8 @@ def _agreement(row: Mapping[str, Choice]) -> dict[str, Choice]:
     return {t: replace(choice, signals=replace(choice.signals, agrees=same)) for t, choice in row.items()}
 
 
-def value_of(field: FieldSchema, choice: Choice) -> str:
-    """Return the value a choice stands for, in the order in which names are written."""
-    value = choice.candidate.value
+def value_of(field: FieldSchema, value: str) -> str:
+    """Return what a candidate's value stands for: names in the order in which they are written."""
     return last_name_last(value) if field.name_order == "last_first" else value
 
 
@@ -237,7 +229,9 @@ def _field(
     for track, choice in row.items():
         candidate = choice.candidate
         confidence = model.probability(schema.doc_type, field.key, choice.signals)
-        reading = Reading(track, value_of(field, choice), candidate.content, confidence, candidate.regions)
+        reading = Reading(
+            track, value_of(field, candidate.value), candidate.content, confidence, candidate.regions
+        )
         read.append((choice.signals, reading))
     # Where no confidence is known, the scorer still knows which reading fits better.
     read.sort(key=lambda r: (-1.0 if r[1].confidence is None else -r[1].confidence, -r[0].probability))
@@ -262,10 +256,30 @@ def layouts_by_track(pages: Sequence[PageText]) -> dict[str, list[Layout]]:
     return tracks
 
 
-def offers(
-    tracks: Mapping[str, Sequence[Layout]], schema: DocumentSchema
-) -> dict[str, tuple[Found, Context, dict[str, dict[str, list[Candidate]]]]]:
-    """Return by track: its candidates, its pages, and by field what the other tracks read, by value."""
+class Offer:
+    """What one track offers: its candidates, its pages, and by field what the other tracks read, by value."""
+
+    def __init__(
+        self, found: Found, context: Context, others: Mapping[str, Mapping[str, Sequence[Candidate]]]
+    ) -> None:
+        self.found = found
+        self.context = context
+        self._others = others
+        self._features: dict[str, tuple[NDArray[np.float32], NDArray[np.int32]]] = {}
+
+    def features(self, field: FieldSchema) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+        """Return the features of the candidates of a field, computed once."""
+        known = self._features.get(field.key)
+        if known is None:
+            found = self.found
+            own = found.by_field[field.key]
+            known = matrix(field, own, self.context, self._others[field.key], found.in_label)
+            self._features[field.key] = known
+        return known
+
+
+def offers(tracks: Mapping[str, Sequence[Layout]], schema: DocumentSchema) -> dict[str, Offer]:
+    """Return what each track offers for the fields of a type."""
     found: dict[str, Found] = {}
     for track, layouts in tracks.items():
         locale = locale_of(layout.running_text()[0] for layout in layouts[:LOCALE_PAGES])
@@ -278,7 +292,7 @@ def offers(
                 for key, each in of_other.by_field.items():
                     for candidate in each:
                         others[key][same_value(candidate.value)].append(candidate)
-        result[track] = (found[track], Context(layouts, vision=track == Track.VISION), others)
+        result[track] = Offer(found[track], Context(layouts, vision=track == Track.VISION), others)
     return result
 
 
@@ -286,16 +300,21 @@ def choices(
     tracks: Mapping[str, Sequence[Layout]], schema: DocumentSchema, scorer: Scorer
 ) -> list[tuple[FieldSchema, list[dict[str, Choice]]]]:
     """Return what each track reads for each field: one dict by track for every occurrence."""
+    return choose(offers(tracks, schema), schema, scorer)
+
+
+def choose(
+    offered: Mapping[str, Offer], schema: DocumentSchema, scorer: Scorer
+) -> list[tuple[FieldSchema, list[dict[str, Choice]]]]:
+    """Return as `choices` what a model takes of what the tracks offer."""
     chosen: dict[str, dict[str, list[Choice]]] = {}
-    for track, (found, context, others) in offers(tracks, schema).items():
+    for track, offer in offered.items():
+        found = offer.found
         own = dict(found.by_field)
         known = [field for field in schema.fields if scorer.knows(schema.doc_type, field.key)]
         scores = scorer.score(
             schema.doc_type,
-            {
-                field.key: matrix(field, own[field.key], context, others[field.key], found.in_label)
-                for field in known
-            },
+            {field.key: offer.features(field) for field in known},
         )
         for field in schema.fields:
             if field not in known:
@@ -303,7 +322,7 @@ def choices(
                 own[field.key] = [c for c in own[field.key] if c.votes]
                 scores[field.key] = _rule_scores(field, own[field.key])
         options = {
-            field.key: _options(field, own[field.key], scores[field.key], vision=context.vision)
+            field.key: _options(field, own[field.key], scores[field.key], vision=offer.context.vision)
             for field in schema.fields
         }
         chosen[track] = _decide(schema, options)
@@ -339,7 +358,7 @@ def extract(
     scorer : Scorer, optional
         The model that scores candidates; the one that comes with alma by default.
     calibration : Calibration, optional
-        Numbers behind the confidence; those that come with alma by default.
+        Numbers behind the confidence; those that come with the model by default.
 
     Returns
     -------
@@ -351,7 +370,8 @@ def extract(
     KeyError
         `doc_type` is given and not among `schemas`.
     """
-    model = calibration or shipped_calibration()
+    if calibration is None:
+        calibration = shipped_calibration() if scorer is None else scorer.calibration or UNKNOWN
     tracks = layouts_by_track(pages)
     sure: float | None = None
     if doc_type is None:
@@ -360,13 +380,20 @@ def extract(
         if doc_type is None:
             return Extraction(None, None, [])
     schema = schemas[doc_type]
-    fields = [
-        _field(schema, field, occurrence, row, model)
-        for field, rows in choices(tracks, schema, scorer or base_scorer())
-        for occurrence, row in enumerate(rows)
-    ]
+    fields = plain_fields(tracks, schema, scorer or base_scorer(), calibration)
     fields += group_fields(tracks, schema)
     return Extraction(doc_type, sure, fields)
+
+
+def plain_fields(
+    tracks: Mapping[str, Sequence[Layout]], schema: DocumentSchema, scorer: Scorer, model: Calibration
+) -> list[Field]:
+    """Return the fields of a document of a known type, but for the rows of its groups."""
+    return [
+        _field(schema, field, occurrence, row, model)
+        for field, rows in choices(tracks, schema, scorer)
+        for occurrence, row in enumerate(rows)
+    ]
 
 
 def with_missing(extraction: Extraction, schema: DocumentSchema) -> Extraction:

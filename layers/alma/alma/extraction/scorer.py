@@ -26,6 +26,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alma.confidence import Calibration
 from alma.extraction.features import BUCKETS, DENSE, TOKENS
 from alma.settings import settings
 
@@ -37,6 +38,10 @@ BASE = "alma-base.onnx"
 #: Buckets of the weights a field has for itself, and what mixes token and field into one of them.
 OWN_BUCKETS = 1 << 17
 TOKEN_FACTOR, FIELD_FACTOR = 31, 7919
+#: What a member is made of.
+WEIGHTS = (
+    "mean", "scale", "embedding", "own", "field", "skip", "bias", "w1", "b1", "w2", "b2", "w3", "b3",
+)  # fmt: skip
 
 
 def own_buckets(tokens: NDArray[np.int64], field: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -71,20 +76,28 @@ class Scorer:
     Raises
     ------
     ValueError
-        It is not a scorer, or was trained with other features.
+        It is not a scorer, or was trained with other features or signals.
     """
 
     def __init__(self, model: bytes) -> None:
         from alma.extraction.session import open_session  # only `extract` has ONNX Runtime
 
         self._session = open_session(model, threads=1)
-        about = self._session.get_modelmeta().custom_metadata_map.get("alma")
+        self._describe(self._session.get_modelmeta().custom_metadata_map.get("alma"))
+
+    def _describe(self, about: str | None) -> None:
+        """Take over what the model's metadata says of it."""
         if about is None:
             raise ValueError("the model has no metadata entry named alma")
         self.about: dict[str, Any] = json.loads(about)
         if self.about["dense"] != list(DENSE) or self.about["buckets"] != BUCKETS:
             raise ValueError("the model was trained with other features")
         self._fields = {name: n for n, name in enumerate(self.about["fields"], start=1)}
+        self.doc_type: str | None = self.about.get("doc_type")
+        """The only type it reads; None where it knows several."""
+        own = self.about.get("calibration")
+        self.calibration: Calibration | None = None if own is None else Calibration.from_dict(own)
+        """What its scores say about being right; None where that is not known."""
 
     def knows(self, doc_type: str, key: str) -> bool:
         """Return whether the model was trained on a field."""
@@ -111,25 +124,30 @@ class Scorer:
         scores = {key: Scores(empty, empty) for key in found}
         if not filled:
             return scores
-        logits: Any = self._session.run(
-            ["logits"],
-            {
-                "dense": np.concatenate([dense for dense, _ in filled.values()]),
-                "tokens": np.concatenate([tokens for _, tokens in filled.values()]).astype(np.int64),
-                "field": np.concatenate(
-                    [
-                        np.full(len(dense), self._fields.get(f"{doc_type}.{key}", 0), np.int64)
-                        for key, (dense, _) in filled.items()
-                    ]
-                ),
-            },
-        )[0]
+        logits = self._logits(
+            np.concatenate([dense for dense, _ in filled.values()]),
+            np.concatenate([tokens for _, tokens in filled.values()]),
+            np.concatenate(
+                [
+                    np.full(len(dense), self._fields.get(f"{doc_type}.{key}", 0), np.int64)
+                    for key, (dense, _) in filled.items()
+                ]
+            ),
+        )
         at = 0
         for key, (dense, _) in filled.items():
             own = logits[at : at + len(dense)]
             scores[key] = Scores(own.mean(axis=1), own.std(axis=1))
             at += len(dense)
         return scores
+
+    def _logits(
+        self, dense: NDArray[np.float32], tokens: NDArray[np.int32], field: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """Run the model: the (N, M) logits of N candidates."""
+        inputs = {"dense": dense, "tokens": tokens.astype("int64"), "field": field}
+        logits: NDArray[np.float32] = self._session.run(["logits"], inputs)[0]
+        return logits
 
 
 def write_model(weights: Sequence[Mapping[str, NDArray[np.float32]]], about: Mapping[str, Any]) -> bytes:
@@ -238,6 +256,37 @@ def write_model(weights: Sequence[Mapping[str, NDArray[np.float32]]], about: Map
     )
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString(deterministic=True))
+
+
+def read_model(model: bytes) -> tuple[list[dict[str, NDArray[np.float32]]], dict[str, Any]]:
+    """Return the weights of each member as `write_model` took them, and the metadata.
+
+    There are no members in a network that was built otherwise. Needs the `onnx` package, as `write_model`
+    does.
+
+    Raises
+    ------
+    ValueError
+        It is no ONNX file.
+    """
+    import numpy as np
+    import onnx
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+    from onnx import numpy_helper
+
+    try:
+        loaded = onnx.load_from_string(model)
+    except DecodeError as error:
+        raise ValueError("the model is no ONNX file") from error
+    about = json.loads({p.key: p.value for p in loaded.metadata_props}.get("alma", "{}"))
+    constants = {each.name: each for each in loaded.graph.initializer}
+    members: list[dict[str, NDArray[np.float32]]] = []
+    while all(f"{name}_{len(members)}" in constants for name in WEIGHTS):
+        n = len(members)
+        members.append(
+            {name: numpy_helper.to_array(constants[f"{name}_{n}"]).astype(np.float32) for name in WEIGHTS}
+        )
+    return members, about
 
 
 def base_model() -> bytes:

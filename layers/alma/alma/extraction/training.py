@@ -85,7 +85,17 @@ class _Batch:
     repeated: NDArray[np.bool_]
 
 
-def train_member(groups: Sequence[Group], fields: Sequence[str], seed: int, epochs: int = EPOCHS) -> Weights:
+def train_member(
+    groups: Sequence[Group],
+    fields: Sequence[str],
+    seed: int,
+    epochs: int = EPOCHS,
+    *,
+    start: Weights | None = None,
+    batch: int = BATCH,
+    rate: float = RATE,
+    anonymous: float = ANONYMOUS,
+) -> Weights:
     """Return the weights of one member, as `alma.extraction.scorer.write_model` takes them.
 
     The loss of a field that occurs once is the cross-entropy of a softmax over its candidates and "no such
@@ -102,25 +112,42 @@ def train_member(groups: Sequence[Group], fields: Sequence[str], seed: int, epoc
         Of everything drawn: the same groups and seed give the same weights.
     epochs : int
         Passes over the groups.
+    start : weights, optional
+        What to begin with instead of chance: of a model of these fields, as
+        `alma.extraction.scorer.read_model` returns them. The features stay scaled as they were there.
+    batch : int
+        Groups of a step: with few of them, small steps learn more.
+    rate : float
+        Learning rate at its highest.
+    anonymous : float
+        Share of groups trained as a field without a name.
     """
     rng = np.random.default_rng(seed)
     number = {name: n for n, name in enumerate(fields, start=1)}
-    count = sum(len(g.dense) for g in groups)
-    mean = (sum(g.dense.sum(0, dtype=np.float64) for g in groups) / count).astype(np.float32)
-    square = sum(((g.dense - mean) ** 2).sum(0, dtype=np.float64) for g in groups) / count
-    scale = (1.0 / (np.sqrt(square) + 1e-3)).astype(np.float32)
-    w = _initial(len(mean), len(fields) + 1, rng)
+    if start is None:
+        mean, scale = _scaling(groups)
+        w = _initial(len(mean), len(fields) + 1, rng)
+    else:
+        w = {name: value.copy() for name, value in start.items()}
+        mean, scale = w.pop("mean"), w.pop("scale")
     optimiser = _Adam(w)
-    per_epoch = -(-len(groups) // BATCH)
+    per_epoch = -(-len(groups) // batch)
     for epoch in range(epochs):
         order = rng.permutation(len(groups))
         for n in range(per_epoch):
-            chosen = [groups[i] for i in order[n * BATCH : (n + 1) * BATCH]]
-            batch = _batch(chosen, number, mean, scale, rng)
-            optimiser.step(
-                w, _gradients(w, batch, rng), _cycle((epoch * per_epoch + n) / (epochs * per_epoch))
-            )
+            chosen = [groups[i] for i in order[n * batch : (n + 1) * batch]]
+            drawn = _batch(chosen, number, mean, scale, anonymous, rng)
+            done = (epoch * per_epoch + n) / (epochs * per_epoch)
+            optimiser.step(w, _gradients(w, drawn, rng), rate * _cycle(done))
     return {"mean": mean, "scale": scale, **w}
+
+
+def _scaling(groups: Sequence[Group]) -> tuple[Floats, Floats]:
+    """Return the mean of each feature and the factor that makes its deviation one."""
+    count = sum(len(g.dense) for g in groups)
+    mean = (sum(g.dense.sum(0, dtype=np.float64) for g in groups) / count).astype(np.float32)
+    square = sum(((g.dense - mean) ** 2).sum(0, dtype=np.float64) for g in groups) / count
+    return mean, (1.0 / (np.sqrt(square) + 1e-3)).astype(np.float32)
 
 
 def _initial(width: int, fields: int, rng: np.random.Generator) -> Weights:
@@ -144,14 +171,19 @@ def _initial(width: int, fields: int, rng: np.random.Generator) -> Weights:
 
 
 def _cycle(done: float) -> float:
-    """Return the learning rate at a share of the training: up for three tenths, then down to nothing."""
+    """Return the share of the learning rate at a share of the training: up for three tenths, then down."""
     if done < 0.3:
-        return RATE * (0.04 + 0.96 * (1 - math.cos(math.pi * done / 0.3)) / 2)
-    return RATE * (1 + math.cos(math.pi * (done - 0.3) / 0.7)) / 2 + 1e-6
+        return 0.04 + 0.96 * (1 - math.cos(math.pi * done / 0.3)) / 2
+    return (1 + math.cos(math.pi * (done - 0.3) / 0.7)) / 2 + 1e-6 / RATE
 
 
 def _batch(
-    chosen: Sequence[Group], number: dict[str, int], mean: Floats, scale: Floats, rng: np.random.Generator
+    chosen: Sequence[Group],
+    number: dict[str, int],
+    mean: Floats,
+    scale: Floats,
+    anonymous: float,
+    rng: np.random.Generator,
 ) -> _Batch:
     rows: dict[str, list[Any]] = {k: [] for k in ("x", "tokens", "field", "right", "lift", "sizes")}
     for group in chosen:
@@ -161,7 +193,7 @@ def _batch(
         others = np.flatnonzero(usable & ~certain)
         drawn = rng.choice(others, min(NEGATIVES, len(others)), replace=False)
         at = np.concatenate([np.flatnonzero(certain), drawn])
-        name = 0 if rng.random() < ANONYMOUS else number[group.name]
+        name = 0 if rng.random() < anonymous else number[group.name]
         stands = float(np.log(max(len(others), 1) / max(len(drawn), 1)))
         rows["x"].append(group.dense[at])
         rows["tokens"].append(group.tokens[at])

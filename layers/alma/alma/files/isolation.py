@@ -7,23 +7,17 @@ page comes back as a PNG file and a line of JSON (`alma.files.worker` is the oth
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
-import os
-import resource
-import selectors
-import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self, cast
+from typing import Any, Self
 
+from alma.child import Child, ChildDiedError, ChildLateError
 from alma.errors import UnreadableFileError
 from alma.files.kinds import HEAD, Kind, identify
 from alma.pages import PageText
@@ -36,17 +30,6 @@ MAX_LOST = 3
 
 # Longest answer: a page of `textlayer.MAX_CHARACTERS` words of one letter takes some 12 MB.
 _MAX_ANSWER = 64 * 2**20
-
-# What the parser learns of this process's environment: how to start Python, and no credentials.
-_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "LANG", "TZ", "TMPDIR")
-
-# Share of the memory limit beyond which a crash is put down to it: native code seldom says why it gives up.
-_BLOATED = 0.6
-
-# Bytes in the unit of ru_maxrss.
-_RSS_UNIT = 1 if sys.platform == "darwin" else 1024
-
-_CHUNK = 2**18
 
 Answer = dict[str, Any]
 
@@ -259,30 +242,18 @@ def _too_complex(what: str, why: str) -> str:
 
 
 class _Parser:
-    """The parser's process, seen from outside."""
+    """The parser's process, as `alma.files.worker` speaks."""
 
     def __init__(self, order: dict[str, str | int]) -> None:
-        self.peak_memory = 0
-        self._limit, self._seconds = int(order["memory"]), int(order["seconds"])
-        environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
-        environment["PYTHONPATH"] = os.pathsep.join(os.path.abspath(entry) for entry in sys.path if entry)
-        self._inherited = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "alma.files.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            bufsize=0,
-            env=environment,
-        )
-        # Popen has them as optional; with PIPE they are there.
-        self._stdin, self._stdout = (
-            cast(IO[bytes], self._process.stdin),
-            cast(IO[bytes], self._process.stdout),
-        )
-        self._received = bytearray()
+        self._seconds = int(order["seconds"])
+        self._child = Child("alma.files.worker", memory=int(order["memory"]))
         self._asked: int | None = None
         self._send(json.dumps(order))
+
+    @property
+    def peak_memory(self) -> int:
+        """Bytes it took; known once it has ended."""
+        return self._child.peak_memory
 
     def ask(self, number: int) -> None:
         """Have the parser make a page, unless it is at it already."""
@@ -300,7 +271,18 @@ class _Parser:
         UnreadableFileError
             The answer says that the file or the page cannot be read.
         """
-        answer: Answer = json.loads(self._line(what))
+        try:
+            answer: Answer = json.loads(self._child.line(self._deadline, _MAX_ANSWER))
+        except ChildLateError:
+            why = f"takes longer than {self._seconds} s to read"
+            raise _LostError(_too_complex(what, why), code="too_complex") from None
+        except ChildDiedError as death:
+            _log.warning(
+                "the parser ended with status %d and %d MiB", death.status, self.peak_memory // 2**20
+            )
+            if death.bloated:
+                raise _LostError(_too_complex(what, "needs too much memory"), code="too_complex") from None
+            raise _LostError(_damaged(what)) from None
         error = answer.get("error")
         if error is None:
             return answer
@@ -308,50 +290,10 @@ class _Parser:
             _log.warning("the parser failed on a file with %s", error["cause"])
         raise UnreadableFileError(error["detail"] or _damaged(what), code=error["code"])
 
-    def end(self) -> int:
-        """Kill and reap the process; return its exit status, negative for a signal."""
-        process = self._process
-        if process.returncode is None:
-            # Not Popen.kill, which would reap a dead process and drop what it used. One that died of itself
-            # keeps its own status.
-            os.kill(process.pid, signal.SIGKILL)
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-            self.peak_memory = usage.ru_maxrss * _RSS_UNIT
-            self._stdin.close()
-            self._stdout.close()
-        return process.returncode
+    def end(self) -> None:
+        """End the process; safe to call twice."""
+        self._child.end()
 
     def _send(self, line: str) -> None:
         self._deadline = time.monotonic() + self._seconds
-        # A parser that has died is noticed, with the reason, when its answer is taken.
-        with contextlib.suppress(BrokenPipeError):
-            self._stdin.write(line.encode() + b"\n")
-
-    def _line(self, what: str) -> bytes:
-        """Return the next line the parser writes."""
-        end = self._received.find(b"\n")
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._stdout, selectors.EVENT_READ)
-            while end < 0:
-                # An answer that is there already counts, however late the caller comes for it.
-                if not selector.select(max(0.0, self._deadline - time.monotonic())):
-                    why = f"takes longer than {self._seconds} s to read"
-                    raise _LostError(_too_complex(what, why), code="too_complex")
-                chunk = self._stdout.read(_CHUNK)
-                if not chunk or len(self._received) > _MAX_ANSWER:
-                    raise self._death(what)
-                if b"\n" in chunk:
-                    end = len(self._received) + chunk.index(b"\n")
-                self._received += chunk
-        line = bytes(self._received[:end])
-        del self._received[: end + 1]
-        return line
-
-    def _death(self, what: str) -> _LostError:
-        status = self.end()
-        _log.warning("the parser ended with status %d and %d MiB", status, self.peak_memory // 2**20)
-        # The kernel counts what this process used when it started the other one as the other's.
-        if self.peak_memory > max(_BLOATED * self._limit, self._inherited):
-            return _LostError(_too_complex(what, "needs too much memory"), code="too_complex")
-        return _LostError(_damaged(what))
+        self._child.send(line.encode() + b"\n", self._deadline)

@@ -9,15 +9,13 @@ first `{"pages": n}`, then `{"width", "height", "text", "needs_vision"}` for eac
 from __future__ import annotations
 
 import json
-import os
-import resource
-import signal
 import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from alma import child
 from alma.errors import UnreadableFileError
 from alma.files.content import Parser
 from alma.files.kinds import Kind
@@ -27,21 +25,15 @@ Answer = dict[str, Any]
 
 def main() -> None:
     """Serve one file until the input ends."""
-    # Native code must not print between the answers.
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    answers = child.answers()
 
     def answer(content: Answer) -> None:
-        answers.write(json.dumps(content, ensure_ascii=False) + "\n")
+        answers.write(json.dumps(content, ensure_ascii=False).encode() + b"\n")
         answers.flush()
 
     order = json.loads(sys.stdin.readline())
-    if sys.platform == "linux":  # elsewhere the call fails, or the limit is not kept
-        resource.setrlimit(resource.RLIMIT_AS, (order["memory"],) * 2)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    # Should nobody be left to end a hanging parser, the kernel does.
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.alarm(2 * order["seconds"])
+    child.confine(order["memory"])
+    child.end_after(2 * order["seconds"])
 
     parsers: list[Parser] = []
 
@@ -51,9 +43,9 @@ def main() -> None:
 
     answer(_recorded(opened))
     for line in sys.stdin:
-        signal.alarm(2 * order["seconds"])
+        child.end_after(2 * order["seconds"])
         answer(_recorded(partial(_saved, parsers[0], int(line), Path(order["folder"]))))
-        signal.alarm(0)
+        child.end_after(0)
     for parser in parsers:
         parser.close()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alma.archive import Archive
-from alma.exports import ExportLink
+from alma.exports import Exported, ExportLink
 from alma.http.message import Request, Response
 from alma.settings import settings
 
@@ -16,9 +16,15 @@ def document_fields(request: Request, document_id: int) -> Response:
     AlmaError
         There is no such document, it has no fields (yet), or `tracks` is not one.
     """
-    answer = Archive(request.organisation).answer(
-        document_id, tracks=request.query.get("tracks"), max_inline=settings().max_inline_bytes
+    return inline_or_link(
+        Archive(request.organisation).answer(
+            document_id, tracks=request.query.get("tracks"), max_inline=settings().max_inline_bytes
+        )
     )
+
+
+def inline_or_link(answer: Exported | ExportLink) -> Response:
+    """Return the response of an answer that may have been too large for one."""
     if isinstance(answer, ExportLink):
         return Response.elsewhere(answer.url)
     return Response(200, answer.body.decode(), {"Content-Type": answer.media_type})

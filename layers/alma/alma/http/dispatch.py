@@ -46,7 +46,7 @@ def serve(function: str, operations: Mapping[str, Operation], *, crashed: Operat
     logger = Logger(service=function)
 
     def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-        request = Request.from_event(event)
+        request = Request.from_event(event, context.get_remaining_time_in_millis() / 1000)
         logger.structure_logs(
             append=False,
             request_id=request.request_id,
@@ -74,7 +74,7 @@ def serve(function: str, operations: Mapping[str, Operation], *, crashed: Operat
             logger.info("refused", extra={"error": error.slug, "status": error.status})
             if isinstance(error, RateLimitedError):
                 metrics.count({Metric.RATE_LIMITED: 1})
-            response = error_response(error, request.request_id)
+            response = error_response(error, request.request_id, **error.more)
         except Exception as error:
             # The top level: whatever it is, the caller gets the one error shape and the log the traceback.
             logger.exception("failed")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
@@ -40,6 +41,8 @@ class Request:
         Where it comes from, as the gateway sees it: no header can say otherwise.
     caller : Caller or None
         Who it comes from; None on public routes.
+    deadline : float
+        When the answer has to be there, as `time.monotonic` counts.
     """
 
     method: str
@@ -52,10 +55,11 @@ class Request:
     domain: str | None
     address: str
     caller: Caller | None
+    deadline: float
 
     @classmethod
-    def from_event(cls, event: Mapping[str, Any]) -> Request:
-        """Return the request of a REST API (v1) proxy event."""
+    def from_event(cls, event: Mapping[str, Any], seconds: float) -> Request:
+        """Return the request of a REST API (v1) proxy event, to be answered within so many seconds."""
         context = event.get("requestContext") or {}
         authorizer = context.get("authorizer") or {}
         body = event.get("body") or ""
@@ -70,6 +74,7 @@ class Request:
             domain=context.get("domainName"),
             address=(context.get("identity") or {}).get("sourceIp") or "",
             caller=_caller(authorizer) if authorizer.get("organisation") else None,
+            deadline=time.monotonic() + seconds,
         )
 
     @property
@@ -81,9 +86,23 @@ class Request:
         UnauthorizedError
             No key came with it.
         """
+        return self._known_caller().organisation
+
+    @property
+    def key_id(self) -> str:
+        """With which key this request was made.
+
+        Raises
+        ------
+        UnauthorizedError
+            No key came with it.
+        """
+        return self._known_caller().key_id
+
+    def _known_caller(self) -> Caller:
         if self.caller is None:
             raise UnauthorizedError("Send a key: Authorization: Bearer alma_… or X-API-Key: alma_…")
-        return self.caller.organisation
+        return self.caller
 
     def json(self, model: type[_M]) -> _M:
         """Return the body as `model`.
@@ -102,6 +121,19 @@ class Request:
             raise BadRequestError(
                 f"The body is not what this route takes: {f'{where}: ' if where else ''}{what}."
             ) from None
+
+    def limit(self, most: int) -> int:
+        """Return the query parameter `limit`, 50 without it; who lists checks that it is 1 at least.
+
+        Raises
+        ------
+        BadRequestError
+            It is not a whole number up to `most`.
+        """
+        raw = self.query.get("limit", "50")
+        if not (raw.isascii() and raw.isdigit()) or len(raw) > 6 or int(raw) > most:
+            raise BadRequestError(f"limit is a whole number from 1 to {most}.")
+        return int(raw)
 
     def document_id(self, name: str) -> int:
         """Return the path parameter `name` as a document id.

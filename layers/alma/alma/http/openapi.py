@@ -48,7 +48,7 @@ _MEANING = {
     422: "The document could not be read; error and detail say why.",
     429: "Too many requests; try again after Retry-After seconds.",
     500: "Something went wrong on our side.",
-    503: "Not possible at this moment; try again after Retry-After seconds.",
+    503: "Not possible at this moment, or not in the time an answer may take; the detail says what to do.",
 }
 
 

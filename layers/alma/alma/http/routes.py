@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from pydantic import BaseModel
 
 from alma import views
+from alma.examples import Manifest
 from alma.limits import Family
-from alma.projection import DocumentView
+from alma.projection import DocumentView, FieldView
 from alma.schemas import KEY, SchemaDefinition
 from alma.scopes import Scope
 
@@ -93,11 +94,16 @@ _READ: dict[int, Answer] = {
     422: views.FailedDocument,
 }
 _READ_OR_REDIRECT: dict[int, Answer] = {303: None, 400: views.ErrorView, **_READ}
+_MODEL_ID = Parameter("id", "Id of the model.", {"type": "string"})
 _TRACKS = Parameter(
     "tracks",
     "What every track reads for each field, and why it is escalated, beside the best value.",
     {"type": "string", "enum": ["all"]},
 )
+
+_ID = Parameter("id", "Number of the document.", _DOCUMENT_ID)
+_CURSOR = Parameter("cursor", "nextCursor of the page before.", {"type": "string"})
+_DECIDED: dict[int, Answer] = {400: views.ErrorView, 404: views.ErrorView, 409: views.ReviewConflict}
 
 ROUTES: tuple[Route, ...] = (
     Route(
@@ -126,7 +132,7 @@ ROUTES: tuple[Route, ...] = (
                 "At most this many.",
                 {"type": "integer", "minimum": 1, "maximum": 200, "default": 50},
             ),
-            Parameter("cursor", "nextCursor of the page before.", {"type": "string"}),
+            _CURSOR,
             Parameter("docType", "Only documents of this type.", {"type": "string"}),
             Parameter(
                 "status",
@@ -153,7 +159,7 @@ ROUTES: tuple[Route, ...] = (
         "Fetch a document's fields; a large answer is a redirect, so follow it (curl -L).",
         Scope.DOCUMENTS_READ,
         _READ_OR_REDIRECT,
-        parameters=(Parameter("id", "Number of the document.", _DOCUMENT_ID), _TRACKS),
+        parameters=(_ID, _TRACKS),
     ),
     Route(
         "DELETE",
@@ -163,7 +169,113 @@ ROUTES: tuple[Route, ...] = (
         "Remove a document with everything that was made of it, and the file with the last document of it.",
         Scope.DOCUMENTS_WRITE,
         {204: None, 400: views.ErrorView, 404: views.ErrorView},
-        parameters=(Parameter("id", "Number of the document.", _DOCUMENT_ID),),
+        parameters=(_ID,),
+    ),
+    Route(
+        "PATCH",
+        "/v1/documents/{id}/fields/{field}",
+        "reviews",
+        "decide_field",
+        "Accept, edit, reject or escalate a field.",
+        Scope.REVIEW_WRITE,
+        _DECIDED | {200: FieldView},
+        body=views.DecideBody,
+        parameters=(
+            _ID,
+            Parameter(
+                "field", "Id of the field, such as party[1] or line_items[3].amount.", {"type": "string"}
+            ),
+        ),
+    ),
+    Route(
+        "POST",
+        "/v1/documents/{id}/fields",
+        "reviews",
+        "add_field",
+        "Add a field that was not found.",
+        Scope.REVIEW_WRITE,
+        _DECIDED | {201: FieldView},
+        body=views.AddFieldBody,
+        parameters=(_ID,),
+    ),
+    Route(
+        "POST",
+        "/v1/documents/{id}/claim",
+        "reviews",
+        "claim_document",
+        "Claim a document for a while, or go on with a claim: nobody else can decide its fields meanwhile.",
+        Scope.REVIEW_WRITE,
+        _DECIDED | {200: views.Claimed},
+        body=views.ClaimBody,
+        parameters=(_ID,),
+    ),
+    Route(
+        "POST",
+        "/v1/documents/{id}/release",
+        "reviews",
+        "release_document",
+        "End a claim: your own, or with the role admin anybody's.",
+        Scope.REVIEW_WRITE,
+        _DECIDED | {204: None},
+        parameters=(_ID,),
+    ),
+    Route(
+        "POST",
+        "/v1/documents/{id}/extract",
+        "reviews",
+        "extract_again",
+        "Read a document again, as one of another type if you say so; what people decided stays.",
+        Scope.DOCUMENTS_WRITE,
+        {202: views.Queued, 400: views.ErrorView, 404: views.ErrorView, 409: views.ErrorView},
+        body=views.ExtractBody,
+        parameters=(_ID,),
+    ),
+    Route(
+        "GET",
+        "/v1/documents/{id}/history",
+        "reviews",
+        "document_history",
+        "What happened to a document and its fields, oldest first; of a removed one the bare chain.",
+        Scope.DOCUMENTS_READ,
+        {200: views.HistoryView, 400: views.ErrorView, 404: views.ErrorView},
+        parameters=(
+            _ID,
+            Parameter(
+                "limit",
+                "At most this many.",
+                {"type": "integer", "minimum": 1, "maximum": 100, "default": 50},
+            ),
+            _CURSOR,
+        ),
+    ),
+    Route(
+        "GET",
+        "/v1/review-queue",
+        "reviews",
+        "review_queue",
+        "Fields that wait for a person: escalated ones first, then by confidence, unknown before low.",
+        Scope.DOCUMENTS_READ,
+        {200: views.ReviewQueue, 400: views.ErrorView},
+        parameters=(
+            Parameter("docType", "Only fields of documents of this type.", {"type": "string"}),
+            Parameter("field", "Only fields of this key.", {"type": "string"}),
+            Parameter(
+                "maxConfidence",
+                "Only fields at most this sure; those of unknown confidence are among them.",
+                {"type": "number", "minimum": 0, "maximum": 1},
+            ),
+            Parameter(
+                "status",
+                "Only fields of this status.",
+                {"type": "string", "enum": ["escalated", "unreviewed"]},
+            ),
+            Parameter(
+                "limit",
+                "At most this many.",
+                {"type": "integer", "minimum": 1, "maximum": 200, "default": 50},
+            ),
+            _CURSOR,
+        ),
     ),
     Route(
         "GET",
@@ -201,6 +313,71 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "GET",
+        "/v1/datasets",
+        "datasets",
+        "list_datasets",
+        "List the document types with verified fields, and how many.",
+        Scope.EXPORT_READ,
+        {200: views.DatasetList},
+    ),
+    Route(
+        "GET",
+        "/v1/datasets/{docType}",
+        "datasets",
+        "get_dataset",
+        "Download the verified fields of all documents of a type as training examples: jsonl redirects to "
+        "the lines (curl -L), json is the manifest.",
+        Scope.EXPORT_READ,
+        {
+            200: Manifest,
+            303: None,
+            400: views.ErrorView,
+            404: views.ErrorView,
+            503: views.ErrorView,
+        },
+        parameters=(
+            _DOC_TYPE,
+            Parameter(
+                "format",
+                "The lines, or what they belong to.",
+                {"type": "string", "enum": ["jsonl", "json"], "default": "jsonl"},
+            ),
+            Parameter(
+                "limit",
+                "At most this many documents; all without it.",
+                {"type": "integer", "minimum": 1, "maximum": 10_000},
+            ),
+            Parameter(
+                "cursor",
+                "nextCursor of the manifest of the documents before; the same for both formats.",
+                {"type": "string"},
+            ),
+        ),
+    ),
+    Route(
+        "GET",
+        "/v1/pages/{documentId}/{file}",
+        "datasets",
+        "get_page",
+        "Download the image of a page (p1.png, a redirect) or its words (p1.json): /v1/ and an image_key.",
+        Scope.DOCUMENTS_READ,
+        {
+            200: views.PageWords,
+            303: None,
+            400: views.ErrorView,
+            404: views.ErrorView,
+        },
+        parameters=(
+            Parameter("documentId", "Number of the document.", _DOCUMENT_ID),
+            Parameter(
+                "file",
+                "The page, counted from 1 in its document, and what of it.",
+                {"type": "string", "pattern": views.PAGE_FILE},
+            ),
+        ),
+    ),
+    Route(
+        "GET",
         "/v1/models",
         "models",
         "list_models",
@@ -210,14 +387,55 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "POST",
-        "/v1/models/{id}/digitize",
+        "/v1/models",
         "models",
+        "create_model",
+        "Train a model from your verified fields (202), or register one (201, with a URL to upload it to).",
+        Scope.MODELS_WRITE,
+        {201: views.AnnouncedModel, 202: views.ModelView, 400: views.ErrorView, 409: views.ErrorView},
+        body=views.ModelBody,
+        limited_as=Family.MODELS,
+    ),
+    Route(
+        "GET",
+        "/v1/models/{id}",
+        "models",
+        "get_model",
+        "Fetch a model: how far it is, what it was made of and how good it is.",
+        Scope.MODELS_READ,
+        {200: views.ModelView, 404: views.ErrorView},
+        parameters=(_MODEL_ID,),
+    ),
+    Route(
+        "DELETE",
+        "/v1/models/{id}",
+        "models",
+        "delete_model",
+        "Remove a model and its file; what it has read of documents stays.",
+        Scope.MODELS_WRITE,
+        {204: None, 404: views.ErrorView},
+        parameters=(_MODEL_ID,),
+    ),
+    Route(
+        "GET",
+        "/v1/models/{id}/file",
+        "models",
+        "get_model_file",
+        "Download a model as an ONNX file: it is yours; a redirect, so follow it (curl -L).",
+        Scope.MODELS_READ,
+        {303: None, 404: views.ErrorView, 409: views.ErrorView},
+        parameters=(_MODEL_ID,),
+    ),
+    Route(
+        "POST",
+        "/v1/models/{id}/digitize",
+        "infer",
         "digitize_with_model",
-        "Resolve a document with one of your models.",
+        "Resolve a document with one of your models; a large answer is a redirect, so follow it.",
         Scope.DOCUMENTS_READ,
-        {400: views.ErrorView, 409: views.ErrorView, **_READ},
+        {409: views.ErrorView, **_READ_OR_REDIRECT},
         body=views.DigitizeBody,
-        parameters=(Parameter("id", "Id of the model.", {"type": "string"}),),
+        parameters=(_MODEL_ID,),
         limited_as=Family.MODELS,
     ),
     Route(

@@ -30,9 +30,15 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 INBOX = "inbox/"
+MODEL_INBOX = "models/"
 UPLOADS = ".uploads/"
 #: Requests that may be under way at once.
 PARALLEL = 16
+_DATASETS = "exports/datasets/"
+#: Tag of what a rule of the bucket removes after a day.
+PASSING = "alma-keep=day"
+#: Bytes of one part of a stream. A few of them are in memory at a time, however long the stream is.
+_PART = 8 * 2**20
 
 
 def page_image_key(document_id: int, page: int) -> str:
@@ -50,6 +56,11 @@ def export_key(document_id: int, file_name: str) -> str:
     return f"exports/{document_id}/{file_name}"
 
 
+def dataset_key(doc_type: str, file_name: str) -> str:
+    """Return the key of a data set as a file, relative to the organisation's prefix."""
+    return f"{_DATASETS}{doc_type}/{file_name}"
+
+
 def model_key(model_id: str) -> str:
     """Return the key of a model, relative to the organisation's prefix."""
     return f"models/{model_id}.onnx"
@@ -63,6 +74,11 @@ def inbox_prefix(organisation: str) -> str:
 def upload_key(organisation: str, document_id: int, file_name: str) -> str:
     """Return the inbox key of a file whose document was announced over HTTP."""
     return f"{inbox_prefix(organisation)}{UPLOADS}{document_id}/{file_name}"
+
+
+def model_upload_key(organisation: str, model_id: str) -> str:
+    """Return the inbox key of a model that was announced over HTTP."""
+    return f"{MODEL_INBOX}{organisation}/{model_id}.onnx"
 
 
 @lru_cache(maxsize=1)
@@ -101,6 +117,40 @@ def put(organisation: str, key: str, body: bytes | str | Path, media_type: str) 
     else:
         data = body.encode() if isinstance(body, str) else body
         _client().put_object(Bucket=bucket, Key=name, Body=data, ContentType=media_type)
+
+
+def put_stream(organisation: str, key: str, blocks: Iterator[bytes], media_type: str) -> None:
+    """Store an object of any length in the archive while it is being made; the archive drops it after a day.
+
+    What `blocks` raises is raised here, and nothing is stored then.
+    """
+    from boto3.s3.transfer import TransferConfig
+
+    _client().upload_fileobj(
+        _Blocks(blocks),  # type: ignore[arg-type]  # it is only read from
+        settings().archive_bucket,
+        _archive_key(organisation, key),
+        ExtraArgs={"ContentType": media_type, "Tagging": PASSING},
+        Config=TransferConfig(multipart_threshold=_PART, multipart_chunksize=_PART, max_concurrency=4),
+    )
+
+
+class _Blocks:
+    """What is read from an iterator, as a file that cannot be rewound."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._blocks, self._buffer = blocks, bytearray()
+
+    def read(self, size: int = -1) -> bytes:
+        while size < 0 or len(self._buffer) < size:
+            block = next(self._blocks, None)
+            if block is None:
+                size = len(self._buffer)
+            else:
+                self._buffer += block
+        taken = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return taken
 
 
 def get(organisation: str, key: str) -> bytes:
@@ -173,6 +223,29 @@ def in_inbox(key: str) -> bool:
     return True
 
 
+def inbox_size(key: str, etag: str) -> int | None:
+    """Return the bytes of a file of the inbox; None if it is gone or has other content than `etag` tells."""
+    try:
+        answer = _client().head_object(Bucket=settings().inbox_bucket, Key=key)
+    except ClientError as error:
+        if _status(error) == 404:
+            return None
+        raise
+    return int(answer["ContentLength"]) if answer["ETag"].strip('"') == etag else None
+
+
+def read_inbox(key: str, etag: str) -> bytes | None:
+    """Return a file of the inbox; None if it is gone or has other content than `etag` tells."""
+    try:
+        answer = _client().get_object(Bucket=settings().inbox_bucket, Key=key, IfMatch=etag)
+    except ClientError as error:
+        if _status(error) in (404, 412):
+            return None
+        raise
+    with answer["Body"] as body:
+        return body.read()
+
+
 def fetch_inbox(key: str, etag: str, into: Path) -> None:
     """Copy a file of the inbox to disk, if it is still the content that `etag` tells.
 
@@ -224,16 +297,25 @@ def delete_inbox(key: str, etag: str | None) -> None:
             raise
 
 
+def delete_model(organisation: str, model_id: str) -> None:
+    """Remove a model's file from the archive; absent is fine."""
+    _client().delete_object(
+        Bucket=settings().archive_bucket, Key=_archive_key(organisation, model_key(model_id))
+    )
+
+
 def delete_document(organisation: str, document_id: int) -> None:
-    """Remove a document's pages, words and exports from the archive.
+    """Remove a document's pages, words and exports from the archive, and all data sets that were exported.
 
     Raises
     ------
     UnavailableError
         Not all of them could be removed; doing it again is safe.
     """
-    for folder in ("pages", "words", "exports"):
-        _delete(list(_keys(_archive_key(organisation, f"{folder}/{document_id}/"))))
+    own = [f"{folder}/{document_id}/" for folder in ("pages", "words", "exports")]
+    # Data sets as they were last asked for may hold its values; the next one who asks has them made anew.
+    for prefix in (*own, _DATASETS):
+        _delete(list(_keys(_archive_key(organisation, prefix))))
 
 
 def delete_pages(organisation: str, document_id: int, pages: Iterable[int]) -> None:

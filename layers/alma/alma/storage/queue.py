@@ -1,9 +1,9 @@
-"""The queue of pages to read."""
+"""The queues: pages to read, models to train."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -32,9 +32,33 @@ def send_pages(organisation: str, document_id: int, pages: Iterable[int]) -> Non
     UnavailableError
         The queue took some of the messages and not all; sending again is safe.
     """
-    bodies = [
-        json.dumps({"organisation": organisation, "documentId": document_id, "page": page}) for page in pages
-    ]
+    _send({"organisation": organisation, "documentId": document_id, "page": page} for page in pages)
+
+
+def send_again(organisation: str, document_id: int, doc_type: str | None, actor: str) -> None:
+    """Ask for a document that is ready to be resolved again, as of a type if one is given, for a key.
+
+    Raises
+    ------
+    UnavailableError
+        The queue did not take the message.
+    """
+    _send(
+        [
+            {
+                "organisation": organisation,
+                "documentId": document_id,
+                "page": 0,
+                "again": True,
+                "docType": doc_type,
+                "actor": actor,
+            }
+        ]
+    )
+
+
+def _send(messages: Iterable[Mapping[str, object]]) -> None:
+    bodies = [json.dumps(message) for message in messages]
     for start in range(0, len(bodies), _BATCH):
         answer = _client().send_message_batch(
             QueueUrl=settings().page_queue,
@@ -44,3 +68,9 @@ def send_pages(organisation: str, document_id: int, pages: Iterable[int]) -> Non
         )
         if answer.get("Failed"):
             raise UnavailableError("The page queue did not take every message.")
+
+
+def send_model(organisation: str, model_id: str) -> None:
+    """Ask for a model to be trained; sending again is safe."""
+    body = json.dumps({"organisation": organisation, "modelId": model_id})
+    _client().send_message(QueueUrl=settings().model_queue, MessageBody=body)

@@ -292,6 +292,7 @@ class ModelItem(Item, discriminator="model"):
     status = UnicodeAttribute()
     trained_examples = NumberAttribute(default=0)
     attempts = NumberAttribute(default=0)
+    etag = UnicodeAttribute(null=True)  # of the upload that is checked
     error = UnicodeAttribute(null=True)
     detail = UnicodeAttribute(null=True)
     card = JSONAttribute(null=True)
@@ -395,10 +396,7 @@ def write_together(write: Callable[[TransactWrite], None]) -> None:
                 write(transact)
             return
         except TransactWriteError as error:
-            conflict = any(
-                reason and reason.code == "TransactionConflict" for reason in error.cancellation_reasons
-            )
-            if refused(error) or not conflict or attempt == _CONFLICTS - 1:
+            if refused(error) or not contended(error) or attempt == _CONFLICTS - 1:
                 raise
             time.sleep(secrets.randbelow(50 * 2**attempt) / 1000)
 
@@ -419,6 +417,22 @@ def unless_refused(write: Callable[[], _T]) -> _T | None:
         raise
 
 
+def unless_contended(write: Callable[[], _T]) -> _T | None:
+    """Run a conditional write; return None where its condition did not hold or another write was under way.
+
+    Raises
+    ------
+    PutError, UpdateError, DeleteError, TransactWriteError
+        Anything else that went wrong.
+    """
+    try:
+        return write()
+    except (PutError, UpdateError, DeleteError, TransactWriteError) as error:
+        if contended(error):
+            return None
+        raise
+
+
 def refused(error: PutError | UpdateError | DeleteError | TransactWriteError) -> bool:
     """Tell whether a write failed because its condition did not hold."""
     if isinstance(error, TransactWriteError):
@@ -432,3 +446,13 @@ def refusals(error: TransactWriteError) -> list[bool]:
         reason is not None and reason.code == "ConditionalCheckFailed"
         for reason in error.cancellation_reasons
     ]
+
+
+def contended(error: PutError | UpdateError | DeleteError | TransactWriteError) -> bool:
+    """Tell whether a write lost against another one: one that came first, or one at the same moment."""
+    if isinstance(error, TransactWriteError):
+        reasons = error.cancellation_reasons
+        conflict = any(reason is not None and reason.code == "TransactionConflict" for reason in reasons)
+    else:
+        conflict = error.cause_response_code == "TransactionConflictException"
+    return conflict or refused(error)

@@ -1,0 +1,153 @@
+"""Review: what people decide of fields, who works on what, what waits, and what happened."""
+
+from typing import Any
+from urllib.parse import unquote
+
+from alma import audit, catalogue, changes, claims, documents, reviewqueue, reviews
+from alma.corrections import Place
+from alma.errors import BadRequestError
+from alma.evidence import Box
+from alma.fields import Status
+from alma.http.dispatch import serve
+from alma.http.message import Request, Response
+from alma.keys import Role
+from alma.projection import project_field
+from alma.reviews import Decision
+from alma.storage import queue
+from alma.views import (
+    AddFieldBody,
+    ClaimBody,
+    Claimed,
+    DecideBody,
+    EvidenceBody,
+    ExtractBody,
+    HistoryView,
+    Queued,
+)
+
+
+def decide(request: Request) -> Response:
+    """Decide a field and answer with what it is then."""
+    document_id, body = request.document_id("id"), request.json(DecideBody)
+    decision = Decision(body.action, body.version, body.value, _place(body.evidence), body.comment)
+    # The gateway hands the brackets on as they were sent, encoded or not; an id holds no percent sign.
+    field_id = unquote(request.path.get("field", ""))
+    field = reviews.decide(request.organisation, document_id, field_id, decision, actor=request.key_id)
+    return Response(200, project_field(field))
+
+
+def add(request: Request) -> Response:
+    """Add a field and answer with it."""
+    document_id, body = request.document_id("id"), request.json(AddFieldBody)
+    field = reviews.add(
+        request.organisation,
+        document_id,
+        body.key,
+        actor=request.key_id,
+        row_number=body.row,
+        value=body.value,
+        place=_place(body.evidence),
+        comment=body.comment,
+    )
+    return Response(201, project_field(field))
+
+
+def claim(request: Request) -> Response:
+    """Claim a document and answer for how long."""
+    document_id, body = request.document_id("id"), request.json(ClaimBody)
+    held = claims.claim(request.organisation, document_id, request.key_id, body.seconds)
+    return Response(200, Claimed.of(document_id, held).model_dump(mode="json"))
+
+
+def release(request: Request) -> Response:
+    """End a claim."""
+    admin = request.caller is not None and request.caller.role is Role.ADMIN
+    claims.release(request.organisation, request.document_id("id"), request.key_id, anybodys=admin)
+    return Response(204)
+
+
+def extract(request: Request) -> Response:
+    """Have a document read again."""
+    document_id, body = request.document_id("id"), request.json(ExtractBody)
+    document = reviews.ready(changes.row_of(request.organisation, document_id))
+    if body.docType is not None and not catalogue.knows(request.organisation, body.docType):
+        known = ", ".join(catalogue.schemas_of(request.organisation))
+        raise BadRequestError(f"docType is one of {known}, or leave it out.")
+    queue.send_again(request.organisation, document_id, body.docType, request.key_id)
+    return Response(202, Queued(documentId=document_id, status=document.status).model_dump(mode="json"))
+
+
+def history(request: Request) -> Response:
+    """Answer with a page of what happened to a document."""
+    document_id = request.document_id("id")
+    found = audit.history(
+        request.organisation,
+        document_id,
+        cursor=request.query.get("cursor"),
+        limit=request.limit(audit.MAX_LIMIT),
+    )
+    if not found.entries:
+        documents.get(request.organisation, document_id)
+    return Response(200, HistoryView.of(document_id, found).model_dump(mode="json"))
+
+
+def review_queue(request: Request) -> Response:
+    """Answer with a page of the fields that wait."""
+    query = request.query
+    found = reviewqueue.waiting(
+        request.organisation,
+        doc_type=query.get("docType"),
+        key=query.get("field"),
+        max_confidence=_number(query.get("maxConfidence")),
+        status=_status(query.get("status")),
+        limit=request.limit(reviewqueue.MAX_LIMIT),
+        cursor=query.get("cursor"),
+    )
+    return Response(200, {"items": [_waiting(each) for each in found.items], "nextCursor": found.next_cursor})
+
+
+def _waiting(each: reviewqueue.Waiting) -> dict[str, Any]:
+    document = each.document
+    claimed = {} if document.claimed_by is None else {"claimedBy": document.claimed_by}
+    return {
+        "documentId": document.id,
+        "docType": document.doc_type,
+        "fileName": document.file_name,
+        **claimed,
+        "field": project_field(each.field),
+    }
+
+
+def _place(evidence: EvidenceBody | None) -> Place | None:
+    if evidence is None:
+        return None
+    box = evidence.bbox
+    return Place(evidence.page, Box(box.x, box.y, box.w, box.h))
+
+
+def _number(raw: str | None) -> float | None:
+    try:
+        return None if raw is None else float(raw)
+    except ValueError:
+        raise BadRequestError("maxConfidence is a number from 0 to 1.") from None
+
+
+def _status(raw: str | None) -> Status | None:
+    try:
+        return None if raw is None else Status(raw)
+    except ValueError:
+        raise BadRequestError("status is escalated or unreviewed: other fields do not wait.") from None
+
+
+handler = serve(
+    "reviews",
+    {
+        "decide_field": decide,
+        "add_field": add,
+        "claim_document": claim,
+        "release_document": release,
+        "extract_again": extract,
+        "document_history": history,
+        "review_queue": review_queue,
+    },
+)

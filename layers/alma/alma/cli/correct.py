@@ -1,0 +1,198 @@
+"""Correcting documents from a list of what stands on them: `alma correct FILE`.
+
+What a reviewer does field by field, for somebody who has the truth elsewhere: an archive that was typed in
+once, an annotation tool, another system.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alma.cli.client import ApiError, Client
+from alma.errors import BadRequestError
+from alma.evidence import Box, enclosing
+
+#: A box on the page is where a value was said to stand from this share of it, or of both together, on.
+OVERLAP = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What is known of one value.
+
+    Attributes
+    ----------
+    key : str
+        The field's name.
+    value : str
+        As it is to be kept.
+    page : int or None
+        1-based.
+    box : Box or None
+        Where it stands on that page; None where nobody said.
+    """
+
+    key: str
+    value: str
+    page: int | None = None
+    box: Box | None = None
+
+    @classmethod
+    def of(cls, label: Mapping[str, Any]) -> Truth:
+        """Return the truth of a label: `key`, `value`, `normalized`?, `page`?, `bbox`?.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            It is not one.
+        """
+        box = label.get("bbox")
+        value = label.get("normalized")
+        return cls(
+            str(label["key"]),
+            str(label["value"] if value is None else value),
+            label.get("page") if box else None,
+            Box.from_dict(box) if box else None,
+        )
+
+    def body(self) -> dict[str, Any]:
+        """Return the keys of a request that state it."""
+        place = {"evidence": {"page": self.page, "bbox": self.box.to_dict()}} if self.box else {}
+        return {"value": self.value, **place}
+
+
+def read_list(path: Path) -> list[tuple[str, list[Truth]]]:
+    """Return what a list says: by the file's name, the values of its document.
+
+    Raises
+    ------
+    BadRequestError
+        A line is not one; the sentence says which.
+    """
+    found = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            found.append((str(row["file"]).rpartition("/")[2], [Truth.of(label) for label in row["fields"]]))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise BadRequestError(
+                f"{path}, line {number}, is no list of a document's values: {error!r}."
+            ) from None
+    return found
+
+
+def same_text(shown: Mapping[str, Any], truth: Truth) -> bool:
+    """Tell whether a field has a value: the same letters and digits."""
+    value = shown["value"]
+    return value is not None and _squeezed(value) == _squeezed(truth.value)
+
+
+def _squeezed(text: str) -> str:
+    return "".join(c for c in text.casefold() if c.isalnum()) or text
+
+
+def same_spot(shown: Mapping[str, Any], truth: Truth) -> bool:
+    """Tell whether a field's evidence is where its value was said to stand, or nobody said."""
+    if truth.box is None:
+        return True
+    evidence = shown["evidence"]
+    if not evidence:
+        return False
+    boxes = [
+        Box.from_dict(part["bbox"])
+        for part in evidence.get("regions") or [evidence]
+        if part["page"] == truth.page
+    ]
+    if not boxes:
+        return False
+    found = enclosing(boxes)
+    return found.iou(truth.box) >= OVERLAP or found.overlap(truth.box) >= OVERLAP * found.area > 0
+
+
+Compare = Callable[[Mapping[str, Any], Truth], bool]
+
+
+def correct(
+    client: Client,
+    document_id: int,
+    truths: Sequence[Truth],
+    *,
+    complete: frozenset[str] | None = None,
+    left_out: frozenset[str] = frozenset(),
+    same: Compare = same_text,
+    there: Compare = same_spot,
+) -> Counter[str]:
+    """Decide a document's fields by what is known of them; return what was done how often.
+
+    What is right is accepted, what is wrong or stands elsewhere edited, what is missing added. A field
+    nothing is said of is rejected if its key is in `complete`, and left to a person otherwise. A value the
+    API does not take for one of its type is counted as `refused`.
+
+    Parameters
+    ----------
+    client : Client
+        Whose key does it.
+    document_id : int
+        The document.
+    truths : sequence of Truth
+        Values; several of one key for a repeated field.
+    complete : frozenset of str, optional
+        Keys of which everything is in `truths`; None for all keys.
+    left_out : frozenset of str
+        Keys that are not touched.
+    same, there : callable
+        Tell whether a field shows a value, and whether it shows it at its place.
+    """
+    shown = client.call("GET", f"/documents/{document_id}", tracks="all")["fields"]
+    left: dict[str, list[Truth]] = {}
+    for truth in truths:
+        if truth.key not in left_out:
+            left.setdefault(truth.key, []).append(truth)
+    known, several = set(left), {key for key, each in left.items() if len(each) > 1}
+    done: Counter[str] = Counter()
+
+    def send(action: str, method: str, path: str, body: dict[str, Any]) -> None:
+        try:
+            client.call(method, f"/documents/{document_id}/fields{path}", body)
+            done[action] += 1
+        except ApiError as error:
+            if error.status != 400:
+                raise
+            done["refused"] += 1
+
+    def decide(field: Mapping[str, Any], action: str, truth: Truth | None = None) -> None:
+        body = {"action": action, "version": field["version"], **(truth.body() if truth else {})}
+        send(action, "PATCH", f"/{field['id']}", body)
+
+    wrong = []
+    for field in shown:
+        key = field["key"]
+        if "group" in field or key in left_out:
+            continue
+        equal = [truth for truth in left.get(key, ()) if same(field, truth)]
+        match = next((truth for truth in equal if there(field, truth)), equal[0] if equal else None)
+        if match is None:
+            wrong.append(field)
+            continue
+        left[key].remove(match)
+        if there(field, match):
+            decide(field, "accept")
+        else:
+            decide(field, "edit", match)
+    for field in wrong:
+        key = field["key"]
+        if left.get(key) and key not in several:
+            decide(field, "edit", left[key].pop(0))
+        elif key in known or complete is None or key in complete:
+            decide(field, "reject")
+    for key, truths_left in left.items():
+        for truth in truths_left:
+            send("add", "POST", "", {"key": key, **truth.body()})
+    return done

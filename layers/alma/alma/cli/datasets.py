@@ -1,0 +1,144 @@
+"""Data sets on disk: `alma dataset pull`."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import quote
+
+from alma.cli.client import PARALLEL, ApiError, Client
+from alma.examples import Example, manifest_path, page_path
+from alma.parallel import in_order
+
+#: Documents that are asked for at once: few enough for the time an answer may take.
+_PART = 500
+#: Times a part is asked for that changes while it is fetched.
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """What is on disk now.
+
+    Attributes
+    ----------
+    docType, file : str
+        The document type, and the file with its lines.
+    documents, examples : int
+        How many it has.
+    pages, images : int
+        Pages whose words are beside it, and those with their image.
+    """
+
+    docType: str
+    file: str
+    documents: int
+    examples: int
+    pages: int
+    images: int
+
+
+def pull(
+    client: Client,
+    folder: Path,
+    doc_type: str,
+    *,
+    images: bool = True,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Pulled:
+    """Bring a data set to disk as `alma.examples.read_folder` reads it.
+
+    The lines are replaced last, so that what was pulled before stays whole until then. Images that are there
+    with their size are not fetched again, so a pull that broke off goes on where it did.
+
+    Parameters
+    ----------
+    client : Client
+        Where the data set is.
+    folder : Path
+        Where to put it.
+    doc_type : str
+        Which one.
+    images : bool
+        Also the images of the pages that lines name; learning needs the words only.
+    progress : callable
+        Told how many of how many files of pages are there.
+
+    Raises
+    ------
+    ApiError
+        The API refused, or the data set changed all the while.
+    """
+    lines = folder / f"{doc_type}.jsonl"
+    new_lines = lines.with_name(lines.name + ".new")
+    folder.mkdir(parents=True, exist_ok=True)
+    with new_lines.open("wb") as file:
+        manifest, named = _pull_lines(client, doc_type, lines.with_name(lines.name + ".piece"), file)
+    pages = [
+        (each["documentId"], page) for each in manifest["documents"] for page in range(1, each["pages"] + 1)
+    ]
+    pictured = sorted(named) if images else []
+    wanted = [page_path(lines, *page) for page in pages]
+    wanted += [page_path(lines, *page).with_suffix(".png") for page in pictured]
+
+    def fetch(path: Path) -> None:
+        # Words can be others of the same size; images never change.
+        client.fetch(f"/{path.relative_to(folder).as_posix()}", path, anew=path.suffix == ".json")
+
+    for done, _ in enumerate(in_order(fetch, wanted, PARALLEL), 1):
+        progress(done, len(wanted))
+    new_manifest = new_lines.with_suffix(".manifest")
+    new_manifest.write_text(json.dumps(manifest, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    new_manifest.replace(manifest_path(lines))
+    new_lines.replace(lines)
+    return Pulled(
+        doc_type, str(lines), len(manifest["documents"]), manifest["examples"], len(pages), len(pictured)
+    )
+
+
+def _pull_lines(
+    client: Client, doc_type: str, piece: Path, into: IO[bytes]
+) -> tuple[dict[str, Any], set[tuple[int, int]]]:
+    """Write all lines of a data set; return its manifest, and the document and page of every line."""
+    manifest = _pull_piece(client, doc_type, piece, None)
+    named = _append(piece, into)
+    while manifest["nextCursor"] is not None:
+        more = _pull_piece(client, doc_type, piece, manifest["nextCursor"])
+        named |= _append(piece, into)
+        manifest = more | {
+            "documents": manifest["documents"] + more["documents"],
+            "examples": manifest["examples"] + more["examples"],
+        }
+    piece.unlink()
+    return manifest, named
+
+
+def _append(piece: Path, into: IO[bytes]) -> set[tuple[int, int]]:
+    named = set()
+    with piece.open("rb") as stream:
+        for line in stream:
+            example = Example.from_json(line)
+            named.add((example.document_id, example.page_number))
+            into.write(line)
+    return named
+
+
+def _pull_piece(client: Client, doc_type: str, piece: Path, cursor: str | None) -> dict[str, Any]:
+    """Fetch the lines of some documents and return the manifest of the same."""
+    part: dict[str, object] = {"limit": _PART, "cursor": cursor}
+    path = f"/datasets/{quote(doc_type, safe='')}"
+    for _ in range(_ATTEMPTS):
+        client.fetch(path, piece, {"format": "jsonl", **part})
+        manifest = client.call("GET", path, format="json", **part)
+        with piece.open("rb") as stream:
+            lines = Counter(Example.from_json(line).document_id for line in stream)
+        # Two requests, and people review meanwhile.
+        if lines == Counter({each["documentId"]: each["examples"] for each in manifest["documents"]}):
+            return manifest
+    raise ApiError(
+        0, "dataset_changed", f"The data set {doc_type} changed while it was pulled; pull it again."
+    )

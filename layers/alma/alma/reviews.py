@@ -1,0 +1,299 @@
+"""What people decide of fields: accept, edit, reject, escalate, and add what was not found.
+
+A decision names the version of the field it is about; if that is no longer the field's, the decision is
+refused with what the field is now. It is written together with its entry in the document's audit trail.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from alma import audit, catalogue, changes, claims, clock, documents, fieldrows
+from alma.audit import Action
+from alma.corrections import Place, correction
+from alma.documents import Document, DocumentStatus
+from alma.errors import BadRequestError, ConflictError, NotFoundError
+from alma.fields import MAX_OCCURRENCES, Field, Reading, Status, Verb, parse_id
+from alma.projection import project_field
+from alma.schemas import ColumnSchema, DocumentSchema, FieldSchema
+from alma.storage.table import DocumentItem, FieldItem, field_key
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a person says of a field.
+
+    Attributes
+    ----------
+    verb : Verb
+        What to do.
+    version : int
+        The version of the field that the person saw.
+    value, place : optional
+        What it is instead, and where that stands; for an edit, one of them at least.
+    comment : str or None
+        Why.
+    """
+
+    verb: Verb
+    version: int
+    value: str | None = None
+    place: Place | None = None
+    comment: str | None = None
+
+
+def decide(organisation: str, document_id: int, field_id: str, decision: Decision, *, actor: str) -> Field:
+    """Decide a field, and return it as it is then.
+
+    Parameters
+    ----------
+    organisation, document_id, field_id : str, int, str
+        The field.
+    decision : Decision
+        What to do with it.
+    actor : str
+        Id of the key it is done with.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such document or field.
+    BadRequestError
+        What is said of the field cannot be.
+    ConflictError
+        The field has changed, another key works on the document, or it is not ready.
+    """
+    decided: list[Field] = []
+
+    def plan(row: DocumentItem) -> changes.Change:
+        document = _open(row, actor)
+        field = _field(document, field_id)
+        if field.version != decision.version:
+            raise ConflictError(
+                f"This field was changed since version {decision.version}; look at what it is now.",
+                code="stale_version",
+                more={"current": project_field(field)},
+            )
+        after = _said(_decided(document, field, decision), field.version + 1, actor, decision.comment)
+        decided[:] = [after]
+        return _change(row, _ACTIONS[decision.verb], field, after, actor)
+
+    changes.change(organisation, document_id, actor, plan)
+    return decided[0]
+
+
+def add(
+    organisation: str,
+    document_id: int,
+    key: str,
+    *,
+    actor: str,
+    row_number: int | None = None,
+    value: str | None = None,
+    place: Place | None = None,
+    comment: str | None = None,
+) -> Field:
+    """Add a field that was not found, and return it.
+
+    Parameters
+    ----------
+    organisation, document_id : str, int
+        The document.
+    key : str
+        Key of the field in the document's type; GROUP.COLUMN for a column of a group.
+    actor : str
+        Id of the key it is done with.
+    row_number : int, optional
+        Row of the group, 0 for the first; a new row without it.
+    value, place : optional
+        What it is and where that stands; one of them at least.
+    comment : str, optional
+        Why.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such document.
+    BadRequestError
+        The document's type has no such field, or what is said of it cannot be.
+    ConflictError
+        The field is there, another key works on the document, or it is not ready.
+    """
+    added: list[Field] = []
+
+    def plan(row: DocumentItem) -> changes.Change:
+        document = _open(row, actor)
+        column = _known_column(document, key)
+        _, fields = documents.read(organisation, document_id)
+        occurrence, order = _free_place(fields, key, column, row_number)
+        there = next((f for f in fields if (f.key, f.occurrence) == (key, occurrence)), None)
+        if there is not None and not there.missing:
+            raise ConflictError(
+                f"There is {there.id} already; decide that one.",
+                code="field_exists",
+                more={"current": project_field(there)},
+            )
+        reading = correction(document, column, value=value, place=place)
+        known = there or Field(key, occurrence, (), order=order)
+        version = int(row.audit_count or 0) + 1 if there is None else there.version + 1
+        after = _said(_verified(known, Status.EDITED, reading), version, actor, comment)
+        added[:] = [after]
+        return _change(row, Action.ADDED, there, after, actor)
+
+    changes.change(organisation, document_id, actor, plan)
+    return added[0]
+
+
+def ready(row: DocumentItem) -> Document:
+    """Return the document of a row.
+
+    Raises
+    ------
+    ConflictError
+        It is still being read, or could not be.
+    """
+    document = documents.from_item(row)
+    if document.status is not DocumentStatus.READY:
+        raise ConflictError(
+            f"Document {document.id} is {document.status.value}; only one that is ready can be reviewed.",
+            code="not_ready",
+        )
+    return document
+
+
+def _open(row: DocumentItem, actor: str) -> Document:
+    """Return the document of a row if its fields can be decided with a key."""
+    document = ready(row)
+    claims.refuse_others(document, actor)
+    return document
+
+
+def _field(document: Document, field_id: str) -> Field:
+    named = parse_id(field_id)
+    if named is not None:
+        try:
+            key = field_key(document.id, *named)
+            return fieldrows.from_item(FieldItem.get(document.organisation, key, consistent_read=True))
+        except FieldItem.DoesNotExist:
+            pass
+    raise NotFoundError(
+        f"There is no such field in document {document.id}; "
+        f"GET /api/v1/documents/{document.id}?tracks=all says the id of each."
+    )
+
+
+_ACTIONS = {
+    Verb.ACCEPT: Action.ACCEPTED,
+    Verb.EDIT: Action.EDITED,
+    Verb.REJECT: Action.REJECTED,
+    Verb.ESCALATE: Action.ESCALATED,
+}
+
+
+def _decided(document: Document, field: Field, decision: Decision) -> Field:
+    given = decision.value is not None or decision.place is not None
+    if given and decision.verb is not Verb.EDIT:
+        raise BadRequestError(f"{decision.verb.value} takes no value and no evidence; edit does.")
+    match decision.verb:
+        case Verb.ACCEPT:
+            if field.missing:
+                raise ConflictError(
+                    "There is nothing to accept: no value was found; edit the field, or reject it if the "
+                    "document has none.",
+                    code="field_missing",
+                )
+            return _verified(field, Status.ACCEPTED, field.best)
+        case Verb.EDIT:
+            column = _column(_schema(document), field.key)
+            reading = correction(document, column, value=decision.value, place=decision.place, former=field)
+            return _verified(field, Status.EDITED, reading)
+        case Verb.REJECT:
+            return replace(field, status=Status.REJECTED, reviewed=None, reasons=())
+        case Verb.ESCALATE:
+            return replace(field, status=Status.ESCALATED, reviewed=None)
+
+
+def _verified(field: Field, status: Status, reading: Reading) -> Field:
+    return replace(field, status=status, reviewed=fieldrows.as_kept(reading), reasons=())
+
+
+def _said(field: Field, version: int, actor: str, comment: str | None) -> Field:
+    return replace(
+        field, version=version, reviewed_by=actor, reviewed_at=clock.timestamp(), comment=comment or None
+    )
+
+
+def _change(
+    row: DocumentItem, action: Action, before: Field | None, after: Field, actor: str
+) -> changes.Change:
+    condition: Any = (DocumentItem.status == DocumentStatus.READY.value) & claims.free_for(actor)
+    event = audit.Event(
+        action,
+        after.id,
+        audit.state_of(before),
+        audit.state_of(after),
+        after.comment,
+        at=after.reviewed_at or clock.timestamp(),
+    )
+    return changes.Change(event, [changes.FieldChange(before, after)], row.doc_type, condition=condition)
+
+
+def _schema(document: Document) -> DocumentSchema | None:
+    try:
+        return catalogue.get(document.organisation, document.doc_type or "").schema
+    except NotFoundError:
+        return None  # the organisation has removed the type since, or the document is of none
+
+
+def _column(schema: DocumentSchema | None, key: str) -> ColumnSchema | None:
+    return None if schema is None else _columns(schema).get(key)
+
+
+def _columns(schema: DocumentSchema) -> dict[str, ColumnSchema]:
+    cells = {group.key_of(column): column for group in schema.groups for column in group.fields}
+    return {field.key: field for field in schema.fields} | cells
+
+
+def _known_column(document: Document, key: str) -> ColumnSchema:
+    schema = _schema(document)
+    if schema is None:
+        raise BadRequestError(
+            "This document is of no known type, so it has no fields to add; "
+            f"POST /api/v1/documents/{document.id}/extract with a docType gives it one."
+        )
+    column = _column(schema, key)
+    if column is None:
+        raise BadRequestError(f"key is one of {', '.join(_columns(schema))}.")
+    return column
+
+
+def _free_place(
+    fields: list[Field], key: str, column: ColumnSchema, row_number: int | None
+) -> tuple[int, int]:
+    """Return the occurrence and the order of a field that is added; one that is missing is filled in."""
+    own = [field for field in fields if field.key == key]
+    group = key.partition(".")[0] if "." in key else None
+    if group is None and row_number is not None:
+        raise BadRequestError(f"{key} is no column of a group, so it has no row; leave row out.")
+    last = max((field.order for field in fields), default=-1)
+    if group is not None:
+        cells = [field for field in fields if field.group == group]
+        following = max((cell.occurrence for cell in cells), default=-1) + 1
+        number = following if row_number is None else row_number
+        if number > following:
+            raise BadRequestError(
+                f"{group} has {following} rows; row is 0 to {following}, {following} a new one."
+            )
+        beside = [cell.order for cell in cells if cell.occurrence <= number]
+        order = max(beside, default=last + 1)
+    else:
+        filled = [field for field in own if not field.missing]
+        repeated = isinstance(column, FieldSchema) and column.repeated
+        number = max((field.occurrence for field in filled), default=-1) + 1 if repeated else 0
+        order = own[0].order if own else last + 1
+    if number >= MAX_OCCURRENCES:
+        raise ConflictError(
+            f"{key} is there {MAX_OCCURRENCES} times, which is the most.", code="too_many_fields"
+        )
+    return number, order
