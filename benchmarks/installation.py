@@ -320,6 +320,7 @@ def main() -> None:
     options = parser.parse_args()
     parameters = dict(given.split("=", 1) for given in options.parameters)
 
+    from infra.local.demo import UNHURRIED
     from infra.local.runtime import Runtime
     from infra.local.template import REGION
 
@@ -328,7 +329,12 @@ def main() -> None:
         signal.signal(number, lambda received, _frame: stopped.append(received))
     state = options.data / "state"
     with Runtime(
-        ROOT / "template.yaml", state, options.port, options.aws_port, parameters, logs=options.logs
+        ROOT / "template.yaml",
+        state,
+        options.port,
+        options.aws_port,
+        UNHURRIED | parameters,
+        logs=options.logs,
     ) as runtime:
         os.environ.update(
             ALMA_TABLE=runtime.resource("Table"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from types import ModuleType
@@ -17,6 +17,7 @@ from alma.documents import Document
 from alma.evidence import Box, Region
 from alma.fields import Extraction, Field, Reading, Status
 from alma.keys import Role
+from alma.scopes import of_role
 from alma.settings import settings
 from alma.storage.table import EXPIRY, INDEXES, PARTITION_KEY, SORT_KEY
 
@@ -115,6 +116,8 @@ class Tenant:
         body: object = None,
         raw: str | None = None,
         role: Role | None = Role.ADMIN,
+        scopes: Iterable[str] | None = None,
+        address: str = "127.0.0.1",
         headers: dict[str, str] | None = None,
     ) -> Answer:
         """Send a REST API (v1) proxy event to a function, as the gateway does after the authorizer."""
@@ -124,7 +127,9 @@ class Tenant:
                 "organisation": self.organisation,
                 "key_id": self.ids[role],
                 "role": role.value,
+                "scopes": " ".join(of_role(role) if scopes is None else scopes),
             }
+        event["requestContext"]["identity"]["sourceIp"] = address
         answer = function(function_name).handler(event, Context())
         return Answer(answer["statusCode"], answer["headers"], answer["body"], answer["isBase64Encoded"])
 

@@ -13,8 +13,14 @@ os.environ.update(
     ALMA_ARCHIVE_BUCKET="alma-test-archive",
     ALMA_PAGE_QUEUE="https://sqs.eu-west-1.amazonaws.com/123456789012/alma-test-pages",
     ALMA_MODEL_QUEUE="https://sqs.eu-west-1.amazonaws.com/123456789012/alma-test-models",
+    # High enough for tests that are about something else.
+    **{
+        f"ALMA_LIMIT_{family}": "1000000/100000"
+        for family in ("READING", "WRITING", "MODELS", "EXPORT", "MCP", "MINTING")
+    },
     POWERTOOLS_LOG_LEVEL="CRITICAL",
     OPENBLAS_NUM_THREADS="1",  # training multiplies small matrices; threads would wait for each other
+    POWERTOOLS_METRICS_DISABLED="true",
     POWERTOOLS_TRACE_DISABLED="true",
 )
 os.environ.pop("AWS_PROFILE", None)

@@ -14,7 +14,7 @@ RECEIPTS = {"name": "Our receipts", "docType": "receipt"}
 
 
 def create(tenant: Tenant, **body: object) -> Answer:
-    return tenant.call("models", "POST", "/v1/models", body={**RECEIPTS, **body}, role=Role.REVIEWER)
+    return tenant.call("models", "POST", "/v1/models", body={**RECEIPTS, **body}, role=Role.ADMIN)
 
 
 def get(tenant: Tenant, model: str) -> Any:

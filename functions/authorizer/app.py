@@ -6,19 +6,25 @@ key can still pass; the gateway's own cache is off.
 
 import time
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from alma import keys
+from aws_lambda_powertools import Logger
+
+from alma import keys, scopes
 from alma.keys import Caller
 from alma.settings import settings
 
 _CACHE_SIZE = 1000
 _seen: OrderedDict[str, tuple[float, Caller]] = OrderedDict()
+logger = Logger(service="authorizer")
+# What no request waits for. A process that is frozen meanwhile goes on with the next request.
+background = ThreadPoolExecutor(max_workers=1)
 
 
 def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
-    """Return a policy that allows the caller everything (roles are checked per route) or denies."""
-    caller = _identify(_bearer(event))
+    """Return a policy that allows the caller everything (scopes are checked per route) or denies."""
+    caller = _identify(_token(event))
     return {
         "principalId": caller.key_id if caller else "anonymous",
         "policyDocument": {
@@ -35,22 +41,32 @@ def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
             "organisation": caller.organisation,
             "key_id": caller.key_id,
             "role": caller.role.value,
+            "scopes": " ".join(scopes.listed(caller.scopes)),
         }
         if caller
         else {},
     }
 
 
-def _bearer(event: dict[str, Any]) -> str | None:
-    sent = [
+def _token(event: dict[str, Any]) -> str | None:
+    """Return the one token a request comes with, in either header or the same in both."""
+    sent = {_bearer(value) for value in _values(event, "authorization")}
+    sent |= {value.strip() for value in _values(event, "x-api-key")}
+    # None, or several that contradict each other: nobody can tell whose request it is.
+    return sent.pop() if len(sent) == 1 else None
+
+
+def _values(event: dict[str, Any], header: str) -> list[str]:
+    return [
         value
         for name, values in (event.get("multiValueHeaders") or {}).items()
-        if name.lower() == "authorization"
+        if name.lower() == header
         for value in values
     ]
-    if len(sent) != 1:  # none, or several that may contradict each other
-        return None
-    scheme, *token = sent[0].split(None, 1)
+
+
+def _bearer(value: str) -> str | None:
+    scheme, *token = value.split(None, 1)
     return token[0].strip() if token and scheme.lower() == "bearer" else None
 
 
@@ -59,7 +75,7 @@ def _identify(token: str | None) -> Caller | None:
         return None
     now = time.time()
     until, caller = _seen.get(token, (0.0, None))
-    if caller is not None and now < until:
+    if caller is not None and now < until and not caller.expired:
         return caller
     _seen.pop(token, None)
     caller = keys.identify(token)
@@ -67,4 +83,13 @@ def _identify(token: str | None) -> Caller | None:
         _seen[token] = (now + settings().key_cache_seconds, caller)
         if len(_seen) > _CACHE_SIZE:
             _seen.popitem(last=False)
+        background.submit(_note_use, caller)
     return caller
+
+
+def _note_use(caller: Caller) -> None:
+    try:
+        keys.note_use(caller)
+    except Exception:
+        # Nobody waits for it, and a key has to work where its use cannot be written down.
+        logger.warning("use not recorded", extra={"key_id": caller.key_id}, exc_info=True)

@@ -31,7 +31,13 @@ def announce(request: Request) -> Response:
     if body.docType is not None and not catalogue.knows(request.organisation, body.docType):
         known = ", ".join(catalogue.schemas_of(request.organisation))
         raise BadRequestError(f"docType is one of {known}, or leave it out.")
-    document = documents.announce(request.organisation, body.fileName, body.docType, whole=not body.split)
+    document = documents.announce(
+        request.organisation,
+        body.fileName,
+        body.docType,
+        whole=not body.split,
+        announced_by=request.caller.key_id if request.caller else None,
+    )
     view = Announced(
         documentId=document.id,
         status=document.status,

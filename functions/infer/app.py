@@ -1,6 +1,6 @@
 """POST /v1/models/{id}/digitize: resolve a document with a model of the organisation."""
 
-from alma import inference, models
+from alma import inference, models, usage
 from alma.archive import Archive
 from alma.http.answers import inline_or_link
 from alma.http.dispatch import serve
@@ -14,7 +14,8 @@ def digitize(request: Request) -> Response:
     model = models.get_ready(request.organisation, request.path["id"])
     archive = Archive(request.organisation)
     document, _ = archive.ready(request.json(DigitizeBody).documentId)
-    fields = inference.read(model, document, actor=request.caller.key_id if request.caller else "alma")
+    fields = inference.read(model, document, actor=request.key_id)
+    usage.count_model_run(request.organisation, request.key_id)
     return inline_or_link(
         archive.answer_of_model(document, fields, model.id, max_inline=settings().max_inline_bytes)
     )

@@ -1,9 +1,17 @@
-"""/v1/keys: mint, list and revoke API keys."""
+"""/v1/keys and /v1/usage: mint, list, rotate and revoke API keys, and what they used."""
 
-from alma import keys
+import re
+from datetime import timedelta
+
+from alma import keys, quotas, usage
+from alma.clock import now
+from alma.errors import BadRequestError
 from alma.http.dispatch import serve
 from alma.http.message import Request, Response
-from alma.views import CreateKeyBody, KeyList, KeyView, MintedKey
+from alma.keys import Key
+from alma.views import CreateKeyBody, KeyList, KeyView, MintedKey, RotateKeyBody, UsageView
+
+_MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])", re.ASCII)
 
 
 def list_keys(request: Request) -> Response:
@@ -15,8 +23,26 @@ def list_keys(request: Request) -> Response:
 def create(request: Request) -> Response:
     """Mint a key and answer with its token, this once."""
     body = request.json(CreateKeyBody)
-    minted_by = request.caller.key_id if request.caller else None
-    key, token = keys.create(request.organisation, body.name, body.role, created_by=minted_by)
+    return _minted(
+        *keys.create(
+            request.organisation,
+            body.name,
+            body.role,
+            narrowed=body.scopes,
+            owner=body.owner,
+            expires=body.expiresAt,
+            by=request.caller,
+        )
+    )
+
+
+def rotate(request: Request) -> Response:
+    """Mint a key in place of another and answer with its token, this once."""
+    overlap = timedelta(seconds=request.json(RotateKeyBody).overlapSeconds)
+    return _minted(*keys.rotate(request.organisation, request.path["id"], overlap, by=request.caller))
+
+
+def _minted(key: Key, token: str) -> Response:
     view = MintedKey(**KeyView.of(key).model_dump(), token=token)
     return Response(201, view.model_dump(mode="json"), {"Cache-Control": "no-store"})
 
@@ -27,4 +53,23 @@ def revoke(request: Request) -> Response:
     return Response(204)
 
 
-handler = serve("keys", {"list_keys": list_keys, "create_key": create, "revoke_key": revoke})
+def get_usage(request: Request) -> Response:
+    """Answer with what the organisation's keys used in a month."""
+    month = request.query.get("month") or now().strftime("%Y-%m")
+    if not _MONTH.fullmatch(month):
+        raise BadRequestError("month is a year and a month, such as 2026-11.")
+    organisation = request.organisation
+    view = UsageView.of(month, quotas.get(organisation, month), usage.of_month(organisation, month))
+    return Response(200, view.model_dump(mode="json"))
+
+
+handler = serve(
+    "keys",
+    {
+        "list_keys": list_keys,
+        "create_key": create,
+        "rotate_key": rotate,
+        "revoke_key": revoke,
+        "get_usage": get_usage,
+    },
+)

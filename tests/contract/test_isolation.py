@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from alma import usage
 from alma.http.routes import ROUTES, Route
 from alma.keys import Role
 from tests.cloud import Tenant, seed_fields
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("aws")
 #: Routes that name nothing of an organisation's: they answer about the caller alone, or about nobody.
 _ABOUT_THE_CALLER = {
     "list_documents", "announce_document", "list_models", "create_model", "list_keys", "create_key",
-    "list_schemas", "put_schema", "list_datasets", "review_queue",
+    "list_schemas", "put_schema", "list_datasets", "review_queue", "get_usage",
     "mcp", "mcp_stream", "mcp_session", "health", "openapi",
 }  # fmt: skip
 
@@ -26,6 +27,7 @@ _BODIES: dict[str, dict[str, Any]] = {
     "add_field": {"key": "grantee_name", "value": "x"},
     "claim_document": {},
     "extract_again": {},
+    "rotate_key": {},
 }
 
 
@@ -117,6 +119,27 @@ def test_lists_hold_only_the_callers_own() -> None:
     assert stranger.call("models", "GET", "/v1/models").json["models"] == []
     names = {key["id"] for key in stranger.call("keys", "GET", "/v1/keys").json["keys"]}
     assert names == set(stranger.ids.values())
+
+
+def test_nothing_in_a_request_names_another_organisation() -> None:
+    owner, stranger = Tenant.create("owner"), Tenant.create("stranger")
+    document = owner.seed_document(seed_fields())
+    usage.count_document("owner", document.id)
+    named = {"organisation": "owner", "org": "owner", "tenant": "owner"}
+    headers = {"X-Organisation": "owner", "X-Alma-Organisation": "owner", "X-API-Key": "alma_x"}
+
+    for function_name, resource, name in (
+        ("documents", "/v1/documents", "documents"),
+        ("keys", "/v1/usage", "quota"),
+        ("keys", "/v1/keys", "keys"),
+    ):
+        plain = stranger.call(function_name, "GET", resource).json[name]
+        assert plain == stranger.call(function_name, "GET", resource, query=named, headers=headers).json[name]
+    assert {each["keyId"] for each in stranger.call("keys", "GET", "/v1/usage").json["keys"]} == {
+        stranger.ids[Role.ADMIN]
+    }
+    for body in ({"name": "x", "organisation": "owner"}, {"name": "x", "role": "admin", "org": "owner"}):
+        assert stranger.call("keys", "POST", "/v1/keys", body=body).status == 400
 
 
 def test_a_type_of_ones_own_is_nobody_elses() -> None:

@@ -3,9 +3,11 @@
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from alma import scopes
 from alma.http.openapi import openapi
 from alma.http.routes import ROUTES, Route
 from alma.keys import Role
+from alma.scopes import Scope
 from tests.cloud import Context, Tenant, function, proxy_event
 
 
@@ -22,7 +24,7 @@ def test_a_function_that_misses_a_row_does_not_import() -> None:
 
 
 @pytest.mark.usefixtures("aws")
-@pytest.mark.parametrize("row", [row for row in ROUTES if row.roles], ids=lambda row: row.operation)
+@pytest.mark.parametrize("row", [row for row in ROUTES if row.scope], ids=lambda row: row.operation)
 def test_a_protected_route_without_a_caller_is_exactly_unauthorized(row: Route) -> None:
     answer = Tenant("nobody").call(row.function, row.method, row.resource, role=None)
 
@@ -32,14 +34,57 @@ def test_a_protected_route_without_a_caller_is_exactly_unauthorized(row: Route) 
 @pytest.mark.usefixtures("aws")
 @pytest.mark.parametrize(
     ("row", "role"),
-    [(row, role) for row in ROUTES if row.roles for role in Role if role not in row.roles],
+    [(row, role) for row in ROUTES if row.scope for role in Role if row.scope not in scopes.of_role(role)],
     ids=lambda value: getattr(value, "operation", value),
 )
-def test_a_role_that_the_table_does_not_name_is_forbidden(row: Route, role: Role) -> None:
+def test_a_role_without_the_scope_of_a_route_is_forbidden(row: Route, role: Role) -> None:
     answer = Tenant.create("greaves").call(row.function, row.method, row.resource, role=role)
 
     assert answer.status == 403
     assert set(answer.json) == {"error", "detail", "request_id"}
+
+
+@pytest.mark.usefixtures("aws")
+@pytest.mark.parametrize("row", [row for row in ROUTES if row.scope], ids=lambda row: row.operation)
+def test_all_other_scopes_together_do_not_open_a_route(row: Route) -> None:
+    others = [scope for scope in Scope if scope is not row.scope]
+
+    answer = Tenant.create("greaves").call(row.function, row.method, row.resource, scopes=others)
+
+    assert (answer.status, answer.json["error"]) == (403, "forbidden")
+    assert answer.json["detail"] == f"This needs a key with the scope {row.scope}; yours does not have it."
+
+
+def test_what_anybody_may_ask_is_written_down() -> None:
+    assert {row.operation for row in ROUTES if row.scope is None} == {"health", "openapi"}
+
+
+def test_what_each_scope_opens_is_written_down() -> None:
+    opened = {scope.value: {row.operation for row in ROUTES if row.scope is scope} for scope in Scope}
+    assert opened == {
+        "documents:read": {
+            "digitize", "list_documents", "get_document", "digitize_with_model", "list_schemas", "get_schema",
+            "document_history", "review_queue", "get_page",
+        },
+        "documents:write": {"announce_document", "delete_document", "extract_again"},
+        "review:write": {"decide_field", "add_field", "claim_document", "release_document"},
+        "models:read": {"list_models", "get_model", "get_model_file"},
+        "models:write": {"create_model", "delete_model", "put_schema", "delete_schema"},
+        "export:read": {"export_document", "list_datasets", "get_dataset"},
+        "keys:admin": {"list_keys", "create_key", "rotate_key", "revoke_key", "get_usage"},
+        "mcp:read": {"mcp", "mcp_stream", "mcp_session"},
+        "mcp:write": set(),
+    }  # fmt: skip
+
+
+@pytest.mark.usefixtures("aws")
+@pytest.mark.parametrize("row", ROUTES, ids=lambda row: row.operation)
+def test_every_answer_says_what_is_left_of_the_limit(row: Route) -> None:
+    tenant = Tenant.create("greaves")
+    for role in (Role.ADMIN, Role.READER, None):
+        answer = tenant.call(row.function, row.method, row.resource, path={"id": "x"}, role=role)
+
+        assert {"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"} <= set(answer.headers)
 
 
 @pytest.mark.usefixtures("aws")
@@ -50,6 +95,7 @@ def test_a_matched_route_without_a_row_is_refused(name: str) -> None:
     assert (answer.status, answer.json["error"]) == (403, "forbidden")
 
 
+@pytest.mark.usefixtures("aws")
 def test_what_nobody_expected_is_500_in_the_one_shape(monkeypatch: pytest.MonkeyPatch) -> None:
     from alma import models
 
@@ -76,6 +122,21 @@ def test_the_description_is_valid_openapi_3_1_and_names_every_route() -> None:
     assert listed == {(row.method, row.resource) for row in ROUTES}
 
 
+def test_both_headers_and_the_scope_are_described_for_every_route_with_a_key() -> None:
+    described = openapi()
+
+    assert described["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
+    assert described["components"]["securitySchemes"]["apiKey"]["name"] == "X-API-Key"
+    for row in ROUTES:
+        operation = described["paths"][row.resource][row.method.lower()]
+        scope = [row.scope.value] if row.scope else None
+        assert operation["security"] == ([{"bearer": scope}, {"apiKey": scope}] if scope else [])
+        assert {"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After"} == set(
+            operation["responses"]["429"]["headers"]
+        )
+
+
+@pytest.mark.usefixtures("aws")
 def test_the_description_is_served_to_anybody() -> None:
     answer = function("portal").handler(proxy_event("GET", "/v1/openapi.json"), Context())
 
@@ -83,6 +144,7 @@ def test_the_description_is_served_to_anybody() -> None:
     assert answer["headers"]["Content-Type"] == "application/json"
 
 
+@pytest.mark.usefixtures("aws")
 def test_health_says_ok() -> None:
     answer = function("portal").handler(proxy_event("GET", "/v1/health"), Context())
 

@@ -14,6 +14,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 from alma.http.routes import ROUTES
 from alma.inference import MOST_WARM
+from alma.limits import Family
 from alma.settings import PREFIX, Settings
 from alma.storage import bedrock, objects, table
 from infra.local.template import load
@@ -125,6 +126,10 @@ def test_default_parameters_are_the_default_settings() -> None:
     assert parameters["MaxPages"]["Default"] == settings.max_pages
     assert parameters["MaxPixels"]["Default"] == settings.max_pixels
     assert parameters["KeyCacheSeconds"]["Default"] == settings.key_cache_seconds
+    for family in Family:
+        parameter = parameters[f"Limit{family.value.capitalize()}"]
+        assert parameter["Default"] == getattr(settings, f"limit_{family.value}")
+    assert parameters["MonthlyPages"]["Default"] == settings.monthly_pages
     assert parameters["HostedModelId"]["Default"] == settings.hosted_model_id == ""
     assert parameters["HostedMaxPages"]["Default"] == settings.hosted_max_pages
     assert parameters["HostedMaxWords"]["Default"] == settings.hosted_max_words
@@ -163,7 +168,7 @@ def test_only_public_routes_go_without_the_authorizer() -> None:
         for _, event in api_events()
         if event.get("Auth", {}).get("Authorizer") == "NONE"
     }
-    assert open_routes == {(route.method, route.resource) for route in ROUTES if not route.roles}
+    assert open_routes == {(route.method, route.resource) for route in ROUTES if route.scope is None}
     assert resources("AWS::Serverless::Api")["Api"]["Auth"]["DefaultAuthorizer"] == "Keys"
 
 
@@ -238,10 +243,25 @@ def test_a_stack_without_a_hosted_model_grants_nothing_of_bedrock() -> None:
     ]
 
 
-def test_the_authorizer_reads_tokens_and_nothing_else() -> None:
+def test_the_authorizer_reaches_tokens_and_nothing_else() -> None:
     (statement,) = [statement for name, statement in statements() if name == "AuthorizerFunction"]
-    assert statement["Action"] == ["dynamodb:GetItem"]
+    assert statement["Action"] == ["dynamodb:GetItem", "dynamodb:UpdateItem"]
     assert statement["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["token#*"]}}
+
+
+def test_every_function_behind_the_api_may_write_the_rows_of_the_limiter_and_readers_no_others() -> None:
+    for name in {route.function for route in ROUTES}:
+        logical_id = f"{name.capitalize()}Function"
+        updating = [
+            statement
+            for owner, statement in statements()
+            if owner == logical_id and "dynamodb:UpdateItem" in as_list(statement["Action"])
+        ]
+        assert updating, name
+        if name in {"datasets", "digitize", "export", "mcp", "portal", "schemas"}:
+            assert [each["Condition"] for each in updating] == [
+                {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["limit#*"]}}
+            ]
 
 
 @pytest.mark.parametrize("name", sorted(resources("AWS::S3::Bucket")))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.local.demo import UNHURRIED
 from infra.local.runtime import Runtime
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -15,5 +16,5 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture(scope="module")
 def runtime() -> Iterator[Runtime]:
     """The project's template on free ports; one for a module, since a start takes seconds."""
-    with Runtime(ROOT / "template.yaml") as running:
+    with Runtime(ROOT / "template.yaml", parameters=UNHURRIED) as running:
         yield running

@@ -121,27 +121,10 @@ def test_the_command_line_tool_exports_to_a_file(offices: tuple[Office, Office],
 
 def test_a_verified_field_is_pulled_with_its_page(offices: tuple[Office, Office], deed: int) -> None:
     office, _ = offices
-    table = office.runtime.resource("Table")
-    dynamodb = boto3.client(
-        "dynamodb",
-        endpoint_url=office.runtime.aws_endpoint_url,
-        region_name=REGION,
-        aws_access_key_id="x",
-        aws_secret_access_key="x",
+    decided = office.http.patch(
+        f"/api/v1/documents/{deed}/fields/grantor_name", json={"action": "accept", "version": 1}
     )
-    row = f"document#{deed:012d}"
-    for sort_key, name, value in (
-        (f"{row}#field#grantor_name#00000", "status", {"S": "accepted"}),
-        (row, "verified", {"N": "1"}),
-    ):
-        dynamodb.update_item(
-            TableName=table,
-            Key={"pk": {"S": "greaves"}, "sk": {"S": sort_key}},
-            UpdateExpression="SET #name = :value",
-            ExpressionAttributeNames={"#name": name},
-            ExpressionAttributeValues={":value": value},
-        )
-    dynamodb.close()
+    assert decided.status_code == 200
 
     pulled = office.alma("dataset", "pull", "deeds/")["datasets"]
 
@@ -319,3 +302,22 @@ def test_a_removed_document_is_gone(offices: tuple[Office, Office]) -> None:
 
     assert offices[0].http.delete(path).status_code == 204
     assert offices[0].http.get(path).status_code == 404
+
+
+def test_the_key_goes_in_either_header_and_what_it_used_is_told(
+    offices: tuple[Office, Office], deed: int
+) -> None:
+    office, rival = offices
+    url = f"{office.runtime.api_url}/api/v1/documents/{deed}"
+
+    answer = httpx.get(url, headers={"X-API-Key": office.token})
+    assert answer.status_code == 200
+    assert int(answer.headers["X-RateLimit-Remaining"]) <= int(answer.headers["X-RateLimit-Limit"])
+    both = {"X-API-Key": office.token, "Authorization": f"Bearer {rival.token}"}
+    refused = httpx.get(url, headers=both)
+    assert (refused.status_code, refused.text) == (401, '{"error":"unauthorized"}')
+    told = office.alma("usage")
+    assert told["quota"]["used"] >= 2
+    assert told["total"]["requests"] > 0
+    assert {key["keyId"] for key in told["keys"]} >= {None}
+    assert run_alma(office.folder, "usage").returncode == 0

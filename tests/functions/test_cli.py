@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from alma import keys
-from alma.cli import main
+from alma.cli import main, target
+from alma.cli.client import Client
 
 pytestmark = pytest.mark.usefixtures("aws")
 
@@ -66,6 +67,50 @@ def test_a_refusal_is_one_line_and_status_1(
     assert (status, json.loads(printed)["error"]) == (1, error)
 
 
+def test_a_key_with_scopes_owner_and_expiry_and_its_replacement(capsys: pytest.CaptureFixture[str]) -> None:
+    run(capsys, "org", "create", "greaves")
+    _, printed = run(
+        capsys, "key", "create", "--org", "greaves", "--name", "n", "--role", "reviewer", "--json",
+        "--scopes", "documents:read, export:read", "--owner", "ines", "--expires", "2099-01-31",
+    )  # fmt: skip
+    minted = json.loads(printed)
+
+    status, printed = run(
+        capsys, "key", "rotate", minted["id"], "--org", "greaves", "--overlap", "0", "--json"
+    )
+
+    rotated = json.loads(printed)
+    assert status == 0
+    assert minted["expiresAt"] == rotated["expiresAt"] == "2099-01-31T00:00:00Z"
+    assert minted["scopes"] == rotated["scopes"] == ["documents:read", "export:read"]
+    assert rotated["owner"] == "ines"
+    assert keys.identify(minted["token"]) is None
+    assert keys.identify(rotated["token"]) is not None
+    shown = run(capsys, "key", "list", "--org", "greaves")[1]
+    assert "ines" in shown
+
+
+@pytest.mark.parametrize("option", [("--scopes", "documents:burn"), ("--expires", "soon")])
+def test_an_option_that_is_none_is_wrong_usage(
+    capsys: pytest.CaptureFixture[str], option: tuple[str, str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["key", "create", "--org", "greaves", "--name", "n", *option])
+
+    assert "scopes are documents:read" in capsys.readouterr().err or option[0] == "--expires"
+
+
+def test_an_organisations_quota_is_set_and_taken_away(capsys: pytest.CaptureFixture[str]) -> None:
+    run(capsys, "org", "create", "greaves")
+
+    assert "greaves may have 500 pages a month read" in run(capsys, "org", "quota", "greaves", "500")[1]
+    assert "any number of pages" in run(capsys, "org", "quota", "greaves", "0")[1]
+    _, printed = run(capsys, "org", "quota", "greaves", "default", "--json")
+    assert json.loads(printed)["monthly_pages"] is None
+    assert run(capsys, "org", "quota", "nobody", "1", "--json")[0] == 1
+    assert run(capsys, "org", "quota", "greaves", "-1", "--json")[0] == 1
+
+
 def test_an_organisation_cannot_be_created_twice(capsys: pytest.CaptureFixture[str]) -> None:
     run(capsys, "org", "create", "greaves")
 
@@ -93,6 +138,20 @@ class _Portal(BaseHTTPRequestHandler):
     """An API whose one document is so large that its fields wait elsewhere."""
 
     keys_seen: list[str | None]
+    announced: int
+
+    def do_POST(self) -> None:
+        """Take an announcement at the second attempt."""
+        self.rfile.read(int(self.headers["Content-Length"]))
+        type(self).announced += 1
+        body = b'{"error": "rate_limited", "detail": "Too many requests.", "request_id": "r"}'
+        if self.announced > 1:
+            body = b'{"documentId": 7}'
+        self.send_response(201 if self.announced > 1 else 429)
+        self.send_header("Retry-After", "0")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
     def do_GET(self) -> None:
         type(self).keys_seen.append(self.headers["Authorization"])
@@ -121,7 +180,7 @@ class _Portal(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def portal(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[_Portal]]:
-    _Portal.keys_seen = []
+    _Portal.keys_seen, _Portal.announced = [], 0
     with HTTPServer(("127.0.0.1", 0), _Portal) as server:
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         monkeypatch.setenv("ALMA_API_URL", f"http://127.0.0.1:{server.server_port}")
@@ -137,6 +196,11 @@ def test_a_redirect_to_a_large_answer_is_followed_without_the_key(
 
     assert (status, json.loads(printed)["documentId"]) == (0, 6)
     assert portal.keys_seen == ["Bearer alma_x", None]
+
+
+def test_a_call_that_comes_too_soon_is_made_again(portal: type[_Portal]) -> None:
+    assert Client(target.api()).call("POST", "/documents", {"fileName": "a.pdf"}) == {"documentId": 7}
+    assert portal.announced == 2
 
 
 def test_tracks_are_printed_below_their_field_with_the_reasons(

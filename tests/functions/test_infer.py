@@ -125,6 +125,17 @@ def test_its_readings_stay_with_the_document_as_a_track_of_their_own(greaves: Te
     assert rows == [field for field in get(greaves)["fields"] if "group" in field]
 
 
+def test_its_runs_are_counted_for_the_key_that_asked(greaves: Tenant) -> None:
+    model = ready(greaves)
+    digitize(greaves, model)
+    digitize(greaves, model)
+    digitize(greaves, "mdl_of_nobody")
+
+    told = greaves.call("keys", "GET", "/v1/usage").json["keys"]
+
+    assert {key["name"]: key["modelRuns"] for key in told} == {"admin": 0, "reader": 2, None: 0}
+
+
 def test_without_numbers_of_its_own_a_models_confidence_is_unknown(greaves: Tenant) -> None:
     before = values(get(greaves))
     model = ready(greaves, scorers.scorer())

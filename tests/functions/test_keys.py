@@ -1,21 +1,24 @@
 """Keys: minted once, kept as a hash, revoked for good."""
 
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from alma import keys
+from alma.clock import timestamp
 from alma.keys import Role
 from alma.settings import settings
-from tests.cloud import Tenant, client
+from tests.cloud import Answer, Tenant, client, function
 
 pytestmark = pytest.mark.usefixtures("aws")
 
 
 def _authorize(token: str | None, name: str = "Authorization") -> dict[str, object]:
-    from tests.cloud import function
+    return _authorized({} if token is None else {name: [f"Bearer {token}"]})
 
-    headers = {} if token is None else {name: [f"Bearer {token}"]}
+
+def _authorized(headers: dict[str, list[str]]) -> dict[str, object]:
     app = function("authorizer")
     answer = app.handler(
         {
@@ -26,6 +29,7 @@ def _authorize(token: str | None, name: str = "Authorization") -> dict[str, obje
         },
         None,
     )
+    app.background.submit(int).result()  # what the authorizer does not wait for is done
     effect = answer["policyDocument"]["Statement"][0]["Effect"]
     return {"effect": effect, **answer["context"]}
 
@@ -62,6 +66,7 @@ def test_the_authorizer_passes_on_whose_key_it_is() -> None:
         "organisation": "greaves",
         "key_id": tenant.ids[Role.READER],
         "role": "reader",
+        "scopes": "documents:read models:read export:read mcp:read",
     }
 
 
@@ -97,8 +102,6 @@ def test_a_token_with_the_right_beginning_and_the_wrong_end_is_denied() -> None:
 def test_a_revoked_key_is_denied_once_the_authorizer_forgets_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from tests.cloud import function
-
     tenant = Tenant.create("greaves")
     token, key_id = tenant.tokens[Role.READER], tenant.ids[Role.READER]
     clock = [1000.0]
@@ -149,3 +152,238 @@ def test_only_an_administrator_sees_or_mints_keys(role: Role) -> None:
     for method, resource in (("GET", "/v1/keys"), ("POST", "/v1/keys"), ("DELETE", "/v1/keys/{id}")):
         answer = tenant.call("keys", method, resource, path={"id": "x"}, body={"name": "x"}, role=role)
         assert (answer.status, answer.json["error"]) == (403, "forbidden")
+
+
+# --- two headers -----------------------------------------------------------
+
+
+def test_either_header_carries_the_key_and_both_may_carry_the_same() -> None:
+    token = Tenant.create("greaves").tokens[Role.READER]
+
+    assert _authorized({"X-API-Key": [token]})["effect"] == "Allow"
+    assert _authorized({"x-api-key": [token], "authorization": [f"Bearer {token}"]})["effect"] == "Allow"
+    assert _authorized({"X-API-Key": [token, token]})["effect"] == "Allow"
+
+
+def test_headers_that_name_different_keys_are_refused_though_both_are_good() -> None:
+    tokens = Tenant.create("greaves").tokens
+    reader, admin = tokens[Role.READER], tokens[Role.ADMIN]
+
+    for headers in (
+        {"X-API-Key": [reader], "Authorization": [f"Bearer {admin}"]},
+        {"X-API-Key": [reader, admin]},
+        {"Authorization": [f"Bearer {reader}", f"Bearer {admin}"]},
+        {"X-API-Key": [reader], "Authorization": ["Basic YTpi"]},
+        {"X-API-Key": [""], "Authorization": [f"Bearer {admin}"]},
+        {"X-API-Key": [f"Bearer {reader}"]},
+    ):
+        assert _authorized(headers) == {"effect": "Deny"}
+
+
+# --- scopes ----------------------------------------------------------------
+
+
+def mint(tenant: Tenant, **body: object) -> Answer:
+    return tenant.call("keys", "POST", "/v1/keys", body={"name": "n", **body})
+
+
+def test_a_key_may_have_fewer_scopes_than_its_role_and_an_owner() -> None:
+    minted = mint(
+        Tenant.create("greaves"),
+        role="admin",
+        scopes=["models:read", "documents:read"],
+        owner="ines@greaves.example",
+    )
+
+    assert minted.status == 201
+    assert minted.json["scopes"] == ["documents:read", "models:read"]
+    assert minted.json["owner"] == "ines@greaves.example"
+    assert _authorize(minted.json["token"])["scopes"] == "documents:read models:read"
+
+
+def test_scopes_do_not_widen_a_role() -> None:
+    answer = mint(Tenant.create("greaves"), role="reader", scopes=["documents:read", "keys:admin"])
+
+    assert (answer.status, answer.json["detail"]) == (
+        400,
+        "A reader has no keys:admin; name another role or fewer scopes.",
+    )
+
+
+def test_nobody_gives_what_they_do_not_have() -> None:
+    tenant = Tenant.create("greaves")
+    mine = ["keys:admin", "documents:read"]
+
+    widened = tenant.call("keys", "POST", "/v1/keys", body={"name": "n", "role": "reader"}, scopes=mine)
+    assert (widened.status, widened.json["detail"]) == (
+        403,
+        "Your key has no models:read, export:read, mcp:read, so it cannot give that to another.",
+    )
+    body = {"name": "n", "role": "reader", "scopes": ["documents:read"]}
+    assert tenant.call("keys", "POST", "/v1/keys", body=body, scopes=mine).status == 201
+    path = {"id": tenant.ids[Role.ADMIN]}
+    rotated = tenant.call("keys", "POST", "/v1/keys/{id}/rotate", path=path, body={}, scopes=mine)
+    assert rotated.status == 403
+
+
+def test_a_key_of_a_version_before_scopes_has_those_of_its_role() -> None:
+    tenant = Tenant.create("greaves")
+    for row in client("dynamodb").scan(TableName=settings().table)["Items"]:
+        assert "scopes" not in row  # a row without is what that version wrote
+
+    assert tenant.call("documents", "GET", "/v1/documents", role=Role.READER).status == 200
+    assert _authorize(tenant.tokens[Role.REVIEWER])["scopes"] == (
+        "documents:read documents:write review:write models:read export:read mcp:read mcp:write"
+    )
+
+
+# --- expiry, use, rotation -------------------------------------------------
+
+
+class Clock:
+    """A clock that moves when told."""
+
+    def __init__(self) -> None:
+        self.at = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.at
+
+    def move(self, **by: int) -> None:
+        self.at += timedelta(**by)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    moved = Clock()
+    monkeypatch.setattr(keys, "now", moved.now)
+    monkeypatch.setattr(keys, "timestamp", lambda at=None: timestamp(at or moved.now()))
+    return moved
+
+
+def test_an_expired_key_is_denied_even_while_the_authorizer_remembers_it(clock: Clock) -> None:
+    tenant = Tenant.create("greaves")
+    minted = mint(tenant, expiresAt="2026-11-24T13:00:05+01:00")
+    assert minted.json["expiresAt"] == "2026-11-24T12:00:05Z"
+    assert _authorize(minted.json["token"])["effect"] == "Allow"
+
+    clock.move(seconds=5)
+
+    assert _authorize(minted.json["token"]) == {"effect": "Deny"}
+
+
+def test_an_expiry_that_has_passed_is_refused(clock: Clock) -> None:
+    answer = mint(Tenant.create("greaves"), expiresAt="2026-11-24T12:00:00Z")
+
+    assert (answer.status, answer.json["detail"]) == (
+        400,
+        "The key would have expired already; give a time to come.",
+    )
+
+
+def test_a_key_that_expires_mints_none_that_outlives_it(clock: Clock) -> None:
+    tenant = Tenant.create("greaves")
+    minted = mint(tenant, role="admin", expiresAt="2026-12-01T00:00:00Z").json
+    tenant.ids[Role.ADMIN] = minted["id"]
+
+    refused = mint(tenant)
+    assert (refused.status, refused.json["detail"]) == (
+        403,
+        "Your key expires at 2026-12-01T00:00:00Z; let the new one expire by then.",
+    )
+    assert mint(tenant, expiresAt="2026-12-02T00:00:00Z").status == 403
+    assert mint(tenant, expiresAt="2026-12-01T00:00:00Z").status == 201
+
+
+def last_use(tenant: Tenant) -> dict[str, str | None]:
+    return {key.id: key.last_used_at for key in keys.list_keys(tenant.organisation)}
+
+
+def test_the_last_use_is_kept_exact_to_five_minutes_and_outlives_the_key(clock: Clock) -> None:
+    tenant = Tenant.create("greaves")
+    token, key_id = tenant.tokens[Role.READER], tenant.ids[Role.READER]
+    function("authorizer")._seen.clear()
+
+    assert last_use(tenant)[key_id] is None
+    _authorize(token)
+    assert last_use(tenant) == {**dict.fromkeys(tenant.ids.values()), key_id: "2026-11-24T12:00:00Z"}
+    clock.move(minutes=4)
+    function("authorizer")._seen.clear()
+    _authorize(token)
+    assert last_use(tenant)[key_id] == "2026-11-24T12:00:00Z"
+    clock.move(minutes=1)
+    function("authorizer")._seen.clear()
+    _authorize(token)
+    assert last_use(tenant)[key_id] == "2026-11-24T12:05:00Z"
+    keys.revoke("greaves", key_id)
+    assert last_use(tenant)[key_id] == "2026-11-24T12:05:00Z"
+
+
+def test_a_key_whose_use_cannot_be_written_down_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    token = Tenant.create("greaves").tokens[Role.READER]
+
+    def fails(_: object) -> None:
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(keys, "note_use", fails)
+    assert _authorize(token)["effect"] == "Allow"
+
+
+def test_writing_down_a_use_does_not_bring_a_revoked_key_back() -> None:
+    tenant = Tenant.create("greaves")
+    caller = keys.identify(tenant.tokens[Role.READER])
+    assert caller is not None
+    keys.revoke("greaves", caller.key_id)
+
+    keys.note_use(caller)
+
+    assert keys.identify(tenant.tokens[Role.READER]) is None
+
+
+def rotate(tenant: Tenant, key_id: str, body: object = None) -> Answer:
+    return tenant.call("keys", "POST", "/v1/keys/{id}/rotate", path={"id": key_id}, body=body or {})
+
+
+def test_rotation_gives_the_same_rights_and_the_old_key_goes_on_for_the_overlap(clock: Clock) -> None:
+    tenant = Tenant.create("greaves")
+    old = mint(tenant, role="reviewer", scopes=["documents:write"], owner="ines").json
+
+    new = rotate(tenant, old["id"], {"overlapSeconds": 600})
+
+    assert new.status == 201
+    assert new.headers["Cache-Control"] == "no-store"
+    same = ("name", "owner", "role", "scopes", "expiresAt")
+    assert {name: new.json[name] for name in same} == {name: old[name] for name in same}
+    assert new.json["createdBy"] == tenant.ids[Role.ADMIN]
+    (listed,) = (key for key in keys.list_keys("greaves") if key.id == old["id"])
+    assert (listed.replaced_by, listed.valid_until) == (new.json["id"], "2026-11-24T12:10:00Z")
+    assert keys.identify(old["token"]) is not None
+    clock.move(seconds=600)
+    assert keys.identify(old["token"]) is None
+    assert keys.identify(new.json["token"]) is not None
+
+
+def test_rotation_without_overlap_ends_the_old_key_at_once_and_never_prolongs_one(clock: Clock) -> None:
+    tenant = Tenant.create("greaves")
+    one, two = mint(tenant).json, mint(tenant, expiresAt="2026-11-24T12:01:00Z").json
+
+    rotate(tenant, one["id"], {"overlapSeconds": 0})
+    assert keys.identify(one["token"]) is None
+    rotated = rotate(tenant, two["id"], {"overlapSeconds": 604800}).json
+    assert rotated["expiresAt"] == "2026-11-24T12:01:00Z"
+    clock.move(minutes=1)
+    assert keys.identify(two["token"]) is keys.identify(rotated["token"]) is None
+
+
+def test_a_key_is_rotated_once_and_not_when_it_is_not_good() -> None:
+    tenant, stranger = Tenant.create("greaves"), Tenant.create("stranger")
+    rotated, revoked = mint(tenant).json["id"], mint(tenant).json["id"]
+    assert rotate(tenant, rotated).status == 201
+    keys.revoke("greaves", revoked)
+
+    for key_id in (rotated, revoked):
+        answer = rotate(tenant, key_id)
+        assert (answer.status, answer.json["error"]) == (409, "key_not_good")
+    assert rotate(tenant, "key_x").status == 404
+    assert rotate(stranger, tenant.ids[Role.READER]).status == 404
+    assert rotate(tenant, tenant.ids[Role.READER], {"overlapSeconds": 604801}).status == 400

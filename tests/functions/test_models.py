@@ -80,7 +80,7 @@ def test_a_model_is_trained_from_what_people_verified(greaves: Tenant) -> None:
         "trainedExamples": 0,
         "createdAt": made["createdAt"],
         "origin": "trained",
-        "createdBy": greaves.ids[Role.REVIEWER],
+        "createdBy": greaves.ids[Role.ADMIN],
         "finishedAt": None,
         "error": None,
         "detail": None,

@@ -108,6 +108,8 @@ class Document:
         Slug and sentence of a failure.
     created_at, finished_at : str
         ISO 8601.
+    announced_by : str or None
+        Id of the key that announced it; None where it was dropped.
     claimed_by, claimed_until : str or None
         Id of the key that works on it, and until when (ISO 8601); None while nobody does.
     """
@@ -135,6 +137,7 @@ class Document:
     detail: str | None
     created_at: str
     finished_at: str | None
+    announced_by: str | None = None
     claimed_by: str | None = None
     claimed_until: str | None = None
 
@@ -302,11 +305,17 @@ def count_verified(organisation: str) -> dict[str, tuple[int, int]]:
 
 
 def announce(
-    organisation: str, file_name: str, requested_type: str | None = None, *, whole: bool = False
+    organisation: str,
+    file_name: str,
+    requested_type: str | None = None,
+    *,
+    whole: bool = False,
+    announced_by: str | None = None,
 ) -> Document:
     """Make room for a file that will be uploaded to `object_key` within `settings().upload_seconds`.
 
-    A file that is `whole` is one document, whatever its pages look like.
+    A file that is `whole` is one document, whatever its pages look like. What it takes to read it is counted
+    for the key `announced_by`.
     """
     document_id = organisations.next_document_id(organisation)
     item = _new_item(
@@ -317,6 +326,7 @@ def announce(
     )
     item.requested_type = requested_type
     item.whole = whole or None
+    item.announced_by = announced_by
     # One that never comes is no document: the row goes by itself a day after the URL has expired.
     item.expires_at = clock.now() + timedelta(seconds=settings().upload_seconds, days=1)
     item.save(DocumentItem.pk.does_not_exist())
@@ -746,6 +756,7 @@ def put_instance(first: Document, instance: Instance) -> None:
     item = _new_item(first.organisation, instance.document_id, first.file_name, first.object_key)
     item.requested_type, item.media_type = first.requested_type, first.media_type
     item.file_key, item.etag = first.file_key, first.etag
+    item.announced_by = first.announced_by
     item.instance_of, item.first_page, item.last_page = first.id, instance.first, instance.last
     expected: Any = DocumentItem.unmoved.contains(instance.document_id)
     try:
@@ -926,6 +937,7 @@ def from_item(item: DocumentItem) -> Document:
         detail=detail,
         created_at=item.created_at,
         finished_at=item.finished_at,
+        announced_by=item.announced_by,
         claimed_by=item.claimed_by if claimed else None,
         claimed_until=timestamp(until) if claimed else None,
     )

@@ -24,6 +24,8 @@ class AlmaError(Exception):
     code: ClassVar[str] = "internal_error"
     status: ClassVar[int] = 500
     retryable: ClassVar[bool] = False
+    #: Seconds after which trying again makes sense, where it does.
+    retry_after: int | None = None
 
     def __init__(
         self, detail: str, *, code: str | None = None, more: Mapping[str, object] | None = None
@@ -49,7 +51,7 @@ class UnauthorizedError(AlmaError):
 
 
 class ForbiddenError(AlmaError):
-    """The key is valid and its role does not allow this."""
+    """The key is valid and does not allow this."""
 
     code = "forbidden"
     status = 403
@@ -73,11 +75,23 @@ class UnreadableFileError(AlmaError):
     """The file's content cannot be read, now or later: recorded on the document, never retried.
 
     The slugs in use: `unsupported_type`, `empty_file`, `file_too_large`, `too_many_pages`,
-    `image_too_large`, `password_protected`, `damaged_file`, `no_pages`, `too_complex`.
+    `image_too_large`, `password_protected`, `damaged_file`, `no_pages`, `too_complex`, `quota_exceeded`.
     """
 
     code = "damaged_file"
     status = 422
+
+
+class RateLimitedError(AlmaError):
+    """Too many requests in too short a time."""
+
+    code = "rate_limited"
+    status = 429
+    retryable = True
+
+    def __init__(self, detail: str, retry_after: int) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
 
 
 class UnavailableError(AlmaError):
@@ -86,3 +100,4 @@ class UnavailableError(AlmaError):
     code = "unavailable"
     status = 503
     retryable = True
+    retry_after = 5

@@ -6,7 +6,7 @@ import logging
 import tempfile
 from pathlib import Path
 
-from alma import documents, organisations
+from alma import documents, organisations, quotas, usage
 from alma.documents import MAX_ATTEMPTS, Document
 from alma.errors import BadRequestError, NotFoundError, UnreadableFileError
 from alma.files.isolation import FilePage, read_file
@@ -55,6 +55,7 @@ def ingest(object_key: str, etag: str, sequencer: str) -> Document | None:
         queue.send_pages(organisation, document.id, sorted(document.pending) or [0])
     except UnreadableFileError as error:
         documents.fail(document, error.slug, error.detail)
+        usage.count_document(organisation, document.id)
         document = documents.get(organisation, document.id)
     except NotFoundError:
         _log.info("document %s of %s was removed while it was ingested", document.id, organisation)
@@ -75,6 +76,7 @@ def _split(document: Document, etag: str) -> Document:
         path = Path(folder) / "file"
         objects.fetch_inbox(document.object_key, etag, path)
         with read_file(path, settings(), first_page=len(known) + 1) as file:
+            quotas.count(document, file.pages, path.stat().st_size)
             for page in file:
                 _store(document, page)
     waiting = [page.number for page in documents.list_pages(document) if page.waiting]

@@ -1,8 +1,10 @@
-"""API keys: minted once, kept as a salted hash, revoked at once.
+"""API keys: minted once, kept as a salted hash, narrowed by scopes, revoked at once.
 
 A token is `alma_` and 33 base62 characters. The first eight of them find the key's row, the other 25 (149
 bits) are the secret. With that much entropy one round of HMAC-SHA256 under a salt of its own is as hard to
 reverse as a slow hash, and the authorizer runs on every request.
+
+Nobody can mint more than they have: neither scopes nor time.
 """
 
 from __future__ import annotations
@@ -12,28 +14,43 @@ import hmac
 import re
 import secrets
 import string
+from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from alma import organisations
-from alma.clock import timestamp
-from alma.errors import BadRequestError, NotFoundError
-from alma.storage.table import KeyItem, TokenItem, transaction
+from pynamodb.exceptions import TransactWriteError
+from pynamodb.transactions import TransactWrite
+
+from alma import organisations, scopes
+from alma.clock import now, timestamp
+from alma.errors import BadRequestError, ConflictError, ForbiddenError, NotFoundError
+from alma.scopes import Role, Scope
+from alma.storage.table import KeyItem, TokenItem, refused, transaction, unless_refused
+
+__all__ = [
+    "PREFIX",
+    "Caller",
+    "Key",
+    "Role",
+    "create",
+    "identify",
+    "list_keys",
+    "note_use",
+    "revoke",
+    "rotate",
+]
 
 PREFIX = "alma_"
+#: Longest time a key may go on beside the one that replaces it.
+MAX_OVERLAP = timedelta(days=7)
 _ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _LENGTH, _LOOKUP = 33, 8
 _TOKEN = re.compile(rf"{PREFIX}([0-9A-Za-z]{{{_LENGTH}}})")
 _KEY_ID = re.compile(rf"key_[0-9A-Za-z]{{{_LOOKUP}}}")
 _SORT_PREFIX = "key#"
-
-
-class Role(StrEnum):
-    """What a key may do; each role may do what the ones after it may."""
-
-    ADMIN = "admin"
-    REVIEWER = "reviewer"
-    READER = "reader"
+#: How exact the time of the last use is; a write for every request would cost more than it tells.
+_USE_INTERVAL = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,46 +61,130 @@ class Key:
     ----------
     id, name : str
         `key_…` and what people call it.
+    owner : str or None
+        Who answers for it, in their own words.
     role : Role
+        What it is for.
+    scopes : frozenset of Scope
         What it may do.
     hint : str
         The token's beginning, to recognise it by.
-    created_at, revoked_at : str
-        ISO 8601; `revoked_at` is None while the key is good.
+    created_at : str
+        ISO 8601.
+    created_by : str or None
+        Id of the key that minted it.
+    valid_until, revoked_at, last_used_at : str or None
+        ISO 8601; `revoked_at` is None while the key is good, `last_used_at` exact to some minutes.
+    replaced_by : str or None
+        Id of the key it was rotated into.
     """
 
     id: str
     name: str
+    owner: str | None
     role: Role
+    scopes: frozenset[Scope]
     hint: str
     created_at: str
-    created_by: str | None = None
-    revoked_at: str | None = None
+    created_by: str | None
+    valid_until: str | None
+    revoked_at: str | None
+    last_used_at: str | None
+    replaced_by: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who a request comes from."""
+    """Who a request comes from, and what their key may do."""
 
     organisation: str
     key_id: str
     role: Role
+    scopes: frozenset[Scope]
+    valid_until: str | None = None
+    last_used_at: str | None = None
+
+    @property
+    def expired(self) -> bool:
+        """Whether the key's time is over."""
+        return self.valid_until is not None and self.valid_until <= timestamp()
 
 
-def create(organisation: str, name: str, role: Role, *, created_by: str | None = None) -> tuple[Key, str]:
+def create(
+    organisation: str,
+    name: str,
+    role: Role,
+    *,
+    narrowed: Iterable[Scope] | None = None,
+    owner: str | None = None,
+    expires: datetime | None = None,
+    by: Caller | None = None,
+) -> tuple[Key, str]:
     """Mint a key and return it with its token, which is shown this once.
+
+    Parameters
+    ----------
+    name, role : str, Role
+        What people call it, and what it is for.
+    narrowed : iterable of Scope, optional
+        The scopes it has, out of those of its role; without, all of them, also those the role is given later.
+    owner : str, optional
+        Who answers for it.
+    expires : datetime, optional
+        When it stops working.
+    by : Caller, optional
+        Who mints it; None for the operator, whom nothing narrows.
 
     Raises
     ------
     BadRequestError
-        The name is empty or longer than 100 characters.
+        The name is empty or too long, a scope is not of the role, or the expiry has passed.
+    ForbiddenError
+        The minter does not have what the key would have.
     NotFoundError
         There is no such organisation.
     """
     name = name.strip()
     if not 1 <= len(name) <= 100:
         raise BadRequestError("Give the key a name of 1 to 100 characters.")
+    if expires is not None and expires <= now():
+        raise BadRequestError("The key would have expired already; give a time to come.")
+    given = None if narrowed is None else scopes.listed(narrowed)
+    if given == []:
+        raise BadRequestError("Give the key one scope at least, or leave scopes out for those of its role.")
+    until = None if expires is None else timestamp(expires.astimezone(UTC))
+    if excess := scopes.listed(scopes.parse(given, role) - scopes.of_role(role)):
+        raise BadRequestError(
+            f"A {role.value} has no {', '.join(excess)}; name another role or fewer scopes."
+        )
     organisations.get(organisation)
+    if by is not None:
+        _check_not_above(by, scopes.parse(given, role), until)
+    item, token_item, token = _new(
+        organisation,
+        name=name,
+        role=role.value,
+        scopes=given,
+        owner=owner,
+        valid_until=until,
+        created_by=by.key_id if by else None,
+    )
+    with transaction() as write:
+        _save(write, item, token_item)
+    return _from_item(item), token
+
+
+def _check_not_above(by: Caller, wanted: frozenset[Scope], until: str | None) -> None:
+    """Refuse a key that would do more, or longer, than the one that mints it."""
+    if missing := scopes.listed(wanted - by.scopes):
+        raise ForbiddenError(f"Your key has no {', '.join(missing)}, so it cannot give that to another.")
+    end = _row(by.organisation, by.key_id).valid_until
+    if end is not None and (until is None or until > end):
+        raise ForbiddenError(f"Your key expires at {end}; let the new one expire by then.")
+
+
+def _new(organisation: str, **of_key: Any) -> tuple[KeyItem, TokenItem, str]:
+    """Return the two rows of a new key, and its token."""
     secret = "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
     token, lookup = PREFIX + secret, secret[:_LOOKUP]
     salt = secrets.token_hex(16)
@@ -91,33 +192,95 @@ def create(organisation: str, name: str, role: Role, *, created_by: str | None =
         organisation,
         _SORT_PREFIX + lookup,
         key_id=f"key_{lookup}",
-        name=name,
-        role=role.value,
         hint=f"{PREFIX}{lookup}…",
         created_at=timestamp(),
-        created_by=created_by,
+        **of_key,
     )
-    with transaction() as write:
-        write.save(item, condition=KeyItem.pk.does_not_exist())
-        write.save(
-            TokenItem(
-                _token_partition(lookup),
-                "token",
-                organisation=organisation,
-                key_id=item.key_id,
-                role=role.value,
-                salt=salt,
-                digest=_digest(salt, token),
-            ),
-            condition=TokenItem.pk.does_not_exist(),
-        )
+    token_item = TokenItem(
+        *_token_key(item.key_id),
+        organisation=organisation,
+        key_id=item.key_id,
+        role=item.role,
+        scopes=item.scopes,
+        valid_until=item.valid_until,
+        salt=salt,
+        digest=_digest(salt, token),
+    )
+    return item, token_item, token
+
+
+def _save(write: TransactWrite, item: KeyItem, token_item: TokenItem) -> None:
+    write.save(item, condition=KeyItem.pk.does_not_exist())
+    write.save(token_item, condition=TokenItem.pk.does_not_exist())
+
+
+def rotate(
+    organisation: str, key_id: str, overlap: timedelta, *, by: Caller | None = None
+) -> tuple[Key, str]:
+    """Mint a key with the same rights in place of one, which stops working after `overlap`.
+
+    The new key expires when the old one would have: rotation changes the secret, not the rights.
+
+    Raises
+    ------
+    BadRequestError
+        The overlap is negative or longer than seven days.
+    ForbiddenError
+        The rotator does not have what the key has.
+    NotFoundError
+        The organisation has no such key.
+    ConflictError
+        It is revoked, expired or rotated already.
+    """
+    if not timedelta() <= overlap <= MAX_OVERLAP:
+        raise BadRequestError(f"The overlap is 0 to {MAX_OVERLAP.days * 86400} seconds.")
+    old = _row(organisation, key_id)
+    if by is not None:
+        _check_not_above(by, scopes.parse(old.scopes, Role(old.role)), old.valid_until)
+    if old.revoked_at is not None or (old.valid_until is not None and old.valid_until <= timestamp()):
+        raise ConflictError(f"{key_id} is not good any more; mint a new key.", code="key_not_good")
+    item, token_item, token = _new(
+        organisation,
+        name=old.name,
+        role=old.role,
+        scopes=old.scopes,
+        owner=old.owner,
+        valid_until=old.valid_until,
+        created_by=by.key_id if by else None,
+    )
+    end = timestamp(now() + overlap)
+    end = end if old.valid_until is None else min(end, old.valid_until)
+    try:
+        with transaction() as write:
+            _save(write, item, token_item)
+            write.update(
+                old,
+                actions=[KeyItem.valid_until.set(end), KeyItem.replaced_by.set(item.key_id)],
+                condition=KeyItem.replaced_by.does_not_exist() & KeyItem.revoked_at.does_not_exist(),
+            )
+            write.update(
+                TokenItem(*_token_key(key_id)),
+                actions=[TokenItem.valid_until.set(end)],
+                condition=TokenItem.pk.exists(),
+            )
+    except TransactWriteError as error:
+        if not refused(error):
+            raise
+        raise ConflictError(
+            f"{key_id} was rotated or revoked already; GET /api/v1/keys shows into which.",
+            code="key_not_good",
+        ) from None
     return _from_item(item), token
 
 
 def list_keys(organisation: str) -> list[Key]:
     """Return the organisation's keys, revoked ones included, oldest first."""
-    items = KeyItem.query(organisation, KeyItem.sk.startswith(_SORT_PREFIX), consistent_read=True)
-    return sorted((_from_item(item) for item in items), key=lambda key: (key.created_at, key.id))
+    items = list(KeyItem.query(organisation, KeyItem.sk.startswith(_SORT_PREFIX), consistent_read=True))
+    tokens = TokenItem.batch_get([_token_key(item.key_id) for item in items])
+    used = {token.key_id: token.last_used_at for token in tokens}
+    return sorted(
+        (_from_item(item, used.get(item.key_id)) for item in items), key=lambda key: (key.created_at, key.id)
+    )
 
 
 def revoke(organisation: str, key_id: str) -> None:
@@ -128,47 +291,87 @@ def revoke(organisation: str, key_id: str) -> None:
     NotFoundError
         The organisation has no such key.
     """
-    lookup = key_id.removeprefix("key_") if _KEY_ID.fullmatch(key_id) else ""
-    try:
-        item = KeyItem.get(organisation, _SORT_PREFIX + lookup, consistent_read=True)
-    except KeyItem.DoesNotExist:
-        raise NotFoundError(f"There is no key {key_id!r}; GET /api/v1/keys lists them.") from None
+    item = _row(organisation, key_id)
     if item.revoked_at is not None:
         return
+    actions: list[Any] = [KeyItem.revoked_at.set(timestamp())]
+    try:
+        used = TokenItem.get(*_token_key(key_id)).last_used_at
+    except TokenItem.DoesNotExist:
+        used = None
+    if used is not None:
+        actions.append(KeyItem.last_used_at.set(used))
     with transaction() as write:
-        write.delete(TokenItem(_token_partition(lookup), "token"))
-        write.update(item, actions=[KeyItem.revoked_at.set(timestamp())])
+        write.delete(TokenItem(*_token_key(key_id)))
+        write.update(item, actions=actions)
 
 
 def identify(token: str) -> Caller | None:
-    """Return who a token belongs to, or None: malformed, unknown or revoked."""
+    """Return who a token belongs to, or None: malformed, unknown, expired or revoked."""
     match = _TOKEN.fullmatch(token)
     if match is None:
         return None
     try:
-        item = TokenItem.get(_token_partition(match[1][:_LOOKUP]), "token", consistent_read=True)
+        item = TokenItem.get(*_token_key(f"key_{match[1][:_LOOKUP]}"), consistent_read=True)
     except TokenItem.DoesNotExist:
         return None
     if not hmac.compare_digest(item.digest, _digest(item.salt, token)):
         return None
-    return Caller(item.organisation, item.key_id, Role(item.role))
+    role = Role(item.role)
+    caller = Caller(
+        item.organisation,
+        item.key_id,
+        role,
+        scopes.parse(item.scopes, role),
+        item.valid_until,
+        item.last_used_at,
+    )
+    return None if caller.expired else caller
+
+
+def note_use(caller: Caller) -> None:
+    """Record that a key is in use, unless that was done in the last minutes or the key is gone."""
+    before = timestamp(now() - _USE_INTERVAL)
+    if caller.last_used_at is not None and caller.last_used_at > before:
+        return
+    stale = TokenItem.last_used_at.does_not_exist() | (TokenItem.last_used_at <= before)
+    item = TokenItem(*_token_key(caller.key_id))
+    unless_refused(
+        lambda: item.update(
+            actions=[TokenItem.last_used_at.set(timestamp())], condition=TokenItem.pk.exists() & stale
+        )
+    )
+
+
+def _row(organisation: str, key_id: str) -> KeyItem:
+    lookup = key_id.removeprefix("key_") if _KEY_ID.fullmatch(key_id) else ""
+    try:
+        return KeyItem.get(organisation, _SORT_PREFIX + lookup, consistent_read=True)
+    except KeyItem.DoesNotExist:
+        raise NotFoundError(f"There is no key {key_id!r}; GET /api/v1/keys lists them.") from None
 
 
 def _digest(salt: str, token: str) -> str:
     return hmac.new(bytes.fromhex(salt), token.encode(), hashlib.sha256).hexdigest()
 
 
-def _token_partition(lookup: str) -> str:
-    return f"token#{lookup}"
+def _token_key(key_id: str) -> tuple[str, str]:
+    return f"token#{key_id.removeprefix('key_')}", "token"
 
 
-def _from_item(item: KeyItem) -> Key:
+def _from_item(item: KeyItem, last_used_at: str | None = None) -> Key:
+    role = Role(item.role)
     return Key(
-        item.key_id,
-        item.name,
-        Role(item.role),
-        item.hint,
-        item.created_at,
-        item.created_by,
-        item.revoked_at,
+        id=item.key_id,
+        name=item.name,
+        owner=item.owner,
+        role=role,
+        scopes=scopes.parse(item.scopes, role),
+        hint=item.hint,
+        created_at=item.created_at,
+        created_by=item.created_by,
+        valid_until=item.valid_until,
+        revoked_at=item.revoked_at,
+        last_used_at=last_used_at or item.last_used_at,
+        replaced_by=item.replaced_by,
     )

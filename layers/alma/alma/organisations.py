@@ -25,11 +25,14 @@ class Organisation:
         For people.
     created_at : str
         ISO 8601.
+    monthly_pages : int or None
+        Pages it may have read in a month, 0 for any number; None where the installation's setting holds.
     """
 
     id: str
     name: str
     created_at: str
+    monthly_pages: int | None = None
 
 
 def check_id(organisation: str) -> str:
@@ -81,6 +84,29 @@ def get(organisation: str) -> Organisation:
         ) from None
 
 
+def set_monthly_pages(organisation: str, pages: int | None) -> Organisation:
+    """Give an organisation a number of pages a month of its own; None takes it away again.
+
+    Raises
+    ------
+    BadRequestError
+        The number is negative.
+    NotFoundError
+        There is no such organisation.
+    """
+    if pages is not None and pages < 0:
+        raise BadRequestError("A quota is a number of pages, or 0 for any number.")
+    item = OrganisationItem(organisation, _SORT_KEY)
+    own = OrganisationItem.monthly_pages
+    kept = unless_refused(
+        lambda: item.update(
+            actions=[own.remove() if pages is None else own.set(pages)],
+            condition=OrganisationItem.pk.exists(),
+        )
+    )
+    return get(organisation) if kept is None else _from_item(item)
+
+
 def list_ids() -> list[str]:
     """Return the ids of all organisations, for the operator: reads the whole table."""
     return sorted(item.pk for item in OrganisationItem.scan(OrganisationItem.sk == _SORT_KEY))
@@ -107,4 +133,5 @@ def next_document_id(organisation: str, count: int = 1) -> int:
 
 
 def _from_item(item: OrganisationItem) -> Organisation:
-    return Organisation(item.pk, item.name, item.created_at)
+    pages = item.monthly_pages
+    return Organisation(item.pk, item.name, item.created_at, None if pages is None else int(pages))

@@ -7,7 +7,7 @@ import logging
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from alma import catalogue, documents, extractions, splitting
+from alma import catalogue, documents, extractions, splitting, usage
 from alma.documents import Document, DocumentStatus
 from alma.errors import NotFoundError
 from alma.extraction.resolve import extract, with_missing
@@ -41,12 +41,14 @@ def recognise(organisation: str, document_id: int, page: int) -> None:
     try:
         document = documents.get(organisation, document_id)
         if document.status is not DocumentStatus.PROCESSING:
+            usage.count_document(organisation, document_id)  # whoever finished it may have been cut off
             return
         if page in document.pending:
             _read_page(document, page)
             document = documents.page_read(document, page)
         if not document.pending:
             _resolve(document)
+            usage.count_document(organisation, document_id)
     except NotFoundError:
         if documents.exists(organisation, document_id):
             raise  # something of the document is not there, and somebody must know

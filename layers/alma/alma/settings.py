@@ -50,6 +50,10 @@ class Settings:
         How long presigned URLs hold. Those a function signs die with its credentials, so not for long.
     key_cache_seconds : int
         How long the authorizer may trust a key it has seen; the bound of a revocation's delay.
+    limit_reading, limit_writing, limit_models, limit_export, limit_mcp, limit_minting : str
+        Requests of a family that one key may send: `RATE/BURST`, a minute and at once.
+    monthly_pages : int
+        Pages an organisation may have read in a month, unless it has a number of its own; 0 for any.
     max_inline_bytes : int
         Answers above this are handed out as a redirect to a presigned URL.
     hosted_model_id : str
@@ -82,6 +86,13 @@ class Settings:
     upload_seconds: int = 900
     download_seconds: int = 300
     key_cache_seconds: int = 20
+    limit_reading: str = "600/60"
+    limit_writing: str = "120/20"
+    limit_models: str = "30/10"
+    limit_export: str = "120/20"
+    limit_mcp: str = "300/60"
+    limit_minting: str = "5/3"
+    monthly_pages: int = 0
     max_inline_bytes: int = 4_500_000
     hosted_model_id: str = ""
     hosted_max_pages: int = 20

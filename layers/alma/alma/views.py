@@ -8,18 +8,21 @@ from __future__ import annotations
 import unicodedata
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StrictInt
 
 from alma import models
 from alma.audit import Action, Entry, History
 from alma.catalogue import DocumentType, Origin
 from alma.documents import Document, DocumentStatus, Listing
 from alma.fields import MAX_OCCURRENCES, Verb
-from alma.keys import Key, Role
+from alma.keys import Key
 from alma.models import Model, ModelStatus
 from alma.pages import Track
 from alma.projection import Claim, FieldView, PageRangeView
+from alma.quotas import Quota
 from alma.schemas import KEY, SchemaDefinition
+from alma.scopes import Role, Scope, listed
+from alma.usage import Amounts, KeyUsage, total
 
 
 class Body(BaseModel):
@@ -65,6 +68,25 @@ class CreateKeyBody(Body):
 
     name: Annotated[str, Field(min_length=1, max_length=100, description="What people call it.")]
     role: Role = Role.READER
+    scopes: Annotated[
+        list[Scope] | None,
+        Field(min_length=1, description="Fewer than those of the role; without, all of them."),
+    ] = None
+    owner: Annotated[
+        str | None, Field(min_length=1, max_length=200, description="Who answers for it; an address, say.")
+    ] = None
+    expiresAt: Annotated[
+        AwareDatetime | None, Field(description="When it stops working; without, not by itself.")
+    ] = None
+
+
+class RotateKeyBody(Body):
+    """How to replace a key by one with the same rights."""
+
+    overlapSeconds: Annotated[
+        StrictInt,
+        Field(ge=0, le=604800, description="How long the old key goes on working beside the new one."),
+    ] = 86400
 
 
 def _is_none(value: object) -> bool:
@@ -192,11 +214,16 @@ class KeyView(BaseModel):
 
     id: str
     name: str
+    owner: str | None = Field(description="Who answers for it.")
     role: Role
+    scopes: list[Scope] = Field(description="What it may do.")
     hint: str = Field(description="How the token begins.")
     createdAt: str
     createdBy: str | None = Field(description="Id of the key that minted it; null for the operator.")
+    expiresAt: str | None = Field(description="When it stops working.")
+    lastUsedAt: str | None = Field(description="When it was last used, exact to some minutes.")
     revokedAt: str | None
+    replacedBy: str | None = Field(description="Id of the key it was rotated into.")
 
     @classmethod
     def of(cls, key: Key) -> KeyView:
@@ -204,11 +231,16 @@ class KeyView(BaseModel):
         return cls(
             id=key.id,
             name=key.name,
+            owner=key.owner,
             role=key.role,
+            scopes=[Scope(name) for name in listed(key.scopes)],
             hint=key.hint,
             createdAt=key.created_at,
             createdBy=key.created_by,
+            expiresAt=key.valid_until,
+            lastUsedAt=key.last_used_at,
             revokedAt=key.revoked_at,
+            replacedBy=key.replaced_by,
         )
 
 
@@ -362,6 +394,63 @@ class KeyList(BaseModel):
     """The organisation's keys, oldest first."""
 
     keys: list[KeyView]
+
+
+class AmountsView(BaseModel):
+    """What was used."""
+
+    requests: int = Field(description="Requests that were let in.")
+    pages: int = Field(description="Pages of documents that came to their end.")
+    fields: int = Field(description="Fields that were found in them.")
+    modelRuns: int = Field(description="Documents digitized with a model of your own.")
+    bytes: int = Field(description="Size of the files.")
+
+    @classmethod
+    def of(cls, amounts: Amounts) -> AmountsView:
+        """Return the view of amounts."""
+        return cls(
+            requests=amounts.requests,
+            pages=amounts.pages,
+            fields=amounts.fields,
+            modelRuns=amounts.model_runs,
+            bytes=amounts.bytes,
+        )
+
+
+class KeyUsageView(AmountsView):
+    """What one key used."""
+
+    keyId: str | None = Field(description="null for files that were dropped into the inbox.")
+    name: str | None
+
+
+class QuotaView(BaseModel):
+    """Pages of the month: they count when a file arrives."""
+
+    used: int
+    limit: int | None = Field(description="null for any number.")
+
+
+class UsageView(BaseModel):
+    """What the organisation used in a month (UTC)."""
+
+    month: str = Field(description="2026-11")
+    quota: QuotaView
+    total: AmountsView
+    keys: list[KeyUsageView]
+
+    @classmethod
+    def of(cls, month: str, quota: Quota, used: list[KeyUsage]) -> UsageView:
+        """Return the view of a month's usage."""
+        return cls(
+            month=month,
+            quota=QuotaView(used=quota.used, limit=quota.limit),
+            total=AmountsView.of(total(used)),
+            keys=[
+                KeyUsageView(**AmountsView.of(each.amounts).model_dump(), keyId=each.key_id, name=each.name)
+                for each in used
+            ],
+        )
 
 
 class DatasetSummary(BaseModel):

@@ -16,6 +16,8 @@ from alma.cli.target import Api
 #: Requests that may be under way at once.
 PARALLEL = 8
 _TIMEOUT = urllib3.Timeout(connect=5, read=35)
+#: Seconds that a call waits in all until the API takes it.
+_PATIENCE = 60
 
 
 class ApiError(Exception):
@@ -40,9 +42,7 @@ class Client:
     def __init__(self, api: Api) -> None:
         self._api = api
         # PUT of a file is not repeated by the pool: a half-sent body cannot be rewound safely.
-        retries = urllib3.Retry(
-            4, redirect=0, status_forcelist=[429], backoff_factor=0.5, raise_on_status=False
-        )
+        retries = urllib3.Retry(2, redirect=0, respect_retry_after_header=False)
         self._pool = urllib3.PoolManager(maxsize=PARALLEL, retries=retries, timeout=_TIMEOUT)
 
     def call(self, method: str, path: str, body: object = None, **query: object) -> dict[str, Any]:
@@ -179,11 +179,23 @@ class Client:
         given = {name: value for name, value in query.items() if value is not None}
         if given:
             url += "?" + urlencode(given)
-        headers = {"Authorization": f"Bearer {self._api.key}", "Accept": "*/*"}
-        if body is None:
-            return self._request(method, url, headers=headers, preload_content=not stream)
-        headers["Content-Type"] = "application/json"
-        return self._request(method, url, headers=headers, body=json.dumps(body))
+        options: dict[str, Any] = {
+            "headers": {"Authorization": f"Bearer {self._api.key}", "Accept": "*/*"},
+            "preload_content": not stream,
+        }
+        if body is not None:
+            options["headers"]["Content-Type"] = "application/json"
+            options["body"] = json.dumps(body)
+        until = time.monotonic() + _PATIENCE
+        while True:
+            answer = self._request(method, url, **options)
+            # Whatever was asked, 429 says that nothing was done; 503 may come when something was.
+            again = answer.status == 429 or (answer.status == 503 and method == "GET")
+            seconds = int(answer.headers.get("Retry-After", "5"))
+            if not again or time.monotonic() + seconds > until:
+                return answer
+            answer.drain_conn()
+            time.sleep(seconds)
 
     def _followed(
         self, answer: urllib3.BaseHTTPResponse, *, stream: bool = False

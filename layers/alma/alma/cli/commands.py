@@ -7,9 +7,10 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from rich.console import Console
@@ -28,7 +29,12 @@ from alma import __version__
 from alma.cli import tables, target
 from alma.cli.client import ApiError, Client
 from alma.cli.datasets import Pulled, pull
+from alma.clock import now
 from alma.errors import AlmaError, BadRequestError, NotFoundError
+from alma.scopes import Scope
+
+if TYPE_CHECKING:
+    from alma.keys import Key
 
 _FORMATS = ("csv", "xlsx", "xml", "json", "jsonl")
 _ROLES = ("admin", "reviewer", "reader")
@@ -84,6 +90,11 @@ def _parser() -> argparse.ArgumentParser:
     create.add_argument("--name", help="for people")
     create.set_defaults(run=_org_create)
 
+    quota = org.add_parser("quota", parents=[operator], help="pages an organisation may have read in a month")
+    quota.add_argument("id")
+    quota.add_argument("pages", type=_pages, help="a number, 0 for any, or default for the installation's")
+    quota.set_defaults(run=_org_quota)
+
     key = commands.add_parser("key", help="API keys (operator)").add_subparsers(
         required=True, metavar="COMMAND"
     )
@@ -91,6 +102,9 @@ def _parser() -> argparse.ArgumentParser:
     create.add_argument("--org", required=True)
     create.add_argument("--name", required=True)
     create.add_argument("--role", choices=_ROLES, default="reader")
+    create.add_argument("--scopes", type=_scopes, help="fewer than those of the role: a,b,…")
+    create.add_argument("--owner", help="who answers for it")
+    create.add_argument("--expires", type=_expiry, help="when it stops working: 90d, 2027-01-31")
     create.set_defaults(run=_key_create)
     listed = key.add_parser("list", parents=[operator], help="list keys")
     listed.add_argument("--org", required=True)
@@ -100,6 +114,19 @@ def _parser() -> argparse.ArgumentParser:
     revoke.add_argument("--org", required=True)
     revoke.set_defaults(run=_key_revoke)
 
+    rotate = key.add_parser("rotate", parents=[operator], help="replace a key by one with the same rights")
+    rotate.add_argument("id")
+    rotate.add_argument("--org", required=True)
+    rotate.add_argument(
+        "--overlap", type=int, default=86400, metavar="SECONDS", help="how long the old one goes on: a day"
+    )
+    rotate.set_defaults(run=_key_rotate)
+
+    usage = commands.add_parser(
+        "usage", parents=[shared], help="what the organisation's keys used in a month"
+    )
+    usage.add_argument("--month", help="2026-11; without, this one (UTC)")
+    usage.set_defaults(run=_usage)
     trail = commands.add_parser("audit", help="audit trails (operator)").add_subparsers(
         required=True, metavar="COMMAND"
     )
@@ -253,6 +280,30 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _pages(text: str) -> int | None:
+    """Return a number of pages; None for the installation's."""
+    return None if text == "default" else int(text)
+
+
+def _scopes(text: str) -> list[Scope]:
+    try:
+        return [Scope(name.strip()) for name in text.split(",")]
+    except ValueError as error:
+        known = ", ".join(scope.value for scope in Scope)
+        raise argparse.ArgumentTypeError(f"{error}; scopes are {known}") from None
+
+
+def _expiry(text: str) -> datetime:
+    """Return the time that a number of days from now, or a day, stands for."""
+    days = text.removesuffix("d")
+    if days != text and days.isdecimal():
+        return now() + timedelta(days=int(days))
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise argparse.ArgumentTypeError("give days from now, 90d, or a day, 2027-01-31 (UTC)") from None
+
+
 def _print_json(value: object) -> None:
     print(json.dumps(value, ensure_ascii=False, indent=2))
 
@@ -271,15 +322,51 @@ def _org_create(options: argparse.Namespace) -> None:
         out.print(f"organisation [bold]{made.id}[/] created; its drop folder is inbox/{made.id}/")
 
 
+def _org_quota(options: argparse.Namespace) -> None:
+    target.use_table(options.stack)
+    from alma import organisations
+
+    changed = organisations.set_monthly_pages(options.id, options.pages)
+    if options.json:
+        _print_json(asdict(changed))
+    elif changed.monthly_pages is None:
+        out.print(f"{changed.id} has the installation's number of pages a month")
+    else:
+        out.print(f"{changed.id} may have {changed.monthly_pages or 'any number of'} pages a month read")
+
+
 def _key_create(options: argparse.Namespace) -> None:
     target.use_table(options.stack)
     from alma import keys
 
-    key, token = keys.create(options.org, options.name, keys.Role(options.role))
+    _print_minted(
+        options,
+        *keys.create(
+            options.org,
+            options.name,
+            keys.Role(options.role),
+            narrowed=options.scopes,
+            owner=options.owner,
+            expires=options.expires,
+        ),
+    )
+
+
+def _key_rotate(options: argparse.Namespace) -> None:
+    target.use_table(options.stack)
+    from alma import keys
+
+    _print_minted(options, *keys.rotate(options.org, options.id, timedelta(seconds=options.overlap)))
+
+
+def _print_minted(options: argparse.Namespace, key: Key, token: str) -> None:
+    from alma.views import KeyView, MintedKey
+
     if options.json:
-        _print_json({"id": key.id, "name": key.name, "role": key.role.value, "token": token})
+        _print_json(MintedKey(**KeyView.of(key).model_dump(), token=token).model_dump(mode="json"))
     else:
-        err.print(f"{key.id} ({key.role.value}); the token is shown this once:")
+        until = f", good until {key.valid_until}" if key.valid_until else ""
+        err.print(f"{key.id} ({key.role.value}{until}); the token is shown this once:")
         print(token)
 
 
@@ -480,6 +567,14 @@ def _export(options: argparse.Namespace) -> None:
         _print_json({"file": str(path), "bytes": len(body)})
     else:
         out.print(f"{path} ({len(body)} bytes)")
+
+
+def _usage(options: argparse.Namespace) -> None:
+    found = Client(target.api()).call("GET", "/usage", month=options.month)
+    if options.json:
+        _print_json(found)
+    else:
+        out.print(tables.usage_table(found))
 
 
 def _dataset_list(options: argparse.Namespace) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from alma.scopes import Role, of_role
+
 _COLOURS = {"accepted": "green", "edited": "green", "rejected": "red", "escalated": "yellow"}
 _DOCUMENT_COLOURS = {"ready": "green", "failed": "red", "processing": "cyan"}
 
@@ -165,15 +167,49 @@ def models_table(models: Iterable[dict[str, Any]]) -> Table:
 def keys_table(keys: Iterable[dict[str, Any]]) -> Table:
     """Return a list of keys."""
     table = Table()
-    for name in ("id", "name", "role", "token", "created", "revoked"):
+    for name in ("id", "name", "owner", "scopes", "token", "created", "last used", "ends"):
         table.add_column(name, overflow="fold")
     for key in keys:
         table.add_row(
             key["id"],
             escape(key["name"]),
-            key["role"],
+            escape(key["owner"] or ""),
+            _rights(key),
             key["hint"],
             key["createdAt"],
-            key["revokedAt"] or "",
+            key["lastUsedAt"] or "never",
+            f"revoked {key['revokedAt']}" if key["revokedAt"] else key["expiresAt"] or "",
         )
     return table
+
+
+def _rights(key: dict[str, Any]) -> str:
+    """Return a key's role where that says it all, else its scopes."""
+    whole = {scope.value for scope in of_role(Role(key["role"]))} == set(key["scopes"])
+    return str(key["role"]) if whole else " ".join(key["scopes"])
+
+
+def usage_table(usage: dict[str, Any]) -> Table:
+    """Return what the keys of an organisation used in a month."""
+    quota = usage["quota"]
+    limit = "" if quota["limit"] is None else f" of {quota['limit']}"
+    table = Table(
+        title=f"{usage['month']} · {quota['used']}{limit} pages counted",
+        title_justify="left",
+        title_style="bold",
+    )
+    columns = ("requests", "pages", "fields", "modelRuns", "bytes")
+    table.add_column("key", overflow="fold")
+    for name in ("requests", "pages", "fields", "model runs", "bytes"):
+        table.add_column(name, justify="right")
+    for key in usage["keys"]:
+        table.add_row(_key_name(key), *(str(key[name]) for name in columns))
+    table.add_section()
+    table.add_row("all", *(str(usage["total"][name]) for name in columns))
+    return table
+
+
+def _key_name(key: dict[str, Any]) -> str:
+    if key["keyId"] is None:
+        return "inbox"
+    return f"{escape(key['name'] or '')} ({key['keyId']})"

@@ -8,10 +8,14 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from alma import limits, metrics
 from alma.archive import DocumentFailedError, DocumentProcessingError
-from alma.errors import AlmaError, ForbiddenError, UnauthorizedError
+from alma.errors import AlmaError, ForbiddenError, RateLimitedError, UnauthorizedError
 from alma.http.message import Request, Response
 from alma.http.routes import ROUTES, route
+from alma.limits import Family, Standing
+from alma.metrics import Metric
+from alma.scopes import Scope
 from alma.storage.failures import unavailable
 from alma.views import Processing
 
@@ -50,11 +54,15 @@ def serve(function: str, operations: Mapping[str, Operation], *, crashed: Operat
             organisation=request.caller.organisation if request.caller else None,
             key_id=request.caller.key_id if request.caller else None,
         )
+        standing: Standing | None = None
         try:
             row = route(request.method, request.resource)
+            standing = limits.take(row.family if row else Family.READING, request.caller, request.address)
+            if standing.refusal is not None:
+                raise standing.refusal
             if row is None:
                 raise ForbiddenError("There is no such route.")
-            _check_role(request, row.roles)
+            _check_scope(request, row.scope)
             response = operations[row.operation](request)
         except DocumentProcessingError as error:
             response = _processing_response(error)
@@ -64,6 +72,8 @@ def serve(function: str, operations: Mapping[str, Operation], *, crashed: Operat
             )
         except AlmaError as error:
             logger.info("refused", extra={"error": error.slug, "status": error.status})
+            if isinstance(error, RateLimitedError):
+                metrics.count({Metric.RATE_LIMITED: 1})
             response = error_response(error, request.request_id, **error.more)
         except Exception as error:
             # The top level: whatever it is, the caller gets the one error shape and the log the traceback.
@@ -73,7 +83,7 @@ def serve(function: str, operations: Mapping[str, Operation], *, crashed: Operat
                 response = error_response(out_of_reach, request.request_id)
             else:
                 response = (crashed or _crashed)(request)
-        return response.to_event()
+        return (response.with_headers(standing.headers) if standing else response).to_event()
 
     return handler
 
@@ -87,7 +97,7 @@ def error_response(error: AlmaError, request_id: str, **more: object) -> Respons
     """Return the one error shape; 401 is exactly `{"error": "unauthorized"}`."""
     if isinstance(error, UnauthorizedError):
         return Response(error.status, {"error": "unauthorized"})
-    headers = {"Retry-After": "5"} if error.retryable else {}
+    headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
     return Response(
         error.status,
         {"error": error.slug, "detail": error.detail, "request_id": request_id, **more},
@@ -106,13 +116,10 @@ def _processing_response(error: DocumentProcessingError) -> Response:
     return Response(error.status, view.model_dump(mode="json"), {"Retry-After": "2"})
 
 
-def _check_role(request: Request, roles: frozenset[Any]) -> None:
-    if not roles:
+def _check_scope(request: Request, scope: Scope | None) -> None:
+    if scope is None:
         return
     if request.caller is None:
-        raise UnauthorizedError("Send a key: Authorization: Bearer alma_…")
-    if request.caller.role not in roles:
-        needed = " or ".join(sorted(role.value for role in roles))
-        raise ForbiddenError(
-            f"This needs a key with the role {needed}; yours is {request.caller.role.value}."
-        )
+        raise UnauthorizedError("Send a key: Authorization: Bearer alma_… or X-API-Key: alma_…")
+    if scope not in request.caller.scopes:
+        raise ForbiddenError(f"This needs a key with the scope {scope.value}; yours does not have it.")

@@ -6,13 +6,15 @@ import base64
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from alma import scopes
 from alma.errors import BadRequestError, UnauthorizedError
-from alma.keys import Caller, Role
+from alma.keys import Caller
+from alma.scopes import Role
 
 _M = TypeVar("_M", bound=BaseModel)
 
@@ -35,6 +37,8 @@ class Request:
         The gateway's id of the request.
     domain : str or None
         The name the API is deployed under.
+    address : str
+        Where it comes from, as the gateway sees it: no header can say otherwise.
     caller : Caller or None
         Who it comes from; None on public routes.
     deadline : float
@@ -49,6 +53,7 @@ class Request:
     body: bytes
     request_id: str
     domain: str | None
+    address: str
     caller: Caller | None
     deadline: float
 
@@ -67,9 +72,8 @@ class Request:
             body=base64.b64decode(body) if event.get("isBase64Encoded") else body.encode(),
             request_id=context.get("requestId", ""),
             domain=context.get("domainName"),
-            caller=Caller(authorizer["organisation"], authorizer["key_id"], Role(authorizer["role"]))
-            if authorizer.get("organisation")
-            else None,
+            address=(context.get("identity") or {}).get("sourceIp") or "",
+            caller=_caller(authorizer) if authorizer.get("organisation") else None,
             deadline=time.monotonic() + seconds,
         )
 
@@ -97,7 +101,7 @@ class Request:
 
     def _known_caller(self) -> Caller:
         if self.caller is None:
-            raise UnauthorizedError("Send a key: Authorization: Bearer alma_…")
+            raise UnauthorizedError("Send a key: Authorization: Bearer alma_… or X-API-Key: alma_…")
         return self.caller
 
     def json(self, model: type[_M]) -> _M:
@@ -145,6 +149,14 @@ class Request:
         return int(raw)
 
 
+def _caller(authorizer: Mapping[str, Any]) -> Caller:
+    role = Role(authorizer["role"])
+    # An authorizer of a version before scopes, while a new one is deployed, sends the role alone.
+    given = authorizer.get("scopes")
+    allowed = scopes.parse(None if given is None else given.split(), role)
+    return Caller(authorizer["organisation"], authorizer["key_id"], role, allowed)
+
+
 @dataclass(frozen=True, slots=True)
 class Response:
     """An answer before it is spelled for the gateway."""
@@ -157,6 +169,10 @@ class Response:
     def elsewhere(cls, url: str) -> Response:
         """Return the redirect to what is too large for an answer; followed with a plain GET."""
         return cls(303, headers={"Location": url})
+
+    def with_headers(self, headers: Mapping[str, str]) -> Response:
+        """Return the answer with further headers."""
+        return replace(self, headers={**self.headers, **headers})
 
     def to_event(self) -> dict[str, Any]:
         """Return the REST API (v1) proxy form; bytes travel as base64."""

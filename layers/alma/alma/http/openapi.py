@@ -10,8 +10,29 @@ from pydantic.json_schema import models_json_schema
 
 from alma import __version__, views
 from alma.http.routes import ROUTES, Answer, Route
+from alma.limits import limit_of
 
 _SCHEMAS = "#/components/schemas/{model}"
+#: Both headers take the same token; one of them is enough.
+_SECURITY_SCHEMES: dict[str, Any] = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "Authorization: Bearer alma_…"},
+    "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "X-API-Key: alma_…"},
+}
+_RATE_LIMIT_HEADERS: dict[str, Any] = {
+    "X-RateLimit-Limit": {
+        "description": "Requests of this kind that may come at once from a rested key.",
+        "schema": {"type": "integer"},
+    },
+    "X-RateLimit-Remaining": {
+        "description": "Requests of this kind that may come at once now.",
+        "schema": {"type": "integer"},
+    },
+    "X-RateLimit-Reset": {
+        "description": "When that is the limit again, in seconds since 1970.",
+        "schema": {"type": "integer"},
+    },
+}
+_RETRY_AFTER: dict[str, Any] = {"Retry-After": {"schema": {"type": "integer"}}}
 _MEANING = {
     200: "As asked.",
     201: "Made.",
@@ -19,14 +40,15 @@ _MEANING = {
     204: "Done.",
     303: "What was asked for is large and waits at Location; get it without a key.",
     400: "The request is not one; the detail says why.",
-    401: "The token is missing, malformed or revoked.",
-    403: "The key's role does not allow this.",
+    401: "The token is missing, malformed, expired or revoked, or two headers name different ones.",
+    403: "The key lacks the scope; the detail names it.",
     404: "Absent, or another organisation's.",
     405: "Not offered.",
     409: "Not in a state to serve this.",
     422: "The document could not be read; error and detail say why.",
+    429: "Too many requests; try again after Retry-After seconds.",
     500: "Something went wrong on our side.",
-    503: "Too much for the time an answer may take; the detail says how to ask for less.",
+    503: "Not possible at this moment, or not in the time an answer may take; the detail says what to do.",
 }
 
 
@@ -55,7 +77,8 @@ def openapi(server_url: str = "/api") -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": definitions.get("$defs", {}),
-            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "A token alma_…"}},
+            "securitySchemes": _SECURITY_SCHEMES,
+            "headers": _RATE_LIMIT_HEADERS,
         },
     }
 
@@ -67,17 +90,21 @@ def _models(row: Route) -> list[type[BaseModel]]:
 
 def _operation(row: Route) -> dict[str, Any]:
     answers: dict[int, Answer] = dict(row.answers)
-    answers[500] = views.ErrorView
-    if row.roles:
+    answers |= {429: views.ErrorView, 500: views.ErrorView}
+    if row.scope:
         answers |= {401: views.Unauthorized, 403: views.ErrorView}
     operation: dict[str, Any] = {
         "operationId": row.operation,
         "summary": row.summary,
-        "security": [{"key": []}] if row.roles else [],
+        "security": [{scheme: [row.scope.value]} for scheme in _SECURITY_SCHEMES] if row.scope else [],
         "responses": {str(status): _answer(status, answers[status]) for status in sorted(answers)},
     }
-    if row.roles:
-        operation["description"] = "Roles: " + ", ".join(sorted(role.value for role in row.roles)) + "."
+    if row.scope:
+        bucket = limit_of(row.family)
+        operation["description"] = (
+            f"Scope: {row.scope.value}. Limit: {row.family.value}, {bucket.per_minute} requests a minute and "
+            f"{bucket.burst} at once for a key."
+        )
     if row.parameters:
         in_path = set(re.findall(r"\{(\w+)\}", row.resource))
         operation["parameters"] = [
@@ -109,10 +136,15 @@ def _answer(status: int, answer: Answer) -> dict[str, Any]:
         described["content"] = {media_type: {} for media_type in answer}
     elif answer is not None:
         described["content"] = {"application/json": {"schema": {"$ref": _ref(answer)}}}
+    headers: dict[str, Any] = {}
+    if status != 401:  # most of which the gateway answers, before anything is counted
+        headers |= {name: {"$ref": f"#/components/headers/{name}"} for name in _RATE_LIMIT_HEADERS}
     if status == 303:
-        described["headers"] = {"Location": {"schema": {"type": "string", "format": "uri"}}}
-    if status == 202:
-        described["headers"] = {"Retry-After": {"schema": {"type": "integer"}}}
+        headers["Location"] = {"schema": {"type": "string", "format": "uri"}}
+    if status in (202, 429, 503):
+        headers |= _RETRY_AFTER
+    if headers:
+        described["headers"] = headers
     return described
 
 

@@ -1,8 +1,8 @@
 """Every route of the API, in one table.
 
 The gateway routes by template.yaml, so the code never matches paths: it looks the matched (method, resource)
-up here. The roles, the OpenAPI document and the contract tests all read this table; a route without a row
-cannot be served.
+up here. The scopes, the limits, the OpenAPI document and the contract tests all read this table; a route
+without a row cannot be served.
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ from pydantic import BaseModel
 
 from alma import views
 from alma.examples import Manifest
-from alma.keys import Role
+from alma.limits import Family
 from alma.projection import DocumentView, FieldView
 from alma.schemas import KEY, SchemaDefinition
+from alma.scopes import Scope
 
-READERS = frozenset(Role)
-ADMINS = frozenset({Role.ADMIN})
-WRITERS = frozenset({Role.ADMIN, Role.REVIEWER})
-PUBLIC: frozenset[Role] = frozenset()
+#: Instead of a scope: nobody needs a key.
+PUBLIC = None
 
 
 #: Model of a JSON body, media types of another, or None for no body.
@@ -50,14 +49,16 @@ class Route:
         Its name in the code and in OpenAPI.
     summary : str
         One line for the reader of the API's description.
-    roles : frozenset of Role
-        Which keys may; empty for a route without authentication.
+    scope : Scope or None
+        What a key needs; None for a route without authentication.
     body : type or None
         Model of the request body.
     answers : dict
         What may come back, by status.
     parameters : tuple of Parameter
         In the path and in the query.
+    limited_as : Family, optional
+        The bucket it shares, where scope and method do not tell.
     """
 
     method: str
@@ -65,14 +66,27 @@ class Route:
     function: str
     operation: str
     summary: str
-    roles: frozenset[Role]
+    scope: Scope | None
     answers: dict[int, Answer]
     body: type[BaseModel] | None = None
     parameters: tuple[Parameter, ...] = field(default=())
+    limited_as: Family | None = None
+
+    @property
+    def family(self) -> Family:
+        """The bucket that its requests share."""
+        if self.limited_as is not None:
+            return self.limited_as
+        if self.scope is Scope.EXPORT_READ:
+            return Family.EXPORT
+        if self.scope in (Scope.MCP_READ, Scope.MCP_WRITE):
+            return Family.MCP
+        return Family.READING if self.method == "GET" else Family.WRITING
 
 
 _DOCUMENT_ID: dict[str, object] = {"type": "integer", "minimum": 1}
 _DOC_TYPE = Parameter("docType", "Name of the document type.", {"type": "string", "pattern": KEY})
+_KEY_ID = Parameter("id", "Id of the key.", {"type": "string"})
 _READ: dict[int, Answer] = {
     200: DocumentView,
     202: views.Processing,
@@ -98,10 +112,11 @@ ROUTES: tuple[Route, ...] = (
         "digitize",
         "digitize",
         "Resolve a document into its structured fields; a large answer is a redirect, so follow it.",
-        READERS,
+        Scope.DOCUMENTS_READ,
         _READ_OR_REDIRECT,
         body=views.DigitizeBody,
         parameters=(_TRACKS,),
+        limited_as=Family.READING,
     ),
     Route(
         "GET",
@@ -109,7 +124,7 @@ ROUTES: tuple[Route, ...] = (
         "documents",
         "list_documents",
         "List documents, newest first.",
-        READERS,
+        Scope.DOCUMENTS_READ,
         {200: views.DocumentList, 400: views.ErrorView},
         parameters=(
             Parameter(
@@ -132,7 +147,7 @@ ROUTES: tuple[Route, ...] = (
         "documents",
         "announce_document",
         "Announce a file and get a URL to upload it to.",
-        WRITERS,
+        Scope.DOCUMENTS_WRITE,
         {201: views.Announced, 400: views.ErrorView},
         body=views.AnnounceBody,
     ),
@@ -142,7 +157,7 @@ ROUTES: tuple[Route, ...] = (
         "documents",
         "get_document",
         "Fetch a document's fields; a large answer is a redirect, so follow it (curl -L).",
-        READERS,
+        Scope.DOCUMENTS_READ,
         _READ_OR_REDIRECT,
         parameters=(_ID, _TRACKS),
     ),
@@ -152,7 +167,7 @@ ROUTES: tuple[Route, ...] = (
         "documents",
         "delete_document",
         "Remove a document with everything that was made of it, and the file with the last document of it.",
-        WRITERS,
+        Scope.DOCUMENTS_WRITE,
         {204: None, 400: views.ErrorView, 404: views.ErrorView},
         parameters=(_ID,),
     ),
@@ -162,7 +177,7 @@ ROUTES: tuple[Route, ...] = (
         "reviews",
         "decide_field",
         "Accept, edit, reject or escalate a field.",
-        WRITERS,
+        Scope.REVIEW_WRITE,
         _DECIDED | {200: FieldView},
         body=views.DecideBody,
         parameters=(
@@ -178,7 +193,7 @@ ROUTES: tuple[Route, ...] = (
         "reviews",
         "add_field",
         "Add a field that was not found.",
-        WRITERS,
+        Scope.REVIEW_WRITE,
         _DECIDED | {201: FieldView},
         body=views.AddFieldBody,
         parameters=(_ID,),
@@ -189,7 +204,7 @@ ROUTES: tuple[Route, ...] = (
         "reviews",
         "claim_document",
         "Claim a document for a while, or go on with a claim: nobody else can decide its fields meanwhile.",
-        WRITERS,
+        Scope.REVIEW_WRITE,
         _DECIDED | {200: views.Claimed},
         body=views.ClaimBody,
         parameters=(_ID,),
@@ -200,7 +215,7 @@ ROUTES: tuple[Route, ...] = (
         "reviews",
         "release_document",
         "End a claim: your own, or with the role admin anybody's.",
-        WRITERS,
+        Scope.REVIEW_WRITE,
         _DECIDED | {204: None},
         parameters=(_ID,),
     ),
@@ -210,7 +225,7 @@ ROUTES: tuple[Route, ...] = (
         "reviews",
         "extract_again",
         "Read a document again, as one of another type if you say so; what people decided stays.",
-        WRITERS,
+        Scope.DOCUMENTS_WRITE,
         {202: views.Queued, 400: views.ErrorView, 404: views.ErrorView, 409: views.ErrorView},
         body=views.ExtractBody,
         parameters=(_ID,),
@@ -221,7 +236,7 @@ ROUTES: tuple[Route, ...] = (
         "reviews",
         "document_history",
         "What happened to a document and its fields, oldest first; of a removed one the bare chain.",
-        READERS,
+        Scope.DOCUMENTS_READ,
         {200: views.HistoryView, 400: views.ErrorView, 404: views.ErrorView},
         parameters=(
             _ID,
@@ -239,7 +254,7 @@ ROUTES: tuple[Route, ...] = (
         "reviews",
         "review_queue",
         "Fields that wait for a person: escalated ones first, then by confidence, unknown before low.",
-        READERS,
+        Scope.DOCUMENTS_READ,
         {200: views.ReviewQueue, 400: views.ErrorView},
         parameters=(
             Parameter("docType", "Only fields of documents of this type.", {"type": "string"}),
@@ -268,7 +283,7 @@ ROUTES: tuple[Route, ...] = (
         "export",
         "export_document",
         "Download a document's fields as a file; a large one is a redirect, so follow it (curl -L).",
-        READERS,
+        Scope.EXPORT_READ,
         {
             200: (
                 "text/csv",
@@ -302,7 +317,7 @@ ROUTES: tuple[Route, ...] = (
         "datasets",
         "list_datasets",
         "List the document types with verified fields, and how many.",
-        READERS,
+        Scope.EXPORT_READ,
         {200: views.DatasetList},
     ),
     Route(
@@ -312,7 +327,7 @@ ROUTES: tuple[Route, ...] = (
         "get_dataset",
         "Download the verified fields of all documents of a type as training examples: jsonl redirects to "
         "the lines (curl -L), json is the manifest.",
-        READERS,
+        Scope.EXPORT_READ,
         {
             200: Manifest,
             303: None,
@@ -345,7 +360,7 @@ ROUTES: tuple[Route, ...] = (
         "datasets",
         "get_page",
         "Download the image of a page (p1.png, a redirect) or its words (p1.json): /v1/ and an image_key.",
-        READERS,
+        Scope.DOCUMENTS_READ,
         {
             200: views.PageWords,
             303: None,
@@ -367,7 +382,7 @@ ROUTES: tuple[Route, ...] = (
         "models",
         "list_models",
         "List the fine-tuned models registered to your organisation.",
-        READERS,
+        Scope.MODELS_READ,
         {200: views.ModelList},
     ),
     Route(
@@ -376,9 +391,10 @@ ROUTES: tuple[Route, ...] = (
         "models",
         "create_model",
         "Train a model from your verified fields (202), or register one (201, with a URL to upload it to).",
-        WRITERS,
+        Scope.MODELS_WRITE,
         {201: views.AnnouncedModel, 202: views.ModelView, 400: views.ErrorView, 409: views.ErrorView},
         body=views.ModelBody,
+        limited_as=Family.MODELS,
     ),
     Route(
         "GET",
@@ -386,7 +402,7 @@ ROUTES: tuple[Route, ...] = (
         "models",
         "get_model",
         "Fetch a model: how far it is, what it was made of and how good it is.",
-        READERS,
+        Scope.MODELS_READ,
         {200: views.ModelView, 404: views.ErrorView},
         parameters=(_MODEL_ID,),
     ),
@@ -396,7 +412,7 @@ ROUTES: tuple[Route, ...] = (
         "models",
         "delete_model",
         "Remove a model and its file; what it has read of documents stays.",
-        WRITERS,
+        Scope.MODELS_WRITE,
         {204: None, 404: views.ErrorView},
         parameters=(_MODEL_ID,),
     ),
@@ -406,7 +422,7 @@ ROUTES: tuple[Route, ...] = (
         "models",
         "get_model_file",
         "Download a model as an ONNX file: it is yours; a redirect, so follow it (curl -L).",
-        READERS,
+        Scope.MODELS_READ,
         {303: None, 404: views.ErrorView, 409: views.ErrorView},
         parameters=(_MODEL_ID,),
     ),
@@ -416,10 +432,11 @@ ROUTES: tuple[Route, ...] = (
         "infer",
         "digitize_with_model",
         "Resolve a document with one of your models; a large answer is a redirect, so follow it.",
-        READERS,
+        Scope.DOCUMENTS_READ,
         {409: views.ErrorView, **_READ_OR_REDIRECT},
         body=views.DigitizeBody,
         parameters=(_MODEL_ID,),
+        limited_as=Family.MODELS,
     ),
     Route(
         "GET",
@@ -427,7 +444,7 @@ ROUTES: tuple[Route, ...] = (
         "schemas",
         "list_schemas",
         "List the document types: those that come with alma and your organisation's own.",
-        READERS,
+        Scope.DOCUMENTS_READ,
         {200: views.SchemaList},
     ),
     Route(
@@ -436,7 +453,7 @@ ROUTES: tuple[Route, ...] = (
         "schemas",
         "get_schema",
         "Fetch a document type.",
-        READERS,
+        Scope.DOCUMENTS_READ,
         {200: views.SchemaView, 404: views.ErrorView},
         parameters=(_DOC_TYPE,),
     ),
@@ -446,7 +463,7 @@ ROUTES: tuple[Route, ...] = (
         "schemas",
         "put_schema",
         "Make or replace a document type of your own; a shipped type's name takes its place for you alone.",
-        ADMINS,
+        Scope.MODELS_WRITE,
         {200: views.SchemaView, 201: views.SchemaView, 400: views.ErrorView, 409: views.ErrorView},
         body=SchemaDefinition,
         parameters=(_DOC_TYPE,),
@@ -457,7 +474,7 @@ ROUTES: tuple[Route, ...] = (
         "schemas",
         "delete_schema",
         "Remove a document type of your own; the shipped one of its name is back.",
-        ADMINS,
+        Scope.MODELS_WRITE,
         {204: None, 404: views.ErrorView},
         parameters=(_DOC_TYPE,),
     ),
@@ -467,7 +484,7 @@ ROUTES: tuple[Route, ...] = (
         "keys",
         "list_keys",
         "List keys, revoked ones included.",
-        ADMINS,
+        Scope.KEYS_ADMIN,
         {200: views.KeyList},
     ),
     Route(
@@ -476,9 +493,28 @@ ROUTES: tuple[Route, ...] = (
         "keys",
         "create_key",
         "Mint a key; its token is shown this once.",
-        ADMINS,
-        {201: views.MintedKey, 400: views.ErrorView},
+        Scope.KEYS_ADMIN,
+        {201: views.MintedKey, 400: views.ErrorView, 503: views.ErrorView},
         body=views.CreateKeyBody,
+        limited_as=Family.MINTING,
+    ),
+    Route(
+        "POST",
+        "/v1/keys/{id}/rotate",
+        "keys",
+        "rotate_key",
+        "Replace a key by a new one with the same rights; the old one goes on for a while.",
+        Scope.KEYS_ADMIN,
+        {
+            201: views.MintedKey,
+            400: views.ErrorView,
+            404: views.ErrorView,
+            409: views.ErrorView,
+            503: views.ErrorView,
+        },
+        body=views.RotateKeyBody,
+        parameters=(_KEY_ID,),
+        limited_as=Family.MINTING,
     ),
     Route(
         "DELETE",
@@ -486,9 +522,25 @@ ROUTES: tuple[Route, ...] = (
         "keys",
         "revoke_key",
         "Revoke a key; holds everywhere within 30 seconds.",
-        ADMINS,
+        Scope.KEYS_ADMIN,
         {204: None, 404: views.ErrorView},
-        parameters=(Parameter("id", "Id of the key.", {"type": "string"}),),
+        parameters=(_KEY_ID,),
+    ),
+    Route(
+        "GET",
+        "/v1/usage",
+        "keys",
+        "get_usage",
+        "What the organisation's keys used in a month, and how much of its quota is left.",
+        Scope.KEYS_ADMIN,
+        {200: views.UsageView, 400: views.ErrorView},
+        parameters=(
+            Parameter(
+                "month",
+                "2026-11; without, this month (UTC).",
+                {"type": "string", "pattern": r"^\d{4}-\d{2}$"},
+            ),
+        ),
     ),
     Route(
         "POST",
@@ -496,7 +548,7 @@ ROUTES: tuple[Route, ...] = (
         "mcp",
         "mcp",
         "Model Context Protocol: one JSON-RPC 2.0 message.",
-        READERS,
+        Scope.MCP_READ,
         {200: ("application/json",), 202: None, 400: ("application/json",)},
     ),
     Route(
@@ -505,7 +557,7 @@ ROUTES: tuple[Route, ...] = (
         "mcp",
         "mcp_stream",
         "Not offered: this endpoint does not stream.",
-        READERS,
+        Scope.MCP_READ,
         {405: None},
     ),
     Route(
@@ -514,7 +566,7 @@ ROUTES: tuple[Route, ...] = (
         "mcp",
         "mcp_session",
         "Not offered: this endpoint keeps no sessions.",
-        READERS,
+        Scope.MCP_READ,
         {405: None},
     ),
     Route(

@@ -1,8 +1,8 @@
 """The one DynamoDB table, as pynamodb models.
 
 Partition key = the organisation, so no read can cross it; the only other partitions are `token#…`, which the
-authorizer reads before an organisation is known. Sort keys sort a document right before its fields: one Query
-brings both back.
+authorizer reads before an organisation is known, and `limit#…`, see `storage/arrivals.py`. Sort keys sort a
+document right before its fields: one Query brings both back.
 
 =====================  =======================================  =====================================
 pk                     sk                                       item
@@ -18,14 +18,18 @@ ORG                    audit#000000004012#00000001              AuditItem: one c
 ORG                    model#ID                                 ModelItem
 ORG                    modelversions#STEM                       CounterItem: last version of a name
 ORG                    schema#DOCTYPE                           SchemaItem: a document type of its own
+ORG                    quota#2026-11                            QuotaItem: pages counted in a month
+ORG                    usage#2026-11#KEY                        UsageItem: what a key used; or `inbox`
 =====================  =======================================  =====================================
 """
 
 from __future__ import annotations
 
 import os
+import secrets
+import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from pynamodb.attributes import (
     BooleanAttribute,
@@ -44,6 +48,10 @@ from pynamodb.transactions import TransactWrite
 
 from alma.settings import settings
 
+if TYPE_CHECKING:
+    from botocore.config import Config
+    from mypy_boto3_dynamodb import DynamoDBClient
+
 #: Everything a table has to agree on with template.yaml; a contract test compares them.
 PARTITION_KEY, SORT_KEY, EXPIRY = "pk", "sk", "expires_at"
 INDEXES = {
@@ -53,6 +61,8 @@ INDEXES = {
     "review": ("review_key", "review_rank"),
 }
 
+#: Times a transaction is tried while others hold its rows, as when many files are dropped at once.
+_CONFLICTS = 8
 _DIGITS = 12  # of a documentId in a sort key: newest last, and last is what a backward Query reads first
 
 
@@ -122,6 +132,7 @@ class OrganisationItem(Item, discriminator="organisation"):
     name = UnicodeAttribute()
     created_at = UnicodeAttribute()
     last_document_id = NumberAttribute(default=0)
+    monthly_pages = NumberAttribute(null=True)
 
 
 class KeyItem(Item, discriminator="key"):
@@ -133,7 +144,14 @@ class KeyItem(Item, discriminator="key"):
     hint = UnicodeAttribute()
     created_at = UnicodeAttribute()
     created_by = UnicodeAttribute(null=True)
+    owner = UnicodeAttribute(null=True)
+    # Narrower than its role; absent where the role decides.
+    scopes = UnicodeSetAttribute(null=True)
+    valid_until = UnicodeAttribute(null=True)
     revoked_at = UnicodeAttribute(null=True)
+    replaced_by = UnicodeAttribute(null=True)
+    # Of a revoked key; while it is good, on its token's row.
+    last_used_at = UnicodeAttribute(null=True)
 
 
 class TokenItem(Item, discriminator="token"):
@@ -142,6 +160,9 @@ class TokenItem(Item, discriminator="token"):
     organisation = UnicodeAttribute()
     key_id = UnicodeAttribute()
     role = UnicodeAttribute()
+    scopes = UnicodeSetAttribute(null=True)
+    valid_until = UnicodeAttribute(null=True)
+    last_used_at = UnicodeAttribute(null=True)
     salt = UnicodeAttribute()
     digest = UnicodeAttribute()
 
@@ -190,6 +211,11 @@ class DocumentItem(Item, discriminator="document"):
     created_at = UnicodeAttribute()
     finished_at = UnicodeAttribute(null=True)
     expires_at = TTLAttribute(null=True)
+    # Metering: whose it is, what it counted for the month's quota, and whether it is in the usage.
+    announced_by = UnicodeAttribute(null=True)
+    counted_pages = NumberAttribute(null=True)
+    file_bytes = NumberAttribute(null=True)
+    metered = BooleanAttribute(null=True)
     # Review: who works on it until when (seconds since 1970), how many of its fields a person stands behind,
     # and the head of its audit trail.
     claimed_by = UnicodeAttribute(null=True)
@@ -290,6 +316,22 @@ class SchemaItem(Item, discriminator="schema"):
     updated_at = UnicodeAttribute()
 
 
+class QuotaItem(Item, discriminator="quota"):
+    """The pages that were counted in a month."""
+
+    pages = NumberAttribute()
+
+
+class UsageItem(Item, discriminator="usage"):
+    """What a key used in a month; without `key_id`, what came through the inbox."""
+
+    key_id = UnicodeAttribute(null=True)
+    pages = NumberAttribute()
+    fields = NumberAttribute()
+    model_runs = NumberAttribute()
+    file_bytes = NumberAttribute()
+
+
 def document_key(document_id: int) -> str:
     """Return the sort key of a document; its fields' keys begin with it."""
     return f"document#{document_id:0{_DIGITS}d}"
@@ -330,12 +372,40 @@ def audit_key(document_id: int, sequence: int) -> str:
     return f"{audit_prefix(document_id)}{sequence:08d}"
 
 
+def client(config: Config) -> DynamoDBClient:
+    """Return a plain client with a configuration of its own, for what the models cannot say."""
+    # From the models' session: another would read botocore's descriptions of the service once more.
+    session = Item._get_connection().connection.session
+    return cast(
+        "DynamoDBClient", session.create_client("dynamodb", region_name=Item.Meta.region, config=config)
+    )
+
+
 _T = TypeVar("_T")
 
 
 def transaction() -> TransactWrite:
     """Return a context in which up to 100 writes happen together or not at all."""
     return TransactWrite(connection=Item._get_connection().connection)
+
+
+def write_together(write: Callable[[TransactWrite], None]) -> None:
+    """Run writes in one transaction, once more where another transaction held a row of it at that moment.
+
+    Raises
+    ------
+    TransactWriteError
+        A condition did not hold, or something else went wrong.
+    """
+    for attempt in range(_CONFLICTS):
+        try:
+            with transaction() as transact:
+                write(transact)
+            return
+        except TransactWriteError as error:
+            if refused(error) or not contended(error) or attempt == _CONFLICTS - 1:
+                raise
+            time.sleep(secrets.randbelow(50 * 2**attempt) / 1000)
 
 
 def unless_refused(write: Callable[[], _T]) -> _T | None:
@@ -373,15 +443,22 @@ def unless_contended(write: Callable[[], _T]) -> _T | None:
 def refused(error: PutError | UpdateError | DeleteError | TransactWriteError) -> bool:
     """Tell whether a write failed because its condition did not hold."""
     if isinstance(error, TransactWriteError):
-        reasons: list[Any] = list(error.cancellation_reasons)
-        return any(reason is not None and reason.code == "ConditionalCheckFailed" for reason in reasons)
+        return any(refusals(error))
     return error.cause_response_code == "ConditionalCheckFailedException"
+
+
+def refusals(error: TransactWriteError) -> list[bool]:
+    """Tell for each write of a transaction, in order, whether its condition did not hold."""
+    return [
+        reason is not None and reason.code == "ConditionalCheckFailed"
+        for reason in error.cancellation_reasons
+    ]
 
 
 def contended(error: PutError | UpdateError | DeleteError | TransactWriteError) -> bool:
     """Tell whether a write lost against another one: one that came first, or one at the same moment."""
     if isinstance(error, TransactWriteError):
-        reasons: list[Any] = list(error.cancellation_reasons)
+        reasons = error.cancellation_reasons
         conflict = any(reason is not None and reason.code == "TransactionConflict" for reason in reasons)
     else:
         conflict = error.cause_response_code == "TransactionConflictException"

@@ -1,0 +1,220 @@
+"""Limits: how many requests a key, and an address, may send of each family.
+
+A bucket is kept as the time at which its next request would be due if requests came evenly (the generic cell
+rate algorithm of ITU-T I.371, there for cells of ATM, as it is known for web services from Brandur Leach's
+description): every request moves that time on by `interval`, the time one token takes to come back, from
+where it stands or from now, whichever is later; a request that would move it further ahead of now than
+`burst * interval` is refused and moves nothing. One number holds a whole bucket, tokens come back by
+themselves, and one conditional UpdateItem decides with no read before (see `storage/arrivals.py`).
+
+The number only grows, and by `interval` for every request let in. So in a span of time at most
+`burst + (span + skew) / interval` requests pass, whatever the clocks of several processes say: one that is
+ahead gives its lead away once, not with every request.
+
+If the table does not answer, requests pass, but for minting: an outage must not become one of the API, and a
+key outlives it. Counts of requests by month stand in the same rows, so counting costs no further write.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+
+from alma import metrics
+from alma.clock import now
+from alma.errors import AlmaError, RateLimitedError, UnavailableError
+from alma.keys import Caller
+from alma.metrics import Metric
+from alma.settings import settings
+from alma.storage import arrivals
+
+_log = logging.getLogger(__name__)
+_SECOND = 1_000_000
+#: An address may stand for several people with a key each, so it has several times the limit of a key.
+_KEYS_OF_AN_ADDRESS = 4
+#: Days that a key's row stays after its last request; it counts the requests of the months before.
+_DAYS_COUNTED = 400
+
+
+class Family(StrEnum):
+    """Requests that share a bucket."""
+
+    READING = "reading"
+    WRITING = "writing"
+    MODELS = "models"
+    EXPORT = "export"
+    MCP = "mcp"
+    MINTING = "minting"
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """How many requests may come: `burst` at once, `per_minute` over time."""
+
+    per_minute: int
+    burst: int
+
+    @classmethod
+    def parse(cls, text: str) -> Bucket:
+        """Return the bucket of `RATE/BURST`.
+
+        Raises
+        ------
+        ValueError
+            It is none.
+        """
+        rate, slash, burst = text.partition("/")
+        if not (
+            slash and rate.isdecimal() and burst.isdecimal() and 0 < int(rate) <= 60 * _SECOND and int(burst)
+        ):
+            raise ValueError(f"A limit is RATE/BURST, requests a minute and at once, not {text!r}.")
+        return cls(int(rate), int(burst))
+
+    def times(self, factor: int) -> Bucket:
+        """Return a bucket of so many times the size and rate."""
+        return Bucket(self.per_minute * factor, self.burst * factor)
+
+    @property
+    def interval(self) -> int:
+        """Microseconds in which one token comes back."""
+        return 60 * _SECOND // self.per_minute
+
+    @property
+    def tolerance(self) -> int:
+        """Microseconds in which all tokens come back."""
+        return self.burst * self.interval
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a bucket stands after a request.
+
+    Attributes
+    ----------
+    limit, remaining : int
+        Requests that may come at once when the bucket is full, and now.
+    reset : int
+        When it is full again, in seconds since 1970.
+    refusal : AlmaError or None
+        Why the request is not let in, where it is not.
+    """
+
+    limit: int
+    remaining: int
+    reset: int
+    refusal: AlmaError | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What every answer says of it."""
+        return {
+            "X-RateLimit-Limit": str(self.limit),
+            "X-RateLimit-Remaining": str(self.remaining),
+            "X-RateLimit-Reset": str(self.reset),
+        }
+
+
+def take(family: Family, caller: Caller | None, address: str) -> Standing:
+    """Take a token for a request from the buckets of its key and of its address.
+
+    Returns
+    -------
+    Standing
+        Of the bucket that refuses, else of the one with the least left.
+    """
+    bucket = limit_of(family)
+    # Minting keys must not be a way to more keys, and so to more of everything.
+    at_address = bucket if family is Family.MINTING else bucket.times(_KEYS_OF_AN_ADDRESS)
+    try:
+        if caller is None:
+            return _take(at_address, _address_partition(address), family, "from this address", counter=None)
+        counter = counter_of(now().strftime("%Y-%m"))
+        own = _take(
+            bucket,
+            key_partition(caller.organisation, caller.key_id),
+            family,
+            "with this key",
+            counter=counter,
+        )
+        if own.refusal is not None:
+            return own
+        shared = _take(at_address, _address_partition(address), family, "from this address", counter=None)
+        return shared if shared.refusal or shared.remaining < own.remaining else own
+    except arrivals.OutOfReachError as error:
+        _log.warning("the limiter is out of reach: %r", error.__cause__)
+        metrics.count({Metric.LIMITER_FAILURES: 1})
+        refusal = None
+        if family is Family.MINTING:
+            refusal = UnavailableError("Keys cannot be minted at this moment; try again in a few seconds.")
+        return Standing(bucket.burst, bucket.burst, _microseconds() // _SECOND, refusal)
+
+
+def _take(bucket: Bucket, partition: str, family: Family, whose: str, *, counter: str | None) -> Standing:
+    at = _microseconds()
+    keep = 3600 + bucket.tolerance // _SECOND if counter is None else _DAYS_COUNTED * 86400
+    let_in, arrival = arrivals.advance(
+        partition,
+        family.value,
+        now=at,
+        interval=bucket.interval,
+        tolerance=bucket.tolerance,
+        keep=keep,
+        counter=counter,
+    )
+    ahead = max(arrival - at, 0)
+    reset = _up(at + ahead)
+    if let_in:
+        return Standing(bucket.burst, (bucket.tolerance - ahead) // bucket.interval, reset)
+    wait = max(_up(ahead + bucket.interval - bucket.tolerance), 1)
+    sentence = f"Too many requests {whose}; try again in {wait} second{'s' if wait > 1 else ''}."
+    return Standing(bucket.burst, 0, reset, RateLimitedError(sentence, wait))
+
+
+def limit_of(family: Family) -> Bucket:
+    """Return the bucket that a key has for a family."""
+    return _parsed(getattr(settings(), f"limit_{family.value}"))
+
+
+@lru_cache
+def _parsed(text: str) -> Bucket:
+    return Bucket.parse(text)
+
+
+def key_partition(organisation: str, key_id: str) -> str:
+    """Return the partition of a key's buckets."""
+    return f"limit#key#{organisation}#{key_id}"
+
+
+def counter_of(month: str) -> str:
+    """Return the attribute that counts a key's requests of a month, `2026-11`."""
+    return f"requests_{month}"
+
+
+def _address_partition(address: str) -> str:
+    return f"limit#address#{_one_client(address)}"
+
+
+def _one_client(address: str) -> str:
+    """Return what one client cannot change of its address: of IPv6, the network."""
+    try:
+        given = ipaddress.ip_address(address)
+    except ValueError:
+        return "unknown"
+    if isinstance(given, ipaddress.IPv6Address):
+        if given.ipv4_mapped is not None:
+            return str(given.ipv4_mapped)
+        return str(ipaddress.ip_network((given, 64), strict=False))
+    return str(given)
+
+
+def _microseconds() -> int:
+    return time.time_ns() // 1000
+
+
+def _up(microseconds: int) -> int:
+    """Return microseconds as whole seconds, rounded up."""
+    return -(-microseconds // _SECOND)

@@ -1,0 +1,368 @@
+"""Metering: a month's quota of pages, what each key used, the figures and the logs."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from io import StringIO
+from typing import Any
+
+import pytest
+from pynamodb.exceptions import CancellationReason, TransactWriteError, VerboseClientError
+
+from alma import documents, organisations, quotas, usage
+from alma.clock import now
+from alma.keys import Role
+from alma.settings import settings
+from alma.storage import table
+from tests.cloud import Tenant, client, function
+from tests.reading import (
+    FIVE_RECEIPTS,
+    SHOPS,
+    archive,
+    drop,
+    extract,
+    ingest,
+    messages,
+    read_to_the_end,
+    receipt,
+)
+from tests.unit.making_pdfs import pdf_of_pages
+
+pytestmark = pytest.mark.usefixtures("aws")
+
+TWO_PAGES = pdf_of_pages(receipt(*SHOPS[0]), receipt(*SHOPS[1]))
+
+
+@pytest.fixture(autouse=True)
+def _november(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (quotas, usage, function("keys")):
+        monkeypatch.setattr(module, "now", lambda: datetime(2026, 11, 24, 12, 0, tzinfo=UTC))
+
+
+@pytest.fixture
+def greaves() -> Tenant:
+    return Tenant.create("greaves")
+
+
+def read(tenant: Tenant, number: int) -> Any:
+    return tenant.call("documents", "GET", "/v1/documents/{id}", path={"id": str(number)})
+
+
+def used(tenant: Tenant, month: str = "2026-11") -> Any:
+    answer = tenant.call("keys", "GET", "/v1/usage", query={"month": month})
+    assert answer.status == 200
+    return answer.json
+
+
+# --- quota -----------------------------------------------------------------
+
+
+def test_a_file_beyond_the_quota_fails_before_anything_is_done_with_its_pages(greaves: Tenant) -> None:
+    organisations.set_monthly_pages("greaves", 6)
+    ingest(drop("inbox/greaves/two.pdf", TWO_PAGES))
+    before = archive()
+    messages()
+
+    ingest(drop("inbox/greaves/five.pdf", FIVE_RECEIPTS))
+
+    answer = read(greaves, 2)
+    assert (answer.status, answer.json["error"]) == (422, "quota_exceeded")
+    assert answer.json["detail"] == (
+        "The file has 5 pages, and 2 of the 6 pages of this month are used; "
+        "drop it again from 2026-12-01 on, or have the quota raised."
+    )
+    assert (archive(), messages()) == (before, [])
+    assert used(greaves)["quota"] == {"used": 2, "limit": 6}
+
+
+def test_the_last_page_of_the_quota_is_part_of_it(greaves: Tenant) -> None:
+    organisations.set_monthly_pages("greaves", 7)
+    for name, body in (("two.pdf", TWO_PAGES), ("five.pdf", FIVE_RECEIPTS), ("too.pdf", TWO_PAGES)):
+        ingest(drop(f"inbox/greaves/{name}", body))
+
+    statuses = [documents.get("greaves", number).error for number in (1, 2, 3)]
+    assert statuses == [None, None, "quota_exceeded"]
+
+
+def test_a_file_that_alone_is_more_than_the_quota_is_refused_in_a_new_month_too(greaves: Tenant) -> None:
+    organisations.set_monthly_pages("greaves", 4)
+    ingest(drop("inbox/greaves/five.pdf", FIVE_RECEIPTS))
+
+    assert documents.get("greaves", 1).error == "quota_exceeded"
+
+
+def test_with_the_quota_raised_the_same_file_is_read(greaves: Tenant) -> None:
+    organisations.set_monthly_pages("greaves", 1)
+    ingest(drop("inbox/greaves/two.pdf", TWO_PAGES))
+    organisations.set_monthly_pages("greaves", 0)
+
+    ingest(drop("inbox/greaves/two.pdf", TWO_PAGES, sequencer="0B"))
+
+    assert [documents.get("greaves", number).error for number in (1, 2)] == ["quota_exceeded", None]
+    assert used(greaves)["quota"] == {"used": 2, "limit": None}
+
+
+def test_an_organisation_without_a_number_of_its_own_has_the_installations(
+    greaves: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = replace(settings(), monthly_pages=1)
+    monkeypatch.setattr(quotas, "settings", lambda: one)
+
+    assert used(greaves)["quota"] == {"used": 0, "limit": 1}
+    organisations.set_monthly_pages("greaves", 9)
+    assert used(greaves)["quota"] == {"used": 0, "limit": 9}
+    organisations.set_monthly_pages("greaves", None)
+    ingest(drop("inbox/greaves/two.pdf", TWO_PAGES))
+    assert documents.get("greaves", 1).error == "quota_exceeded"
+
+
+def test_a_file_that_is_begun_twice_counts_once(greaves: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    organisations.set_monthly_pages("greaves", 2)
+    event = drop("inbox/greaves/two.pdf", TWO_PAGES)
+
+    def cut_off(*_: object) -> None:
+        raise RuntimeError("the function ended here")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(documents, "pages_known", cut_off)
+        with pytest.raises(RuntimeError):
+            ingest(event)
+    for _ in range(2):
+        ingest(event)
+    read_to_the_end()
+
+    assert used(greaves)["quota"] == {"used": 2, "limit": 2}
+    assert read(greaves, 1).status == 200
+
+
+def test_the_month_of_another_organisation_is_its_own(greaves: Tenant) -> None:
+    other = Tenant.create("other")
+    organisations.set_monthly_pages("greaves", 2)
+    organisations.set_monthly_pages("other", 2)
+    for organisation in ("greaves", "other"):
+        ingest(drop(f"inbox/{organisation}/two.pdf", TWO_PAGES))
+
+    assert used(greaves)["quota"] == used(other)["quota"] == {"used": 2, "limit": 2}
+
+
+def test_rows_held_by_another_transaction_are_tried_again(
+    greaves: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conflicts = [2]
+    begin = table.transaction
+
+    def contended() -> Any:
+        if conflicts[0]:
+            conflicts[0] -= 1
+            raise TransactWriteError("held", _Conflict())
+        return begin()
+
+    monkeypatch.setattr(table, "transaction", contended)
+    ingest(drop("inbox/greaves/two.pdf", TWO_PAGES))
+
+    assert (conflicts[0], used(greaves)["quota"]["used"]) == (0, 2)
+
+
+class _Conflict(VerboseClientError):
+    """What DynamoDB says when two transactions meet; moto never does."""
+
+    def __init__(self) -> None:
+        reason = CancellationReason(code="TransactionConflict")
+        super().__init__(
+            {"Error": {"Code": "TransactionCanceledException"}},
+            "TransactWriteItems",
+            cancellation_reasons=[reason],
+        )
+
+
+# --- usage -----------------------------------------------------------------
+
+
+def test_usage_is_told_by_key_and_what_was_dropped_is_the_inboxs(greaves: Tenant) -> None:
+    announced = greaves.call(
+        "documents", "POST", "/v1/documents", body={"fileName": "five.pdf"}, role=Role.REVIEWER
+    )
+    key = documents.get("greaves", announced.json["documentId"]).object_key
+    events = [drop(key, FIVE_RECEIPTS), drop("inbox/greaves/two.pdf", TWO_PAGES)]
+    for event in [*events, *events]:
+        ingest(event)
+    asked = messages()
+    for message in [*asked, *asked]:  # every message comes twice
+        extract(message)
+    read_to_the_end()
+    usage.count_model_run("greaves", greaves.ids[Role.READER])
+
+    told = used(greaves)
+
+    fields = [len(documents.read("greaves", number)[1]) for number in range(1, 8)]
+    by_name = {each["name"]: each for each in told["keys"]}
+    assert told["month"] == "2026-11"
+    assert told["quota"] == {"used": 7, "limit": None}
+    assert by_name["reviewer"] == {
+        "keyId": greaves.ids[Role.REVIEWER],
+        "name": "reviewer",
+        "requests": 1,
+        "pages": 5,
+        "fields": told["total"]["fields"] - by_name[None]["fields"],
+        "modelRuns": 0,
+        "bytes": len(FIVE_RECEIPTS),
+    }
+    assert by_name["reader"] == {
+        "keyId": greaves.ids[Role.READER],
+        "name": "reader",
+        "requests": 0,
+        "pages": 0,
+        "fields": 0,
+        "modelRuns": 1,
+        "bytes": 0,
+    }
+    assert (by_name[None]["keyId"], by_name[None]["pages"], by_name[None]["bytes"]) == (
+        None,
+        2,
+        len(TWO_PAGES),
+    )
+    assert told["total"] == {
+        "requests": by_name["reviewer"]["requests"] + by_name["admin"]["requests"],
+        "pages": 7,
+        "fields": sum(fields),
+        "modelRuns": 1,
+        "bytes": len(FIVE_RECEIPTS) + len(TWO_PAGES),
+    }
+    assert sum(fields) > 10
+
+
+def test_a_document_whose_counting_was_cut_off_is_counted_by_the_next_delivery(
+    greaves: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest(drop("inbox/greaves/one.pdf", pdf_of_pages(receipt(*SHOPS[0]))))
+    (message,) = messages()
+    with monkeypatch.context() as patched:
+        patched.setattr(usage, "count_document", lambda *_: None)
+        extract(message)
+    assert used(greaves)["total"]["pages"] == 0
+
+    for _ in range(2):
+        extract(message)
+
+    assert used(greaves)["total"]["pages"] == 1
+
+
+def test_requests_are_counted_by_key_and_month_and_refused_ones_are_not(greaves: Tenant) -> None:
+    for _ in range(3):
+        greaves.call("documents", "GET", "/v1/documents", role=Role.READER)
+    greaves.call("export", "GET", "/v1/export/{documentId}", path={"documentId": "9"}, role=Role.READER)
+    month = now().strftime("%Y-%m")
+
+    told = {each["name"]: each["requests"] for each in used(greaves, month)["keys"]}
+
+    assert told["reader"] == 4
+    assert used(greaves, "2020-01")["keys"] == []
+
+
+@pytest.mark.parametrize("month", ["2026", "2026-13", "2026-1", "x", "2026-11#key"])
+def test_a_month_that_is_none_is_refused(greaves: Tenant, month: str) -> None:
+    answer = greaves.call("keys", "GET", "/v1/usage", query={"month": month})
+
+    assert (answer.status, answer.json["detail"]) == (400, "month is a year and a month, such as 2026-11.")
+
+
+# --- figures and logs ------------------------------------------------------
+
+
+def test_documents_pages_and_failures_are_figures_of_the_service(
+    greaves: Tenant, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("POWERTOOLS_METRICS_DISABLED")
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "alma")
+    ingest(drop("inbox/greaves/broken.pdf", b"%PDF-1.7 not more"))
+    ingest(drop("inbox/greaves/one.pdf", pdf_of_pages(receipt(*SHOPS[0]))))
+    read_to_the_end()
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+
+    figures = [{name: line[name] for name in ("service", "Documents", "Pages", "Failures")} for line in lines]
+    assert figures == [
+        {"service": "alma", "Documents": [1.0], "Pages": [0.0], "Failures": [1.0]},
+        {"service": "alma", "Documents": [1.0], "Pages": [1.0], "Failures": [0.0]},
+    ]
+    assert {line["_aws"]["CloudWatchMetrics"][0]["Namespace"] for line in lines} == {"alma"}
+
+
+@pytest.fixture
+def logged() -> Iterator[StringIO]:
+    """Everything that alma's functions and package log, down to DEBUG."""
+    stream = StringIO()
+    services = ("authorizer", "documents", "export", "keys", "mcp", "ingest", "extract")
+    for name in services:
+        function(name)
+    loggers = [logging.getLogger(name) for name in ("", *services)]
+    before = [(logger, logger.level, list(logger.handlers)) for logger in loggers]
+    for logger in loggers:
+        own = logging.StreamHandler(stream)
+        if logger.handlers:
+            own.setFormatter(logger.handlers[0].formatter)
+        logger.addHandler(own)
+        logger.setLevel(logging.DEBUG)
+    yield stream
+    for logger, level, handlers in before:
+        logger.setLevel(level)
+        logger.handlers = handlers
+
+
+def test_logs_name_request_organisation_and_document_and_never_a_token_or_a_value(logged: StringIO) -> None:
+    greaves = Tenant.create("greaves")
+    token = greaves.tokens[Role.ADMIN]
+    for header in (
+        {"Authorization": [f"Bearer {token}"]},
+        {"X-API-Key": [token]},
+        {"X-API-Key": [token + "x"]},
+    ):
+        function("authorizer").handler({"methodArn": "arn", "multiValueHeaders": header}, None)
+    function("authorizer").background.submit(int).result()
+    sent = {"Authorization": f"Bearer {token}", "X-API-Key": token}
+    ingest(drop("inbox/greaves/five.pdf", FIVE_RECEIPTS))
+    read_to_the_end()
+    minted = greaves.call("keys", "POST", "/v1/keys", body={"name": "n"}, headers=sent)
+    for number in range(1, 6):
+        assert read(greaves, number).status == 200
+        path = {"documentId": str(number)}
+        greaves.call("export", "GET", "/v1/export/{documentId}", path=path, headers=sent)
+        call = {"name": "get_document_fields", "arguments": {"documentId": number}}
+        greaves.call(
+            "mcp", "POST", "/mcp", body={"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}
+        )
+    greaves.call("documents", "GET", "/v1/documents/{id}", path={"id": "99"}, headers=sent)
+
+    text = logged.getvalue()
+
+    assert '"organisation":"greaves"' in text
+    assert '"request_id":"c6af9ac6-7b61-11e6-9a41-93e8deadbeef"' in text
+    assert '"document":1' in text
+    assert '"documentId":1' in text
+    for secret in (token, minted.json["token"]):
+        assert secret not in text
+        assert secret.removeprefix("alma_")[8:] not in text
+    values = {
+        field.best.value
+        for number in range(1, 6)
+        for field in documents.read("greaves", number)[1]
+        if field.readings and len(field.best.value) > 3
+    }
+    assert len(values) > 10
+    assert [value for value in values if value in text] == []
+
+
+def test_nothing_that_is_metered_leaves_a_value_in_the_rows(greaves: Tenant) -> None:
+    ingest(drop("inbox/greaves/one.pdf", pdf_of_pages(receipt(*SHOPS[0]))))
+    read_to_the_end()
+
+    rows = client("dynamodb").scan(TableName=settings().table)["Items"]
+    metering = [row for row in rows if row["sk"]["S"].startswith(("usage#", "quota#"))]
+    assert {row["sk"]["S"]: set(row) - {"pk", "sk", "kind"} for row in metering} == {
+        "usage#2026-11#inbox": {"pages", "fields", "model_runs", "file_bytes"},
+        "quota#2026-11": {"pages"},
+    }
