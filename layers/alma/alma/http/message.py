@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from alma.errors import BadRequestError, UnauthorizedError
 from alma.keys import Caller, Role
+from alma.scopes import Scope
 
 _M = TypeVar("_M", bound=BaseModel)
 
@@ -27,7 +28,7 @@ class Request:
     path, query : mapping
         Path parameters and (last) query parameters, decoded.
     headers : mapping
-        By lower-case name.
+        By lower-case name; the lines of a header that came more than once are one, with commas.
     body : bytes
         Decoded.
     request_id : str
@@ -54,12 +55,13 @@ class Request:
         context = event.get("requestContext") or {}
         authorizer = context.get("authorizer") or {}
         body = event.get("body") or ""
+        headers: Mapping[str, list[str]] | None = event.get("multiValueHeaders")
         return cls(
             method=event["httpMethod"],
             resource=event["resource"],
             path=event.get("pathParameters") or {},
             query=event.get("queryStringParameters") or {},
-            headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
+            headers={name.lower(): ", ".join(lines) for name, lines in (headers or {}).items()},
             body=base64.b64decode(body) if event.get("isBase64Encoded") else body.encode(),
             request_id=context.get("requestId", ""),
             domain=context.get("domainName"),
@@ -80,6 +82,11 @@ class Request:
         if self.caller is None:
             raise UnauthorizedError("Send a key: Authorization: Bearer alma_…")
         return self.caller.organisation
+
+    @property
+    def scopes(self) -> frozenset[Scope]:
+        """What its key may be used for."""
+        return frozenset() if self.caller is None else self.caller.scopes
 
     def json(self, model: type[_M]) -> _M:
         """Return the body as `model`.
