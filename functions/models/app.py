@@ -10,19 +10,7 @@ from alma.views import DigitizeBody, ModelList, ModelView
 
 def list_models(request: Request) -> Response:
     """Answer with the organisation's models."""
-    view = ModelList(
-        models=[
-            ModelView(
-                id=model.id,
-                name=model.name,
-                baseModel=model.base_model,
-                status=model.status,
-                trainedExamples=model.trained_examples,
-                createdAt=model.created_at,
-            )
-            for model in models.list_models(request.organisation)
-        ]
-    )
+    view = ModelList(models=[ModelView.of(model) for model in models.list_models(request.organisation)])
     return Response(200, view.model_dump(mode="json"))
 
 

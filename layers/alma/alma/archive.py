@@ -5,14 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from alma import documents
-from alma.documents import Document, DocumentStatus
-from alma.errors import AlmaError, BadRequestError
+from alma import catalogue, documents, models
+from alma.documents import Document, DocumentStatus, PageRecord
+from alma.errors import AlmaError, BadRequestError, NotFoundError
 from alma.fields import Field
+from alma.pages import Track
 from alma.projection import FilePart, project
+from alma.search import search
 from alma.settings import settings
 from alma.storage import objects
-from alma.views import DocumentList
+from alma.views import (
+    DocumentList,
+    ModelList,
+    ModelView,
+    PageTextView,
+    SchemaList,
+    SchemaSummary,
+    SearchResult,
+)
+from alma.words import read_words
 
 if TYPE_CHECKING:
     from alma.exports import Exported, ExportLink
@@ -144,16 +155,120 @@ class Archive:
             return exported
         return self._link(document_id, exported)
 
+    def search(
+        self, text: str, *, cursor: str | None = None, limit: int = 10, doc_type: str | None = None
+    ) -> dict[str, Any]:
+        """Return the documents that a text stands in as JSON (`SearchResult`), newest first.
+
+        Raises
+        ------
+        BadRequestError
+            One of the arguments is not one.
+        """
+        found = search(self.organisation, text, cursor=cursor, limit=limit, doc_type=doc_type)
+        return SearchResult.of(found).model_dump(mode="json")
+
+    def page_text(
+        self,
+        document_id: int,
+        page: int,
+        *,
+        track: str | None = None,
+        words: bool = False,
+        cursor: str | None = None,
+        limit: int = 200,
+    ) -> dict[str, Any]:
+        """Return the lines of a page as JSON (`PageTextView`).
+
+        Parameters
+        ----------
+        document_id, page : int
+            Number of the document, and of its page.
+        track : str, optional
+            Who is to have read it; None for whoever read most.
+        words : bool
+            Whether each line comes with its words.
+        cursor : str, optional
+            `nextCursor` of the lines before.
+        limit : int
+            At most this many lines.
+
+        Raises
+        ------
+        BadRequestError
+            The cursor is not one.
+        NotFoundError
+            The document or the page is absent, or another organisation's, or the page has no such text.
+        DocumentProcessingError, DocumentFailedError
+            Nobody has read the page yet, or could.
+        """
+        if cursor is not None and not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 9):
+            raise BadRequestError("cursor is nextCursor of the lines before, or left out.")
+        document, record = self._page(document_id, page)
+        read = {text.track: text for text in read_words(document, [record])}
+        if not read and document.status is DocumentStatus.PROCESSING:
+            raise DocumentProcessingError(document)
+        if not read and document.status is DocumentStatus.FAILED:
+            raise DocumentFailedError(document)
+        chosen = (
+            max(read.values(), key=lambda text: len(text.words), default=None)
+            if track is None
+            else read.get(Track(track))
+        )
+        if chosen is None:
+            raise NotFoundError(
+                f"Page {page} of document {document_id} has no text of the track {track or 'text or vision'}."
+            )
+        view = PageTextView.of(
+            document, chosen, list(read), start=int(cursor or 0), limit=limit, with_words=words
+        )
+        return view.model_dump(mode="json")
+
+    def page_image(self, document_id: int, page: int, *, max_inline: int) -> Exported | ExportLink:
+        """Return the image of a page (PNG), or a link where it has more than `max_inline` bytes.
+
+        Raises
+        ------
+        NotFoundError
+            The document or the page is absent, or another organisation's, or the page has no image.
+        """
+        from alma.exports import Exported
+
+        document, record = self._page(document_id, page)
+        if not record.has_image:
+            raise NotFoundError(f"Page {page} of document {document_id} has no image.")
+        key, name = objects.page_image_key(document.id, page), f"document-{document.id}-p{page}.png"
+        if objects.size(self.organisation, key) <= max_inline:
+            return Exported(objects.get(self.organisation, key), "image/png", name)
+        return self._link_to(key, name, "image/png")
+
+    def schemas(self) -> dict[str, Any]:
+        """Return the organisation's document types as JSON (`SchemaList`)."""
+        types = catalogue.list_types(self.organisation)
+        return SchemaList(schemas=[SchemaSummary.of(each) for each in types]).model_dump(mode="json")
+
+    def models(self) -> dict[str, Any]:
+        """Return the organisation's models as JSON (`ModelList`)."""
+        found = models.list_models(self.organisation)
+        return ModelList(models=[ModelView.of(model) for model in found]).model_dump(mode="json")
+
+    def _page(self, document_id: int, page: int) -> tuple[Document, PageRecord]:
+        document = documents.get(self.organisation, document_id)
+        return document, documents.get_page(document, page)
+
     def _link(self, document_id: int, exported: Exported) -> ExportLink:
         """Put a file that is too large for an answer beside the document, and return where to get it."""
-        from alma.exports import ExportLink
-
         key = objects.export_key(document_id, exported.file_name)
         objects.put(self.organisation, key, exported.body, exported.media_type)
+        return self._link_to(key, exported.file_name, exported.media_type)
+
+    def _link_to(self, key: str, file_name: str, media_type: str) -> ExportLink:
+        from alma.exports import ExportLink
+
         return ExportLink(
-            url=objects.download_url(self.organisation, key, file_name=exported.file_name),
-            media_type=exported.media_type,
-            file_name=exported.file_name,
+            url=objects.download_url(self.organisation, key, file_name=file_name),
+            media_type=media_type,
+            file_name=file_name,
             expires_in=settings().download_seconds,
         )
 

@@ -255,6 +255,11 @@ def list_documents(
     return Listing(found, _encode_cursor(found[-1].id) if more else None)
 
 
+def cursor_after(document: Document) -> str:
+    """Return the cursor with which a listing goes on after a document."""
+    return _encode_cursor(document.id)
+
+
 # --- arriving --------------------------------------------------------------
 
 
@@ -470,17 +475,33 @@ def list_pages(document: Document) -> list[PageRecord]:
     items = PageItem.query(
         document.organisation, PageItem.sk.startswith(page_prefix(document.id)), consistent_read=True
     )
-    return [
-        PageRecord(
-            int(item.number),
-            frozenset(item.tracks or ()),
-            bool(item.waiting),
-            item.width is not None,
-            item.error,
-            item.detail,
-        )
-        for item in items
-    ]
+    return [_page_from_item(item) for item in items]
+
+
+def get_page(document: Document, number: int) -> PageRecord:
+    """Return what is known of one page.
+
+    Raises
+    ------
+    NotFoundError
+        The document has no such page, or nothing of it is known yet.
+    """
+    try:
+        item = PageItem.get(document.organisation, page_key(document.id, number), consistent_read=True)
+    except PageItem.DoesNotExist:
+        raise NotFoundError(f"Document {document.id} has no page {number}.") from None
+    return _page_from_item(item)
+
+
+def _page_from_item(item: PageItem) -> PageRecord:
+    return PageRecord(
+        int(item.number),
+        frozenset(item.tracks or ()),
+        bool(item.waiting),
+        item.width is not None,
+        item.error,
+        item.detail,
+    )
 
 
 def pages_known(document: Document, pages: int, pending: Iterable[int], media_type: str) -> Document:

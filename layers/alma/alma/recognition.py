@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import io
 import logging
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from alma import catalogue, documents, splitting
-from alma.documents import Document, DocumentStatus, PageRecord
+from alma.documents import Document, DocumentStatus
 from alma.errors import NotFoundError
 from alma.extraction.resolve import extract, with_missing
 from alma.hosted import second_reading
-from alma.pages import PageText, Track
+from alma.pages import Track
 from alma.settings import settings
 from alma.storage import objects
+from alma.words import read_words
 
 if TYPE_CHECKING:
     from alma.extraction.ocr import Recognizer
@@ -108,7 +108,7 @@ def _resolve(document: Document) -> None:
             sentence if len(pages) == 1 else f"Page {first.number}: {sentence}",
         )
         return
-    words = _words(document, pages)
+    words = read_words(document, pages)
     document = splitting.divide(document, words, len(pages))
     if document.unmoved:
         splitting.ask_for_instances(document)
@@ -126,14 +126,3 @@ def _resolve(document: Document) -> None:
     documents.finish(document, extraction, unread_lines=sum(text.unreadable for text in words))
     if not documents.exists(document.organisation, document.id):
         documents.purge(document.organisation, document.id)
-
-
-def _words(document: Document, pages: list[PageRecord]) -> list[PageText]:
-    """Return what every track read, in page order."""
-    wanted = [(page.number, track) for page in pages for track in Track if track in page.tracks]
-
-    def load(where: tuple[int, Track]) -> PageText:
-        return PageText.from_json(objects.get(document.organisation, objects.words_key(document.id, *where)))
-
-    with ThreadPoolExecutor(objects.PARALLEL) as pool:
-        return list(pool.map(load, wanted))
