@@ -209,7 +209,7 @@ def test_the_official_mcp_client_lists_and_calls_the_tools(offices: tuple[Office
 
     tools, fields, listed = asyncio.run(session())
 
-    assert tools == ["list_documents", "get_document_fields", "export_document"]
+    assert tools[:3] == ["list_documents", "get_document_fields", "export_document"]
     assert fields.structured_content["fields"][0]["value"] == "Josiah A. Greaves"
     assert [d["documentId"] for d in listed.structured_content["documents"]] == [deed]
 

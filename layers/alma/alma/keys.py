@@ -18,6 +18,7 @@ from enum import StrEnum
 from alma import organisations
 from alma.clock import timestamp
 from alma.errors import BadRequestError, NotFoundError
+from alma.scopes import Scope
 from alma.storage.table import KeyItem, TokenItem, transaction
 
 PREFIX = "alma_"
@@ -68,6 +69,11 @@ class Caller:
     organisation: str
     key_id: str
     role: Role
+
+    @property
+    def scopes(self) -> frozenset[Scope]:
+        """What the key may be used for; it follows from the role."""
+        return frozenset({Scope.MCP_READ}) if self.role is Role.READER else frozenset(Scope)
 
 
 def create(organisation: str, name: str, role: Role, *, created_by: str | None = None) -> tuple[Key, str]:

@@ -280,7 +280,12 @@ ROUTES: tuple[Route, ...] = (
         "mcp",
         "Model Context Protocol: one JSON-RPC 2.0 message.",
         READERS,
-        {200: ("application/json",), 202: None, 400: ("application/json",)},
+        {
+            200: ("application/json",),
+            202: None,
+            400: ("application/json",),
+            404: ("application/json",),
+        },
     ),
     Route(
         "GET",
