@@ -113,8 +113,9 @@ def _calls(document_id: int) -> dict[str, dict[str, Any]]:
 
 
 def _suite(node: Path, url: str, version: str, folder: Path) -> bool:
-    command: list[str | Path] = [node, CONFORMANCE, "server", "--url", url, "--suite", "all", "--spec-version", version]
-    command += ["--expected-failures", EXPECTED_FAILURES, "--output-dir", folder / version]
+    command: list[str | Path] = [node, CONFORMANCE, "server", "--url", url, "--suite", "all"]
+    command += ["--spec-version", version, "--expected-failures", EXPECTED_FAILURES]
+    command += ["--output-dir", folder / version]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     _, found, summary = done.stdout.partition("=== SUMMARY ===")
     print(summary.strip() if found else done.stdout, done.stderr, sep="\n", end="", flush=True)
@@ -125,8 +126,16 @@ def _inspect(
     node: Path, url: str, token: str, era: str, calls: dict[str, dict[str, Any]], folder: str
 ) -> Iterator[str]:
     """List and call every tool with the Inspector; yield what went wrong."""
-    head: list[str | Path] = [node, INSPECTOR, "--cli", "--server-url", url, "--transport", "http", "--protocol-era", era]
-    head += ["--header", f"Authorization: Bearer {token}", "--format", "json", "--quiet"]
+    head: list[str | Path] = [node, INSPECTOR, "--cli", "--server-url", url, "--transport", "http"]
+    head += [
+        "--protocol-era",
+        era,
+        "--header",
+        f"Authorization: Bearer {token}",
+        "--format",
+        "json",
+        "--quiet",
+    ]
 
     def ask(*more: str) -> Any:
         # Its own home: it keeps files there.

@@ -248,6 +248,14 @@ def test_mcp_takes_posts_only(offices: tuple[Office, Office]) -> None:
     assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
 
 
+def test_mcp_refuses_a_page_that_gave_its_own_name_to_this_machine(offices: tuple[Office, Office]) -> None:
+    headers = {"Host": "evil.test", "Origin": "http://evil.test"}
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+
+    assert offices[0].http.post("/api/mcp", json=message, headers=headers).status_code == 403
+    assert offices[0].http.post("/api/mcp", json=message).status_code == 200
+
+
 def test_health_and_description_need_no_key(runtime: Runtime) -> None:
     assert httpx.get(f"{runtime.api_url}/api/v1/health").json()["status"] == "ok"
     assert httpx.get(f"{runtime.api_url}/api/v1/openapi.json").json()["openapi"] == "3.1.0"

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from alma import search
+from alma import documents, search
 from alma.keys import Role
 from alma.mcp import tools
 from alma.settings import settings
-from tests.cloud import Tenant, client, seed_fields
+from tests.cloud import Context, Tenant, client, function, proxy_event, seed_fields
 from tests.reading import drop, ingest, read_to_the_end
 from tests.unit.making_pdfs import pdf_of_pages, text
 
@@ -229,6 +229,17 @@ def test_a_page_that_is_not_there_is_told(greaves: Tenant, name: str) -> None:
     assert failure(greaves, name, documentId=999)["error"] == "not_found"
 
 
+@pytest.mark.parametrize("name", ["get_page_text", "get_page_image"])
+def test_a_page_of_a_document_that_is_being_read_or_could_not_be_is_told_as_such(
+    greaves: Tenant, name: str
+) -> None:
+    awaited = documents.announce("greaves", "deed.pdf")
+    ingest(drop("inbox/greaves/notes.pdf", b"just words"))
+
+    assert failure(greaves, name, documentId=awaited.id)["error"] == "still_processing"
+    assert failure(greaves, name, documentId=awaited.id + 1)["error"] == "unsupported_type"
+
+
 def test_text_that_nobody_recognised_is_told(greaves: Tenant) -> None:
     letter = read(greaves)
 
@@ -315,3 +326,25 @@ def test_a_request_of_the_latest_revision_goes_through_the_gateway_s_event(greav
 
     body = json.loads(base64.b64decode(answer.body))
     assert (answer.status, body["id"], len(body["result"]["tools"])) == (200, "a", 8)
+
+
+def test_a_header_that_came_twice_is_not_the_one_the_body_says(greaves: Tenant) -> None:
+    prefix = "io.modelcontextprotocol/"
+    meta = {f"{prefix}protocolVersion": "2026-07-28", f"{prefix}clientCapabilities": {}}
+    event = proxy_event(
+        "POST",
+        "/mcp",
+        body={"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": meta}},
+        headers={"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/list"},
+    )
+    event["multiValueHeaders"]["Mcp-Method"] = ["tools/call", "tools/list"]
+    event["requestContext"]["authorizer"] = {
+        "organisation": "greaves",
+        "key_id": greaves.ids[Role.READER],
+        "role": "reader",
+    }
+
+    answer = function("mcp").handler(event, Context())
+
+    assert answer["statusCode"] == 400
+    assert json.loads(base64.b64decode(answer["body"]))["error"]["code"] == -32020

@@ -11,7 +11,6 @@ from alma.errors import AlmaError, BadRequestError, NotFoundError
 from alma.fields import Field
 from alma.pages import Track
 from alma.projection import FilePart, project
-from alma.search import search
 from alma.settings import settings
 from alma.storage import objects
 from alma.views import (
@@ -165,6 +164,8 @@ class Archive:
         BadRequestError
             One of the arguments is not one.
         """
+        from alma.search import search  # what folds text takes long to import, and this alone needs it
+
         found = search(self.organisation, text, cursor=cursor, limit=limit, doc_type=doc_type)
         return SearchResult.of(found).model_dump(mode="json")
 
@@ -206,10 +207,8 @@ class Archive:
             raise BadRequestError("cursor is nextCursor of the lines before, or left out.")
         document, record = self._page(document_id, page)
         read = {text.track: text for text in read_words(document, [record])}
-        if not read and document.status is DocumentStatus.PROCESSING:
-            raise DocumentProcessingError(document)
-        if not read and document.status is DocumentStatus.FAILED:
-            raise DocumentFailedError(document)
+        if not read:
+            _check_read(document)
         chosen = (
             max(read.values(), key=lambda text: len(text.words), default=None)
             if track is None
@@ -231,6 +230,8 @@ class Archive:
         ------
         NotFoundError
             The document or the page is absent, or another organisation's, or the page has no image.
+        DocumentProcessingError, DocumentFailedError
+            Nobody has looked at its pages yet, or could.
         """
         from alma.exports import Exported
 
@@ -254,6 +255,9 @@ class Archive:
 
     def _page(self, document_id: int, page: int) -> tuple[Document, PageRecord]:
         document = documents.get(self.organisation, document_id)
+        if document.pages is None:
+            # Which pages there are is not known yet, or never will be.
+            _check_read(document)
         return document, documents.get_page(document, page)
 
     def _link(self, document_id: int, exported: Exported) -> ExportLink:
@@ -278,11 +282,16 @@ class Archive:
 
     def _ready(self, document_id: int) -> tuple[Document, list[Field]]:
         document, fields = documents.read(self.organisation, document_id)
-        if document.status is DocumentStatus.PROCESSING:
-            raise DocumentProcessingError(document)
-        if document.status is DocumentStatus.FAILED:
-            raise DocumentFailedError(document)
+        _check_read(document)
         return document, fields
+
+
+def _check_read(document: Document) -> None:
+    """Raise what tells that a document has not been read, or could not be."""
+    if document.status is DocumentStatus.PROCESSING:
+        raise DocumentProcessingError(document)
+    if document.status is DocumentStatus.FAILED:
+        raise DocumentFailedError(document)
 
 
 def _part(document: Document) -> FilePart | None:

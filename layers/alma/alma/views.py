@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt
 
@@ -16,11 +16,13 @@ from alma.documents import Document, DocumentStatus, Listing
 from alma.evidence import Box, Word, enclosing
 from alma.fields import evidence_of
 from alma.keys import Key, Role
-from alma.models import Model
 from alma.pages import PageText, Track
 from alma.projection import BoxView, EvidenceView, FieldView, PageRangeView, Unit, project, rounded
 from alma.schemas import KEY, SchemaDefinition
-from alma.search import Found
+
+if TYPE_CHECKING:
+    from alma.models import Model
+    from alma.search import Found
 
 
 class Body(BaseModel):
