@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from alma import documents, search
+from alma.evidence import Box, Region
+from alma.fields import Field, Reading
 from alma.keys import Role
 from alma.mcp import tools
 from alma.settings import settings
@@ -115,6 +117,15 @@ def test_a_value_is_found_with_its_confidence_status_and_place(greaves: Tenant) 
         "accepted",
     )
     assert field["evidence"]["page"] == 1
+
+
+def test_of_a_table_full_of_the_text_the_first_cells_are_shown(greaves: Tenant) -> None:
+    reading = Reading("text", "twelve acres", "twelve acres", None, (Region(1, Box(0.1, 0.1, 0.1, 0.1)),))
+    greaves.seed_document([Field("line_items.description", row, (reading,)) for row in range(30)])
+
+    [hit] = structured(greaves, "search_documents", text="acres")["documents"]
+
+    assert [field["row"] for field in hit["fields"]] == list(range(20))
 
 
 def test_what_stands_nowhere_is_not_found(greaves: Tenant) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, islice
 
 from alma import documents
 from alma.documents import Document, DocumentStatus
@@ -26,8 +26,9 @@ MAX_PAGES = 200
 MAX_LIMIT = 50
 #: Shorter texts are nearly everywhere.
 MIN_TEXT = 2
-#: Places that are shown of one document.
+#: Places and fields that are shown of one document.
 MAX_PASSAGES = 5
+MAX_FIELDS = 20
 #: Characters shown of the lines of one place.
 MAX_LINES_TEXT = 500
 
@@ -52,7 +53,7 @@ class Hit:
     document : Document
         Which.
     fields : tuple of Field
-        The fields whose best value holds the text.
+        The first fields whose best value holds the text.
     passages : tuple of Passage
         The first places on its pages.
     places : int
@@ -153,7 +154,7 @@ def _look(document: Document, wanted: str) -> Hit:
     found = [(page, span) for _, (page, spans) in sorted(by_page.items()) for span in spans]
     return Hit(
         document,
-        tuple(field for field in fields if not field.missing and _holds(field, wanted)),
+        tuple(islice((field for field in fields if not field.missing and _holds(field, wanted)), MAX_FIELDS)),
         tuple(_passage(page, *span) for page, span in found[:MAX_PASSAGES]),
         len(found),
         max(0, len(records) - MAX_PAGES),

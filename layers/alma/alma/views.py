@@ -151,7 +151,7 @@ class HitView(BaseModel):
     documentId: int
     docType: str | None = Field(description="null if no type fits.")
     fileName: str
-    fields: list[FieldView] = Field(description="The fields whose value holds the text.")
+    fields: list[FieldView] = Field(description="The fields whose value holds the text, at most twenty.")
     passages: list[PassageView] = Field(description="The first places on its pages.")
     places: int = Field(description="How many places there are; at most five are in passages.")
     unsearchedPages: int = Field(
