@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 MODELS := layers/vision/models/.fetched
 .DEFAULT_GOAL := help
 
-.PHONY: help setup run test lint clean lock
+.PHONY: help setup run test lint conformance clean lock
 help:
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -40,6 +40,18 @@ $(MODELS): scripts/fetch_models.py | $(READY)
 	$(VENV)/bin/python scripts/fetch_models.py
 	@touch $@
 
+# Packages of the npm registry, in a folder of their own and without their install scripts; Node.js is one of them.
+CONFORMANCE := .venv-mcp/.ready
+$(CONFORMANCE): requirements/mcp/package.json requirements/mcp/package-lock.json
+	@command -v npm > /dev/null || { echo "make conformance needs npm" >&2; exit 1; }
+	@mkdir -p .venv-mcp
+	cp $^ .venv-mcp
+	npm ci --prefix .venv-mcp --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+conformance: setup $(CONFORMANCE)  ## The MCP endpoint against the protocol's own suite and two clients; needs npm.
+	$(VENV)/bin/python -m scripts.conformance
+
 clean:  ## Remove what setup, run and build made, the state of `make run` included.
 	rm -rf .venv .venv-* .alma .aws-sam layers/vision/models
 
@@ -48,6 +60,8 @@ lock:  ## Resolve what we depend on into requirements/*.txt, with hashes and no 
 	    --custom-compile-command "make lock" -o requirements/dev.txt
 	$(UV) pip compile -q requirements/uv.in -c requirements/dev.txt --generate-hashes --universal \
 	    --custom-compile-command "make lock" -o requirements/uv.txt
+	npm install --prefix requirements/mcp --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts \
+	    --no-audit --no-fund --loglevel=error
 	@$(MAKE) --no-print-directory lock-cloud
 
 # ---------------------------------------------------------------- the cloud side: build, check, deploy

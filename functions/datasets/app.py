@@ -46,12 +46,14 @@ def get_page(request: Request) -> Response:
         raise BadRequestError("A page is called p1.png for its image, p1.json for its words.")
     page = int(named[1])
     archive = Archive(request.organisation)
-    if named[2] == "png":
-        return Response.elsewhere(archive.page_image(document_id, page))
-    words = archive.page_words(document_id, page, max_inline=settings().max_inline_bytes)
-    if isinstance(words, ExportLink):
-        return Response.elsewhere(words.url)
-    return Response(200, words.body, {"Content-Type": words.media_type})
+    found = (
+        archive.page_image(document_id, page, max_inline=0)
+        if named[2] == "png"
+        else archive.page_words(document_id, page, max_inline=settings().max_inline_bytes)
+    )
+    if isinstance(found, ExportLink):
+        return Response.elsewhere(found.url)
+    return Response(200, found.body, {"Content-Type": found.media_type})
 
 
 handler = serve(

@@ -3,19 +3,14 @@
 from alma.archive import Archive
 from alma.http.dispatch import serve
 from alma.http.message import Request, Response
-from alma.mcp.tools import ToolBox
+from alma.mcp.toolbox import ToolBox
 from alma.mcp.transport import handle, internal_error
 
 
 def mcp(request: Request) -> Response:
     """Answer one message; the transport decides about every method."""
-    answer = handle(
-        request.method,
-        request.headers,
-        request.body,
-        ToolBox(Archive(request.organisation)),
-        host=request.domain,
-    )
+    tools = ToolBox(Archive(request.organisation), request.scopes)
+    answer = handle(request.method, request.headers, request.body, tools, host=request.domain)
     return Response(answer.status, answer.body, answer.headers)
 
 

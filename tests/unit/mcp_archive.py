@@ -7,8 +7,10 @@ from alma.errors import BadRequestError, ConflictError, NotFoundError
 from alma.evidence import Box, Region
 from alma.exports import Exported, ExportLink, export
 from alma.fields import Field, Reading, Status
-from alma.mcp.tools import Archive
+from alma.mcp.tool import Archive
+from alma.mcp.toolbox import ToolBox
 from alma.projection import project
+from alma.scopes import Scope
 
 DEED = (
     Field(
@@ -69,6 +71,57 @@ SUMMARY: dict[str, Any] = {
 }
 
 
+_BOX = {"x": 0.142, "y": 0.331, "w": 0.268, "h": 0.041}
+
+HIT: dict[str, Any] = {
+    "documentId": 4012,
+    "docType": "deed_of_conveyance",
+    "fileName": "deed.pdf",
+    "fields": DEED_BODY["fields"][:1],
+    "passages": [{"text": "to Josiah A. Greaves", "evidence": {"page": 1, "bbox": _BOX, "regions": []}}],
+    "places": 1,
+}
+
+PAGE_TEXT: dict[str, Any] = {
+    "documentId": 4012,
+    "page": 1,
+    "pages": 2,
+    "track": "vision",
+    "tracks": ["vision"],
+    "turned": 0,
+    "unreadLines": 0,
+    "lines": [{"text": "to Josiah A. Greaves", "bbox": _BOX}],
+    "nextCursor": None,
+}
+
+SCHEMAS: dict[str, Any] = {
+    "schemas": [
+        {
+            "docType": "deed_of_conveyance",
+            "origin": "shipped",
+            "description": "A deed.",
+            "fields": ["grantor_name", "parcel_acreage"],
+            "updatedAt": None,
+        }
+    ]
+}
+
+MODELS: dict[str, Any] = {
+    "models": [
+        {
+            "id": "mdl_barbados_deeds_v3",
+            "name": "Barbados deeds",
+            "baseModel": "alma-base",
+            "status": "ready",
+            "trainedExamples": 4821,
+            "createdAt": "2026-05-14T09:21:00Z",
+        }
+    ]
+}
+
+PNG = b"\x89PNG of a page"
+
+
 @dataclass
 class MemoryArchive:
     """Document 4012 is read, 4013 is being read, all others are absent."""
@@ -92,6 +145,30 @@ class MemoryArchive:
             return ExportLink("https://archive.test/file", 300, file.media_type, file.file_name)
         return file
 
+    def search(self, text: str, *, cursor: str | None, limit: int, doc_type: str | None) -> dict[str, Any]:
+        self.asked.append({"text": text, "cursor": cursor, "limit": limit, "doc_type": doc_type})
+        return {"documents": [HIT], "searched": 1, "nextCursor": None}
+
+    def page_text(
+        self, document_id: int, page: int, *, track: str | None, words: bool, cursor: str | None, limit: int
+    ) -> dict[str, Any]:
+        self._fields(document_id)
+        self.asked.append({"page": page, "track": track, "words": words, "cursor": cursor, "limit": limit})
+        return PAGE_TEXT
+
+    def page_image(self, document_id: int, page: int, *, max_inline: int) -> Exported | ExportLink:
+        self._fields(document_id)
+        name = f"document-{document_id}-p{page}.png"
+        if len(PNG) > max_inline:
+            return ExportLink("https://archive.test/page", 300, "image/png", name)
+        return Exported(PNG, "image/png", name)
+
+    def schemas(self) -> dict[str, Any]:
+        return SCHEMAS
+
+    def models(self) -> dict[str, Any]:
+        return MODELS
+
     def _fields(self, document_id: int) -> tuple[Field, ...]:
         if document_id == 4013:
             raise ConflictError("Document 4013 is still being read; ask again.", code="still_processing")
@@ -102,3 +179,8 @@ class MemoryArchive:
 
 # mypy compares the two here.
 _: type[Archive] = MemoryArchive
+
+
+def toolbox() -> ToolBox:
+    """Return the tools of a key that may do everything, over such an archive."""
+    return ToolBox(MemoryArchive(), frozenset(Scope))

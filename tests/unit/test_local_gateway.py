@@ -49,6 +49,12 @@ def test_the_event_names_route_path_and_parameters(api: httpx.Client) -> None:
     assert event["requestContext"]["identity"]["sourceIp"] == "127.0.0.1"
 
 
+def test_the_domain_is_the_gateways_own_whatever_host_is_asked_for(api: httpx.Client) -> None:
+    event = event_of(api.get("/things/7", headers={"Host": "evil.test"}))
+
+    assert event["requestContext"]["domainName"] == "localhost"
+
+
 def test_absent_parameters_and_bodies_are_null(api: httpx.Client) -> None:
     event = event_of(api.get("/open"))
 

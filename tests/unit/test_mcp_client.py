@@ -1,6 +1,7 @@
 """The official client against the endpoint, over HTTP on loopback."""
 
 import asyncio
+import base64
 import json
 import threading
 from collections.abc import Iterator
@@ -10,17 +11,16 @@ from typing import Any
 
 import pytest
 from mcp import Client, MCPError
-from mcp.types import TextContent
+from mcp.types import CallToolResult, ImageContent, TextContent
 
-from alma.mcp.tools import ToolBox
 from alma.mcp.transport import handle
-from tests.unit.mcp_archive import DEED_BODY, SUMMARY, MemoryArchive
+from tests.unit.mcp_archive import DEED_BODY, HIT, MODELS, PAGE_TEXT, PNG, SCHEMAS, SUMMARY, toolbox
 
 
 class _Endpoint(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        answer = handle(self.command, dict(self.headers), body, ToolBox(MemoryArchive()))
+        answer = handle(self.command, dict(self.headers), body, toolbox())
         self.send_response(answer.status)
         for name, value in {**answer.headers, "Content-Length": str(len(answer.body))}.items():
             self.send_header(name, value)
@@ -51,25 +51,47 @@ def url() -> Iterator[str]:
         yield address
 
 
-# "auto" first asks for a later revision and must find its way to the one there is.
-@pytest.mark.parametrize("mode", ["legacy", "auto"])
-def test_the_client_shakes_hands_lists_the_tools_and_calls_each(url: str, mode: str) -> None:
-    async def session() -> dict[str, Any]:
-        async with Client(url, mode=mode) as client:
-            return {
-                "version": client.protocol_version,
-                "tools": [tool.name for tool in (await client.list_tools()).tools],
-                "listed": await client.call_tool("list_documents", {"limit": 10}),
-                "fields": await client.call_tool("get_document_fields", {"documentId": 4012}),
-                "csv": await client.call_tool("export_document", {"documentId": 4012, "format": "csv"}),
-            }
+# "auto" asks for the latest revision and finds it; "legacy" shakes hands.
+@pytest.mark.parametrize(
+    ("mode", "version"), [("legacy", "2025-11-25"), ("auto", "2026-07-28"), ("2026-07-28", "2026-07-28")]
+)
+def test_the_client_lists_the_tools_and_calls_each(url: str, mode: str, version: str) -> None:
+    calls: dict[str, dict[str, Any]] = {
+        "list_documents": {"limit": 10},
+        "get_document_fields": {"documentId": 4012},
+        "export_document": {"documentId": 4012, "format": "csv"},
+        "search_documents": {"text": "Greaves"},
+        "get_page_text": {"documentId": 4012, "page": 1},
+        "get_page_image": {"documentId": 4012},
+        "list_schemas": {},
+        "list_models": {},
+    }
 
-    seen = asyncio.run(session())
-    assert seen["version"] == "2025-06-18"
-    assert seen["tools"] == ["list_documents", "get_document_fields", "export_document"]
-    assert seen["listed"].structured_content == {"documents": [SUMMARY], "nextCursor": None}
-    assert seen["fields"].structured_content == DEED_BODY
-    assert seen["csv"].structured_content["data"].startswith("field_key,value,")
+    async def session() -> tuple[str | None, list[str], dict[str, CallToolResult]]:
+        async with Client(url, mode=mode) as client:
+            names = [tool.name for tool in (await client.list_tools()).tools]
+            answers = {name: await client.call_tool(name, calls[name]) for name in names}
+            return client.protocol_version, names, answers
+
+    spoken, names, seen = asyncio.run(session())
+    assert spoken == version
+    assert names == list(calls)
+    assert seen["list_documents"].structured_content == {"documents": [SUMMARY], "nextCursor": None}
+    assert seen["get_document_fields"].structured_content == DEED_BODY
+    csv = seen["export_document"].structured_content
+    assert csv is not None
+    assert csv["data"].startswith("field_key,value,")
+    assert seen["search_documents"].structured_content == {
+        "documents": [HIT],
+        "searched": 1,
+        "nextCursor": None,
+    }
+    assert seen["get_page_text"].structured_content == PAGE_TEXT
+    image = seen["get_page_image"].content[1]
+    assert isinstance(image, ImageContent)
+    assert (image.mime_type, base64.b64decode(image.data)) == ("image/png", PNG)
+    assert seen["list_schemas"].structured_content == SCHEMAS
+    assert seen["list_models"].structured_content == MODELS
 
 
 def test_the_client_sees_what_the_model_can_mend_as_a_result_and_an_unknown_tool_as_an_error(

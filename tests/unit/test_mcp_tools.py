@@ -8,29 +8,48 @@ from typing import Any
 import jsonschema
 import openpyxl
 import pytest
+from pydantic import BaseModel, create_model
 
 from alma.documents import MAX_LIMIT, DocumentStatus
+from alma.mcp import toolbox as box_module
 from alma.mcp import tools
-from alma.mcp.tools import InvalidArgumentsError, ToolBox
-from tests.unit.mcp_archive import DEED_BODY, SUMMARY, MemoryArchive
+from alma.mcp.tool import Archive, Outcome, Tool
+from alma.mcp.toolbox import ToolBox
+from alma.scopes import Scope
+from tests.unit.mcp_archive import (
+    DEED_BODY,
+    HIT,
+    MODELS,
+    PAGE_TEXT,
+    PNG,
+    SCHEMAS,
+    SUMMARY,
+    MemoryArchive,
+    toolbox,
+)
 
-DEFINITIONS = {tool["name"]: tool for tool in ToolBox(MemoryArchive()).definitions()}
+DEFINITIONS = {tool["name"]: tool for tool in toolbox().definitions()}
 
 
 def call(name: str, **arguments: object) -> dict[str, Any]:
     """Return the structured result, checked as a client checks it."""
-    result = ToolBox(MemoryArchive()).call(name, arguments)
-    assert "isError" not in result
-    jsonschema.validate(result["structuredContent"], DEFINITIONS[name]["outputSchema"])
-    [content] = result["content"]
-    assert json.loads(content["text"]) == result["structuredContent"]
-    structured: dict[str, Any] = result["structuredContent"]
+    structured, _ = call_with_content(name, **arguments)
     return structured
+
+
+def call_with_content(name: str, **arguments: object) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return the structured result and the content beside its text."""
+    result = toolbox().call(name, arguments)
+    assert "isError" not in result, result
+    jsonschema.validate(result["structuredContent"], DEFINITIONS[name]["outputSchema"])
+    content, *more = result["content"]
+    assert json.loads(content["text"]) == result["structuredContent"]
+    return result["structuredContent"], more
 
 
 def failure(name: str, **arguments: object) -> dict[str, str]:
     """Return what a failed call tells the model."""
-    result = ToolBox(MemoryArchive()).call(name, arguments)
+    result = toolbox().call(name, arguments)
     assert result["isError"] is True
     assert "structuredContent" not in result
     [content] = result["content"]
@@ -42,8 +61,13 @@ def test_every_tool_is_described_and_marked_as_reading_only() -> None:
     for tool in DEFINITIONS.values():
         assert len(tool["description"]) > 100
         assert tool["title"]
-        assert tool["annotations"]["readOnlyHint"] is True
-        assert tool["annotations"]["openWorldHint"] is False
+        assert tool["annotations"] == {
+            "title": tool["title"],
+            "readOnlyHint": True,
+            "destructiveHint": False,
+            "idempotentHint": True,
+            "openWorldHint": False,
+        }
 
 
 def test_every_schema_is_a_valid_json_schema_of_an_object() -> None:
@@ -82,7 +106,7 @@ def test_list_documents_gives_the_body_of_the_listing() -> None:
 
 def test_list_documents_hands_its_filters_on() -> None:
     archive = MemoryArchive()
-    box = ToolBox(archive)
+    box = ToolBox(archive, frozenset(Scope))
     box.call("list_documents", {"limit": 5, "docType": "invoice", "status": "ready"})
     box.call("list_documents", {"cursor": None, "docType": None})
     assert archive.asked == [
@@ -130,7 +154,8 @@ def test_an_xlsx_export_is_base64() -> None:
 
 def test_a_large_export_is_a_link(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tools, "MAX_INLINE_EXPORT", 10)
-    assert call("export_document", documentId=4012, format="csv") == {
+    structured, content = call_with_content("export_document", documentId=4012, format="csv")
+    assert structured == {
         "documentId": 4012,
         "format": "csv",
         "fileName": "document-4012.csv",
@@ -138,6 +163,95 @@ def test_a_large_export_is_a_link(monkeypatch: pytest.MonkeyPatch) -> None:
         "url": "https://archive.test/file",
         "expiresIn": 300,
     }
+    assert content == [
+        {
+            "type": "resource_link",
+            "uri": "https://archive.test/file",
+            "name": "document-4012.csv",
+            "mimeType": "text/csv; charset=utf-8",
+        }
+    ]
+
+
+def test_search_gives_documents_with_the_places_and_the_values() -> None:
+    assert call("search_documents", text="Greaves") == {
+        "documents": [HIT],
+        "searched": 1,
+        "nextCursor": None,
+    }
+
+
+def test_a_page_comes_as_lines_with_their_boxes() -> None:
+    assert call("get_page_text", documentId=4012, page=1) == PAGE_TEXT
+
+
+def test_a_page_image_is_an_image_beside_what_it_shows() -> None:
+    structured, content = call_with_content("get_page_image", documentId=4012, page=2)
+    assert structured == {"documentId": 4012, "page": 2, "mediaType": "image/png"}
+    assert content == [{"type": "image", "data": base64.b64encode(PNG).decode(), "mimeType": "image/png"}]
+
+
+def test_a_large_page_image_is_a_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tools, "MAX_INLINE_IMAGE", 10)
+    structured, content = call_with_content("get_page_image", documentId=4012)
+    assert structured["url"] == "https://archive.test/page"
+    assert content == [
+        {
+            "type": "resource_link",
+            "uri": "https://archive.test/page",
+            "name": "document-4012-p1.png",
+            "mimeType": "image/png",
+        }
+    ]
+
+
+def test_types_and_models_come_as_the_api_lists_them() -> None:
+    assert call("list_schemas") == SCHEMAS
+    assert call("list_models") == MODELS
+
+
+class Stamp(Tool):
+    """A tool that changes something."""
+
+    name = "stamp"
+    title = "Stamp"
+    description = "Stamp a document."
+    scope = Scope.MCP_WRITE
+    idempotent = False
+
+    def run(self, archive: Archive) -> Outcome:
+        return Outcome({"stamped": True})
+
+    @classmethod
+    def result(cls) -> type[BaseModel]:
+        return create_model("Stamped", stamped=(bool, ...))
+
+
+def test_a_key_without_the_scope_neither_sees_a_tool_nor_may_call_it() -> None:
+    reader = ToolBox(MemoryArchive(), {Scope.MCP_READ}, [*tools.TOOLS, Stamp])
+    assert "stamp" not in [tool["name"] for tool in reader.definitions()]
+    refused = reader.call("stamp", {})
+    assert refused["isError"] is True
+    assert json.loads(refused["content"][0]["text"]) == {
+        "error": "forbidden",
+        "detail": "stamp needs a key with the scope mcp:write; ask an administrator for one.",
+    }
+
+
+def test_a_tool_that_writes_is_marked_and_open_to_a_key_with_the_scope() -> None:
+    writer = ToolBox(MemoryArchive(), {Scope.MCP_READ, Scope.MCP_WRITE}, [*tools.TOOLS, Stamp])
+    assert writer.definitions()[-1]["annotations"] == {
+        "title": "Stamp",
+        "readOnlyHint": False,
+        "destructiveHint": False,
+        "idempotentHint": False,
+        "openWorldHint": False,
+    }
+    assert writer.call("stamp", {})["structuredContent"] == {"stamped": True}
+
+
+def test_every_tool_names_its_scope_and_no_shipped_one_writes_yet() -> None:
+    assert {tool.scope for tool in tools.TOOLS} == {Scope.MCP_READ}
 
 
 @pytest.mark.parametrize("name", ["get_document_fields", "export_document"])
@@ -160,7 +274,7 @@ def test_a_foreign_cursor_is_a_result_the_model_can_act_on() -> None:
 
 
 def test_a_result_too_large_for_an_answer_points_to_the_export(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tools, "MAX_RESULT", 100)
+    monkeypatch.setattr(box_module, "MAX_RESULT", 100)
     told = failure("get_document_fields", documentId=4012)
     assert told["error"] == "result_too_large"
     assert "export_document" in told["detail"]
@@ -168,6 +282,4 @@ def test_a_result_too_large_for_an_answer_points_to_the_export(monkeypatch: pyte
 
 def test_a_flood_of_wrong_arguments_is_reported_in_short() -> None:
     flood = {"x" * 1000 + str(n): n for n in range(1000)}
-    with pytest.raises(InvalidArgumentsError) as caught:
-        ToolBox(MemoryArchive()).call("list_documents", flood)
-    assert len(str(caught.value)) < 1000
+    assert len(failure("list_documents", **flood)["detail"]) < 1000

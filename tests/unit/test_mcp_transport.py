@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from alma import __version__
-from alma.mcp.tools import ToolBox
-from alma.mcp.transport import INSTRUCTIONS, Response, handle, internal_error
-from tests.unit.mcp_archive import DEED_BODY, MemoryArchive
+from alma.mcp.jsonrpc import Response
+from alma.mcp.methods import INSTRUCTIONS
+from alma.mcp.transport import handle, internal_error
+from tests.unit.mcp_archive import DEED_BODY, toolbox
 
 JSON = {"Content-Type": "application/json"}
 
@@ -20,7 +21,7 @@ def post(
     message: object, headers: Mapping[str, str] = JSON, *, host: str | None = None, method: str = "POST"
 ) -> Response:
     body = message if isinstance(message, bytes) else json.dumps(message).encode()
-    return handle(method, headers, body, ToolBox(MemoryArchive()), host=host)
+    return handle(method, headers, body, toolbox(), host=host)
 
 
 def answer(message: object, headers: Mapping[str, str] = JSON) -> Any:
@@ -59,8 +60,22 @@ def test_the_documented_tools_call_is_answered_as_documented() -> None:
     assert reply == {"jsonrpc": "2.0", "id": 1, "result": {"structuredContent": DEED_BODY}}
 
 
-@pytest.mark.parametrize("requested", ["2025-06-18", "2024-11-05", "2025-11-25", "9999-12-31", ""])
-def test_initialize_reports_the_revision_alma_speaks_whatever_is_requested(requested: str) -> None:
+@pytest.mark.parametrize(
+    ("requested", "answered"),
+    [
+        ("2025-06-18", "2025-06-18"),
+        ("2025-11-25", "2025-11-25"),
+        ("2024-11-05", "2025-11-25"),
+        ("2025-03-26", "2025-11-25"),
+        # It has no handshake, so who shakes hands is answered with the latest that has.
+        ("2026-07-28", "2025-11-25"),
+        ("9999-12-31", "2025-11-25"),
+        ("", "2025-11-25"),
+    ],
+)
+def test_initialize_reports_the_requested_revision_or_the_latest_with_a_handshake(
+    requested: str, answered: str
+) -> None:
     message = request(
         "initialize",
         protocolVersion=requested,
@@ -72,7 +87,7 @@ def test_initialize_reports_the_revision_alma_speaks_whatever_is_requested(reque
         "jsonrpc": "2.0",
         "id": 1,
         "result": {
-            "protocolVersion": "2025-06-18",
+            "protocolVersion": answered,
             "capabilities": {"tools": {"listChanged": False}},
             "serverInfo": {
                 "name": "alma",
@@ -96,12 +111,17 @@ def test_ping_is_answered_with_an_empty_result_and_the_same_id() -> None:
     }
 
 
-def test_tools_list_has_the_three_tools_on_one_page() -> None:
+def test_tools_list_has_all_tools_on_one_page() -> None:
     result = answer({"jsonrpc": "2.0", "id": 0, "method": "tools/list"})["result"]
     assert [tool["name"] for tool in result["tools"]] == [
         "list_documents",
         "get_document_fields",
         "export_document",
+        "search_documents",
+        "get_page_text",
+        "get_page_image",
+        "list_schemas",
+        "list_models",
     ]
     assert "nextCursor" not in result
 
@@ -188,45 +208,44 @@ def test_an_unknown_tool_is_a_protocol_error() -> None:
     [
         ({}, "Invalid params: name is a string."),
         ({"name": ["x"]}, "Invalid params: name is a string."),
-        (
-            {"name": "get_document_fields", "arguments": [4012]},
-            "Invalid params: arguments is an object.",
-        ),
-        (
-            {"name": "get_document_fields"},
-            "Invalid arguments for get_document_fields: documentId: Field required",
-        ),
-        (
-            {"name": "get_document_fields", "arguments": {"documentId": "4012"}},
-            "Invalid arguments for get_document_fields: documentId: Input should be a valid integer",
-        ),
-        (
-            {"name": "get_document_fields", "arguments": {"documentId": True}},
-            "Invalid arguments for get_document_fields: documentId: Input should be a valid integer",
-        ),
-        (
-            {"name": "get_document_fields", "arguments": {"documentId": 0}},
-            "Invalid arguments for get_document_fields: documentId: "
-            "Input should be greater than or equal to 1",
-        ),
-        (
-            {"name": "get_document_fields", "arguments": {"documentId": 4012, "organisation": "x"}},
-            "Invalid arguments for get_document_fields: organisation: Extra inputs are not permitted",
-        ),
-        (
-            {"name": "export_document", "arguments": {"documentId": 4012, "format": "pdf"}},
-            "Invalid arguments for export_document: format: Input should be 'json', 'csv' or 'xlsx'",
-        ),
-        (
-            {"name": "list_documents", "arguments": {"limit": 1000}},
-            "Invalid arguments for list_documents: limit: Input should be less than or equal to 200",
-        ),
+        ({"name": "get_document_fields", "arguments": [4012]}, "Invalid params: arguments is an object."),
     ],
 )
-def test_wrong_arguments_are_a_protocol_error_that_says_which_and_why(
-    params: dict[str, object], message: str
-) -> None:
+def test_a_call_that_is_none_is_a_protocol_error(params: dict[str, object], message: str) -> None:
     assert error(request("tools/call", **params)) == (1, -32602, message)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "detail"),
+    [
+        ("get_document_fields", None, "documentId: Field required"),
+        ("get_document_fields", {"documentId": "4012"}, "documentId: Input should be a valid integer"),
+        ("get_document_fields", {"documentId": True}, "documentId: Input should be a valid integer"),
+        (
+            "get_document_fields",
+            {"documentId": 0},
+            "documentId: Input should be greater than or equal to 1",
+        ),
+        (
+            "get_document_fields",
+            {"documentId": 4012, "organisation": "x"},
+            "organisation: Extra inputs are not permitted",
+        ),
+        (
+            "export_document",
+            {"documentId": 4012, "format": "pdf"},
+            "format: Input should be 'json', 'csv' or 'xlsx'",
+        ),
+        ("list_documents", {"limit": 1000}, "limit: Input should be less than or equal to 200"),
+    ],
+)
+def test_wrong_arguments_are_a_result_that_says_which_and_why(
+    name: str, arguments: object, detail: str
+) -> None:
+    result = answer(request("tools/call", name=name, arguments=arguments))["result"]
+    assert result["isError"] is True
+    [content] = result["content"]
+    assert json.loads(content["text"]) == {"error": "invalid_arguments", "detail": detail}
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "PUT", "OPTIONS", "HEAD"])
@@ -235,22 +254,22 @@ def test_only_post_is_allowed(method: str) -> None:
     assert (response.status, response.headers["Allow"]) == (405, "POST")
 
 
-@pytest.mark.parametrize("version", ["2025-06-18", " 2025-06-18 "])
+@pytest.mark.parametrize("version", ["2025-06-18", " 2025-06-18 ", "2025-11-25"])
 def test_the_negotiated_revision_may_be_named_in_the_header(version: str) -> None:
     assert answer(request("ping"), {**JSON, "mcp-protocol-version": version})["result"] == {}
 
 
-@pytest.mark.parametrize("version", ["2026-07-28", "1900-01-01", "latest", ""])
+@pytest.mark.parametrize("version", ["2025-03-26", "1900-01-01", "latest", ""])
 def test_another_revision_in_the_header_is_refused_with_those_there_are(version: str) -> None:
-    response = post(request("server/discover"), {**JSON, "MCP-Protocol-Version": version})
+    response = post(request("ping"), {**JSON, "MCP-Protocol-Version": version})
     assert response.status == 400
     assert json.loads(response.body) == {
         "jsonrpc": "2.0",
         "id": 1,
         "error": {
-            "code": -32600,
-            "message": "Unsupported MCP-Protocol-Version.",
-            "data": {"supported": ["2025-06-18"], "requested": version},
+            "code": -32022,
+            "message": "Unsupported protocol version.",
+            "data": {"supported": ["2026-07-28", "2025-11-25", "2025-06-18"], "requested": version},
         },
     }
 

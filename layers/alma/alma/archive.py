@@ -6,15 +6,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from alma import documents
-from alma.documents import Document, DocumentStatus
+from alma import catalogue, documents, models
+from alma.documents import Document, DocumentStatus, PageRecord
 from alma.errors import AlmaError, BadRequestError, NotFoundError
 from alma.fields import Field
+from alma.pages import Track
 from alma.projection import Claim, FilePart, project
 from alma.settings import settings
 from alma.storage import objects
-from alma.views import DocumentList
-from alma.words import page_as_json
+from alma.views import (
+    DocumentList,
+    ModelList,
+    ModelSummary,
+    PageTextView,
+    SchemaList,
+    SchemaSummary,
+    SearchResult,
+)
+from alma.words import page_as_json, read_words
 
 if TYPE_CHECKING:
     from alma.exports import Exported, ExportLink
@@ -174,18 +183,104 @@ class Archive:
             return exported
         return self._link(document_id, exported)
 
-    def page_image(self, document_id: int, page: int) -> str:
-        """Return where to get the image of a page: a URL that needs no key and soon expires.
+    def search(
+        self, text: str, *, cursor: str | None = None, limit: int = 10, doc_type: str | None = None
+    ) -> dict[str, Any]:
+        """Return the documents that a text stands in as JSON (`SearchResult`), newest first.
+
+        Raises
+        ------
+        BadRequestError
+            One of the arguments is not one.
+        """
+        from alma.search import search  # what folds text takes long to import, and this alone needs it
+
+        found = search(self.organisation, text, cursor=cursor, limit=limit, doc_type=doc_type)
+        return SearchResult.of(found).model_dump(mode="json")
+
+    def page_text(
+        self,
+        document_id: int,
+        page: int,
+        *,
+        track: str | None = None,
+        words: bool = False,
+        cursor: str | None = None,
+        limit: int = 200,
+    ) -> dict[str, Any]:
+        """Return the lines of a page as JSON (`PageTextView`).
+
+        Parameters
+        ----------
+        document_id, page : int
+            Number of the document, and of its page.
+        track : str, optional
+            Who is to have read it; None for whoever read most.
+        words : bool
+            Whether each line comes with its words.
+        cursor : str, optional
+            `nextCursor` of the lines before.
+        limit : int
+            At most this many lines.
+
+        Raises
+        ------
+        BadRequestError
+            The cursor is not one.
+        NotFoundError
+            The document or the page is absent, or another organisation's, or the page has no such text.
+        DocumentProcessingError, DocumentFailedError
+            Nobody has read the page yet, or could.
+        """
+        if cursor is not None and not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 9):
+            raise BadRequestError("cursor is nextCursor of the lines before, or left out.")
+        document, record = self._page(document_id, page)
+        read = {text.track: text for text in read_words(document, [record])}
+        if not read:
+            _check_read(document)
+        chosen = (
+            max(read.values(), key=lambda text: len(text.words), default=None)
+            if track is None
+            else read.get(Track(track))
+        )
+        if chosen is None:
+            raise NotFoundError(
+                f"Page {page} of document {document_id} has no text of the track {track or 'text or vision'}."
+            )
+        view = PageTextView.of(
+            document, chosen, list(read), start=int(cursor or 0), limit=limit, with_words=words
+        )
+        return view.model_dump(mode="json")
+
+    def page_image(self, document_id: int, page: int, *, max_inline: int) -> Exported | ExportLink:
+        """Return the image of a page (PNG), or a link where it has more than `max_inline` bytes.
 
         Raises
         ------
         NotFoundError
             The document or the page is absent, or another organisation's, or the page has no image.
+        DocumentProcessingError, DocumentFailedError
+            Nobody has looked at its pages yet, or could.
         """
-        document = documents.get(self.organisation, document_id)
-        if not documents.get_page(document, page).has_image:
+        from alma.exports import Exported
+
+        document, record = self._page(document_id, page)
+        if not record.has_image:
             raise NotFoundError(f"Page {page} of document {document_id} has no image.")
-        return objects.download_url(self.organisation, objects.page_image_key(document_id, page))
+        key, name = objects.page_image_key(document.id, page), f"document-{document.id}-p{page}.png"
+        if objects.size(self.organisation, key) <= max_inline:
+            return Exported(objects.get(self.organisation, key), "image/png", name)
+        return self._link_to(key, name, "image/png")
+
+    def schemas(self) -> dict[str, Any]:
+        """Return the organisation's document types as JSON (`SchemaList`)."""
+        types = catalogue.list_types(self.organisation)
+        return SchemaList(schemas=[SchemaSummary.of(each) for each in types]).model_dump(mode="json")
+
+    def models(self) -> dict[str, Any]:
+        """Return the organisation's models as JSON (`ModelList`)."""
+        found = models.list_models(self.organisation)
+        return ModelList(models=[ModelSummary.of(model) for model in found]).model_dump(mode="json")
 
     def page_words(self, document_id: int, page: int, *, max_inline: int) -> Exported | ExportLink:
         """Return the words of a page as JSON, or a link where they have more than `max_inline` bytes.
@@ -202,16 +297,26 @@ class Archive:
         exported = Exported(body, Format.JSON.media_type, f"p{page}.json")
         return exported if len(body) <= max_inline else self._link(document_id, exported)
 
+    def _page(self, document_id: int, page: int) -> tuple[Document, PageRecord]:
+        document = documents.get(self.organisation, document_id)
+        if document.pages is None:
+            # Which pages there are is not known yet, or never will be.
+            _check_read(document)
+        return document, documents.get_page(document, page)
+
     def _link(self, document_id: int, exported: Exported) -> ExportLink:
         """Put a file that is too large for an answer beside the document, and return where to get it."""
-        from alma.exports import ExportLink
-
         key = objects.export_key(document_id, exported.file_name)
         objects.put(self.organisation, key, exported.body, exported.media_type)
+        return self._link_to(key, exported.file_name, exported.media_type)
+
+    def _link_to(self, key: str, file_name: str, media_type: str) -> ExportLink:
+        from alma.exports import ExportLink
+
         return ExportLink(
-            url=objects.download_url(self.organisation, key, file_name=exported.file_name),
-            media_type=exported.media_type,
-            file_name=exported.file_name,
+            url=objects.download_url(self.organisation, key, file_name=file_name),
+            media_type=media_type,
+            file_name=file_name,
             expires_in=settings().download_seconds,
         )
 
@@ -224,15 +329,20 @@ class Archive:
             As in `document`.
         """
         document, fields = documents.read(self.organisation, document_id)
-        if document.status is DocumentStatus.PROCESSING:
-            raise DocumentProcessingError(document)
-        if document.status is DocumentStatus.FAILED:
-            raise DocumentFailedError(document)
+        _check_read(document)
         return document, fields
 
     def _found(self, document_id: int) -> tuple[Document, list[Field]]:
         document, fields = self.ready(document_id)
         return document, [field for field in fields if not field.missing]
+
+
+def _check_read(document: Document) -> None:
+    """Raise what tells that a document has not been read, or could not be."""
+    if document.status is DocumentStatus.PROCESSING:
+        raise DocumentProcessingError(document)
+    if document.status is DocumentStatus.FAILED:
+        raise DocumentFailedError(document)
 
 
 def _part(document: Document) -> FilePart | None:

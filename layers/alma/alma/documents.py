@@ -301,6 +301,11 @@ def count_verified(organisation: str) -> dict[str, tuple[int, int]]:
     return counts
 
 
+def cursor_after(document: Document) -> str:
+    """Return the cursor with which a listing goes on after a document."""
+    return cursors.encode(str(document.id))
+
+
 # --- arriving --------------------------------------------------------------
 
 

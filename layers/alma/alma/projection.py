@@ -19,17 +19,18 @@ from alma.fields import Field, Reading, Status, evidence_of
 #: Decimal places of a confidence in answers; no calibration is finer than that.
 CONFIDENCE_PLACES = 4
 
-_Unit = Annotated[float, pydantic.Field(ge=0, le=1)]
+#: A share or a probability.
+Unit = Annotated[float, pydantic.Field(ge=0, le=1)]
 _Page = Annotated[int, pydantic.Field(ge=1, description="1-based page of the document.")]
 
 
 class BoxView(BaseModel):
     """A rectangle on a page: shares of the page's width and height, origin at the top left."""
 
-    x: _Unit = pydantic.Field(description="Left edge.")
-    y: _Unit = pydantic.Field(description="Top edge.")
-    w: _Unit = pydantic.Field(description="Width.")
-    h: _Unit = pydantic.Field(description="Height.")
+    x: Unit = pydantic.Field(description="Left edge.")
+    y: Unit = pydantic.Field(description="Top edge.")
+    w: Unit = pydantic.Field(description="Width.")
+    h: Unit = pydantic.Field(description="Height.")
 
 
 class RegionView(BaseModel):
@@ -58,7 +59,7 @@ class TrackView(BaseModel):
     )
     value: str = pydantic.Field(description="Normalised, as in the field itself.")
     content: str = pydantic.Field(description="The same as it stands on the page.")
-    confidence: _Unit | None = pydantic.Field(
+    confidence: Unit | None = pydantic.Field(
         description="Probability that the value is right; null where nothing is known."
     )
     evidence: EvidenceView | None = pydantic.Field(description="Where it stands.")
@@ -86,7 +87,7 @@ class FieldView(BaseModel):
         description="The reviewed value if there is one, else the reading with the highest confidence. "
         "Dates are ISO 8601, amounts plain decimals."
     )
-    confidence: _Unit | None = pydantic.Field(
+    confidence: Unit | None = pydantic.Field(
         description="Probability that the value is right; null where nothing is known."
     )
     status: Status = pydantic.Field(

@@ -6,7 +6,8 @@ Validation, OpenAPI and the MCP tools' schemas all come from these models.
 from __future__ import annotations
 
 import unicodedata
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StrictInt
 
@@ -14,15 +15,28 @@ from alma import models
 from alma.audit import Action, Entry, History
 from alma.catalogue import DocumentType, Origin
 from alma.documents import Document, DocumentStatus, Listing
-from alma.fields import MAX_OCCURRENCES, Verb
+from alma.evidence import Box, Word, enclosing
+from alma.fields import MAX_OCCURRENCES, Verb, evidence_of
 from alma.keys import Key
 from alma.models import Model, ModelStatus
-from alma.pages import Track
-from alma.projection import Claim, FieldView, PageRangeView
+from alma.pages import PageText, Track
+from alma.projection import (
+    BoxView,
+    Claim,
+    EvidenceView,
+    FieldView,
+    PageRangeView,
+    Unit,
+    project,
+    rounded,
+)
 from alma.quotas import Quota
 from alma.schemas import KEY, SchemaDefinition
 from alma.scopes import Role, Scope, listed
 from alma.usage import Amounts, KeyUsage, total
+
+if TYPE_CHECKING:
+    from alma.search import Found
 
 
 class Body(BaseModel):
@@ -180,6 +194,142 @@ class DocumentList(BaseModel):
         return cls(
             documents=[DocumentSummary.of(document) for document in listing.documents],
             nextCursor=listing.next_cursor,
+        )
+
+
+class PassageView(BaseModel):
+    """A place that a text stands in."""
+
+    text: str = Field(description="The lines that it touches.")
+    evidence: EvidenceView = Field(description="Where the text itself stands.")
+
+
+class HitView(BaseModel):
+    """A document that a text stands in."""
+
+    documentId: int
+    docType: str | None = Field(description="null if no type fits.")
+    fileName: str
+    fields: list[FieldView] = Field(description="The fields whose value holds the text, at most twenty.")
+    passages: list[PassageView] = Field(description="The first places on its pages.")
+    places: int = Field(description="How many places there are; at most five are in passages.")
+    unsearchedPages: int = Field(
+        default=0,
+        exclude_if=lambda pages: pages == 0,
+        description="Pages at its end that were not looked at, because it has very many.",
+    )
+
+
+class SearchResult(BaseModel):
+    """Documents that a text stands in, newest first."""
+
+    documents: list[HitView]
+    searched: int = Field(description="Documents that this call looked at.")
+    nextCursor: str | None = Field(
+        description="Send it as cursor to look at older documents; null when all have been looked at."
+    )
+
+    @classmethod
+    def of(cls, found: Found) -> SearchResult:
+        """Return the view of what was found."""
+        return cls(
+            documents=[
+                HitView(
+                    documentId=hit.document.id,
+                    docType=hit.document.doc_type,
+                    fileName=hit.document.file_name,
+                    fields=project(hit.document.id, hit.document.doc_type, hit.fields)["fields"],
+                    passages=[
+                        PassageView.model_validate(
+                            {"text": passage.text, "evidence": evidence_of(passage.regions)}
+                        )
+                        for passage in hit.passages
+                    ],
+                    places=hit.places,
+                    unsearchedPages=hit.unsearched_pages,
+                )
+                for hit in found.hits
+            ],
+            searched=found.documents,
+            nextCursor=found.next_cursor,
+        )
+
+
+class WordView(BaseModel):
+    """A word where it stands."""
+
+    text: str
+    bbox: BoxView
+    confidence: Unit | None = Field(
+        description="How sure recognition is of it; null where the file itself says it."
+    )
+
+
+class LineView(BaseModel):
+    """A line of text where it stands."""
+
+    text: str
+    bbox: BoxView
+    words: list[WordView] = Field(
+        default=[], exclude_if=lambda words: not words, description="Only given if they are asked for."
+    )
+
+    @classmethod
+    def of(cls, line: Sequence[Word], *, with_words: bool) -> LineView:
+        """Return the view of a line, which has a word at least."""
+        words = [
+            WordView(text=word.text, bbox=_box(word.box), confidence=rounded(word.confidence))
+            for word in line
+            if with_words
+        ]
+        text = " ".join(word.text for word in line)
+        return cls(text=text, bbox=_box(enclosing(word.box for word in line)), words=words)
+
+
+def _box(box: Box) -> BoxView:
+    return BoxView(**box.to_dict())
+
+
+class PageTextView(BaseModel):
+    """The text of a page, in reading order."""
+
+    documentId: int
+    page: int = Field(description="1-based page of the document.")
+    pages: int = Field(description="How many pages the document has.")
+    track: Track = Field(
+        description="Who read it. text: the file's own text; vision: recognition on the page image."
+    )
+    tracks: list[Track] = Field(description="Everyone who read something on the page.")
+    turned: int = Field(description="Degrees clockwise that make the page upright; boxes are not turned.")
+    unreadLines: int = Field(description="Lines that were seen and could not be read.")
+    lines: list[LineView]
+    nextCursor: str | None = Field(
+        description="Send it as cursor for the lines after these; null at the end."
+    )
+
+    @classmethod
+    def of(
+        cls,
+        document: Document,
+        text: PageText,
+        tracks: list[Track],
+        *,
+        start: int,
+        limit: int,
+        with_words: bool,
+    ) -> PageTextView:
+        """Return the view of what one track read on a page, from line `start` on."""
+        lines = text.lines()
+        return cls(
+            documentId=document.id,
+            page=text.page,
+            pages=document.pages or text.page,
+            track=text.track,
+            tracks=tracks,
+            turned=text.turned,
+            unreadLines=text.unreadable,
+            lines=[LineView.of(line, with_words=with_words) for line in lines[start : start + limit]],
+            nextCursor=str(start + limit) if start + limit < len(lines) else None,
         )
 
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from alma import scopes
 from alma.errors import BadRequestError, UnauthorizedError
 from alma.keys import Caller
-from alma.scopes import Role
+from alma.scopes import Role, Scope
 
 _M = TypeVar("_M", bound=BaseModel)
 
@@ -30,7 +30,7 @@ class Request:
     path, query : mapping
         Path parameters and (last) query parameters, decoded.
     headers : mapping
-        By lower-case name.
+        By lower-case name; the lines of a header that came more than once are one, with commas.
     body : bytes
         Decoded.
     request_id : str
@@ -63,12 +63,13 @@ class Request:
         context = event.get("requestContext") or {}
         authorizer = context.get("authorizer") or {}
         body = event.get("body") or ""
+        headers: Mapping[str, list[str]] | None = event.get("multiValueHeaders")
         return cls(
             method=event["httpMethod"],
             resource=event["resource"],
             path=event.get("pathParameters") or {},
             query=event.get("queryStringParameters") or {},
-            headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
+            headers={name.lower(): ", ".join(lines) for name, lines in (headers or {}).items()},
             body=base64.b64decode(body) if event.get("isBase64Encoded") else body.encode(),
             request_id=context.get("requestId", ""),
             domain=context.get("domainName"),
@@ -103,6 +104,11 @@ class Request:
         if self.caller is None:
             raise UnauthorizedError("Send a key: Authorization: Bearer alma_… or X-API-Key: alma_…")
         return self.caller
+
+    @property
+    def scopes(self) -> frozenset[Scope]:
+        """What its key may be used for."""
+        return frozenset() if self.caller is None else self.caller.scopes
 
     def json(self, model: type[_M]) -> _M:
         """Return the body as `model`.

@@ -549,7 +549,12 @@ ROUTES: tuple[Route, ...] = (
         "mcp",
         "Model Context Protocol: one JSON-RPC 2.0 message.",
         Scope.MCP_READ,
-        {200: ("application/json",), 202: None, 400: ("application/json",)},
+        {
+            200: ("application/json",),
+            202: None,
+            400: ("application/json",),
+            404: ("application/json",),
+        },
     ),
     Route(
         "GET",

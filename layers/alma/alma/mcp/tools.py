@@ -1,79 +1,34 @@
-"""The tools an agent can call, each written once.
-
-A tool is a pydantic model of its arguments: `inputSchema`, validation and the call itself come from the same
-class. What a tool reaches is an `Archive`: one organisation's documents, and nothing else.
-"""
+"""The tools an agent can call, each written once."""
 
 from __future__ import annotations
 
 import base64
-import json
-from abc import abstractmethod
-from functools import lru_cache
-from typing import Annotated, Any, ClassVar, Literal, Protocol
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, ValidationError
-from pydantic.json_schema import GenerateJsonSchema
+from pydantic import BaseModel, Field, StrictBool, StrictInt, StrictStr
 
-from alma.errors import AlmaError
-from alma.exports import Exported, ExportLink
+from alma.exports import ExportLink
+from alma.mcp.tool import Archive, Outcome, Tool
 from alma.projection import DocumentView
 
-#: Bytes of JSON in a result. It goes out twice (structured and as text, where its quotes are escaped) and may
-#: then travel as base64, all within the 6 MB that a Lambda function can answer.
-MAX_RESULT = 1_800_000
 #: An export up to this many bytes is part of the result, a larger one is a link.
 MAX_INLINE_EXPORT = 1_000_000
-
-
-class Archive(Protocol):
-    """One organisation's documents, as the caller's key may see them.
-
-    Every method raises an `AlmaError` for what the caller can be told: NotFoundError for an absent document,
-    ConflictError for one that is still being read, UnreadableFileError for one that could not be read.
-    """
-
-    def list_documents(
-        self, *, cursor: str | None, limit: int, doc_type: str | None, status: str | None
-    ) -> dict[str, Any]:
-        """Return `{"documents": [...], "nextCursor": ...}`, newest first."""
-
-    def document(self, document_id: int) -> dict[str, Any]:
-        """Return the body of a document (`alma.projection`)."""
-
-    def export(self, document_id: int, format: str, *, max_inline: int) -> Exported | ExportLink:  # noqa: A002
-        """Return a document as a file, or where to get it if it has more than `max_inline` bytes."""
-
-
-class UnknownToolError(Exception):
-    """There is no tool of that name."""
-
-
-class InvalidArgumentsError(Exception):
-    """The arguments do not fit the tool's schema; the message says which and why."""
-
-
-class Tool(BaseModel):
-    """A tool; its fields are its arguments."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    name: ClassVar[str]
-    title: ClassVar[str]
-    description: ClassVar[str]
-
-    @abstractmethod
-    def run(self, archive: Archive) -> dict[str, Any]:
-        """Return the structured result."""
-
-    @classmethod
-    @abstractmethod
-    def result(cls) -> type[BaseModel]:
-        """Return the model of the structured result."""
-
+#: The same for a page image, which is 1 MB as base64.
+MAX_INLINE_IMAGE = 750_000
 
 DocumentId = Annotated[
     StrictInt, Field(ge=1, lt=10**12, description="Number of the document, as list_documents gives it.")
+]
+Page = Annotated[StrictInt, Field(ge=1, le=100_000, description="1-based page of the document.")]
+Cursor = Annotated[
+    Annotated[StrictStr, Field(max_length=200)] | None,
+    Field(description="nextCursor of the result before."),
+]
+OfType = Annotated[
+    StrictStr | None,
+    Field(
+        max_length=64, description="Only documents of this type, such as invoice; list_schemas names them."
+    ),
 ]
 
 
@@ -88,26 +43,54 @@ class ListDocuments(Tool):
         "as cursor and the same filters. Only documents with status ready have fields."
     )
 
-    cursor: StrictStr | None = Field(default=None, description="nextCursor of the result before.")
+    cursor: Cursor = None
     limit: StrictInt = Field(default=50, ge=1, le=200, description="At most this many documents.")
-    docType: StrictStr | None = Field(
-        default=None, description="Only documents of this type, such as invoice or deed_of_conveyance."
-    )
+    docType: OfType = None
     status: Literal["processing", "ready", "failed"] | None = Field(
         default=None, description="Only documents in this reading status."
     )
 
-    def run(self, archive: Archive) -> dict[str, Any]:
-        return archive.list_documents(
-            cursor=self.cursor, limit=self.limit, doc_type=self.docType, status=self.status
+    def run(self, archive: Archive) -> Outcome:
+        return Outcome(
+            archive.list_documents(
+                cursor=self.cursor, limit=self.limit, doc_type=self.docType, status=self.status
+            )
         )
 
     @classmethod
     def result(cls) -> type[BaseModel]:
-        # Stands above the storage; only tools/list needs it.
         from alma.views import DocumentList
 
         return DocumentList
+
+
+class SearchDocuments(Tool):
+    """Find text in documents."""
+
+    name = "search_documents"
+    title = "Search documents"
+    description = (
+        "Find a word or phrase in the field values and on the pages of documents, newest first; each place "
+        "comes with its page and box. There is no index: one call looks at the newest 50 documents or 200 "
+        "pages, so a result without documents means not found there. While nextCursor is not null, call "
+        "again with it as cursor to look at older ones. Capitals, accents and line breaks do not matter; "
+        "several words are one phrase, so search for one telling word rather than a sentence. Pages may be "
+        "misread: try another word of the same thing before you say that it is not there."
+    )
+
+    text: StrictStr = Field(min_length=2, max_length=200, description="The word or phrase.")
+    cursor: Cursor = None
+    limit: StrictInt = Field(default=10, ge=1, le=50, description="At most this many documents.")
+    docType: OfType = None
+
+    def run(self, archive: Archive) -> Outcome:
+        return Outcome(archive.search(self.text, cursor=self.cursor, limit=self.limit, doc_type=self.docType))
+
+    @classmethod
+    def result(cls) -> type[BaseModel]:
+        from alma.views import SearchResult
+
+        return SearchResult
 
 
 class GetDocumentFields(Tool):
@@ -125,15 +108,24 @@ class GetDocumentFields(Tool):
 
     documentId: DocumentId
 
-    def run(self, archive: Archive) -> dict[str, Any]:
-        return archive.document(self.documentId)
+    def run(self, archive: Archive) -> Outcome:
+        return Outcome(archive.document(self.documentId))
 
     @classmethod
     def result(cls) -> type[BaseModel]:
         return DocumentView
 
 
-class ExportResult(BaseModel):
+class _Link(BaseModel):
+    """Where a file is that is too large for a result."""
+
+    url: str | None = Field(
+        default=None, description="Where to download the file (plain GET, no key); only given if it is large."
+    )
+    expiresIn: int | None = Field(default=None, description="Seconds the url holds.")
+
+
+class ExportResult(_Link):
     """A document as a file: its content, or a link to it if it is large."""
 
     documentId: int
@@ -144,10 +136,6 @@ class ExportResult(BaseModel):
         default=None, description="How data stands for the file's bytes; absent with url."
     )
     data: str | None = Field(default=None, description="The file's content; absent with url.")
-    url: str | None = Field(
-        default=None, description="Where to download the file (plain GET, no key); only given if it is large."
-    )
-    expiresIn: int | None = Field(default=None, description="Seconds the url holds.")
 
 
 class ExportDocument(Tool):
@@ -164,7 +152,7 @@ class ExportDocument(Tool):
     documentId: DocumentId
     format: Literal["json", "csv", "xlsx"] = Field(default="json", description="What the file is.")
 
-    def run(self, archive: Archive) -> dict[str, Any]:
+    def run(self, archive: Archive) -> Outcome:
         exported = archive.export(self.documentId, self.format, max_inline=MAX_INLINE_EXPORT)
         head = {
             "documentId": self.documentId,
@@ -173,101 +161,163 @@ class ExportDocument(Tool):
             "mediaType": exported.media_type,
         }
         if isinstance(exported, ExportLink):
-            return head | {"url": exported.url, "expiresIn": exported.expires_in}
+            return _linked(head, exported)
         if self.format == "xlsx":
-            return head | {"encoding": "base64", "data": base64.b64encode(exported.body).decode()}
-        return head | {"encoding": "utf-8", "data": exported.body.decode()}
+            return Outcome(head | {"encoding": "base64", "data": _base64(exported.body)})
+        return Outcome(head | {"encoding": "utf-8", "data": exported.body.decode()})
 
     @classmethod
     def result(cls) -> type[BaseModel]:
         return ExportResult
 
 
-TOOLS: dict[str, type[Tool]] = {
-    tool.name: tool for tool in (ListDocuments, GetDocumentFields, ExportDocument)
-}
+class GetPageText(Tool):
+    """Read a page."""
 
+    name = "get_page_text"
+    title = "Get the text of a page"
+    description = (
+        "Get the lines of one page in reading order, each with its box as shares of the page's width and "
+        "height from the top left corner. Use it to read around a value, or for what no field holds. Ask for "
+        "words only if you need the place or the confidence of single words: the result is many times "
+        "larger. Recognised text (track vision) can hold misread letters; get_page_image shows the page "
+        "itself."
+    )
 
-class ToolBox:
-    """The tools over one archive.
+    documentId: DocumentId
+    page: Page = 1
+    track: Literal["text", "vision"] | None = Field(
+        default=None,
+        description="Who is to have read it: the file's own text, or recognition on the page image. Leave "
+        "it out for whoever read most.",
+    )
+    words: StrictBool = Field(default=False, description="Whether each line comes with its words.")
+    cursor: Cursor = None
+    limit: StrictInt = Field(default=200, ge=1, le=500, description="At most this many lines.")
 
-    Parameters
-    ----------
-    archive : Archive
-        What the tools reach.
-    """
-
-    def __init__(self, archive: Archive) -> None:
-        self._archive = archive
-
-    def definitions(self) -> list[dict[str, Any]]:
-        """Return the definitions for `tools/list`."""
-        return [definition(tool) for tool in TOOLS.values()]
-
-    def call(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Return the result of `tools/call`.
-
-        What went wrong in a way that the model can mend is a result with `isError`, with the error's slug and
-        sentence as JSON text.
-
-        Raises
-        ------
-        UnknownToolError, InvalidArgumentsError
-            The call itself is wrong.
-        """
-        tool = TOOLS.get(name)
-        if tool is None:
-            raise UnknownToolError(name)
-        try:
-            call = tool.model_validate(arguments)
-        except ValidationError as error:
-            raise InvalidArgumentsError(_what_is_wrong(error)) from None
-        try:
-            result = call.run(self._archive)
-        except AlmaError as error:
-            return _failure(error.slug, error.detail)
-        text = json.dumps(result, ensure_ascii=False)
-        if len(text.encode(errors="backslashreplace")) > MAX_RESULT:
-            return _failure(
-                "result_too_large",
-                "That is too much for one answer; ask for less, or use export_document, which gives a link.",
+    def run(self, archive: Archive) -> Outcome:
+        return Outcome(
+            archive.page_text(
+                self.documentId,
+                self.page,
+                track=self.track,
+                words=self.words,
+                cursor=self.cursor,
+                limit=self.limit,
             )
-        return {"content": [{"type": "text", "text": text}], "structuredContent": result}
+        )
+
+    @classmethod
+    def result(cls) -> type[BaseModel]:
+        from alma.views import PageTextView
+
+        return PageTextView
 
 
-def _failure(slug: str, detail: str) -> dict[str, Any]:
-    text = json.dumps({"error": slug, "detail": detail}, ensure_ascii=False)
-    return {"content": [{"type": "text", "text": text}], "isError": True}
+class PageImageResult(_Link):
+    """Which page an image shows; the image itself is beside this, or behind the link if it is large."""
+
+    documentId: int
+    page: int
+    mediaType: str
 
 
-def _what_is_wrong(error: ValidationError) -> str:
-    wrong = error.errors(include_url=False, include_input=False, include_context=False)
-    # The names come from the caller: a few of them, not a megabyte.
-    return "; ".join(f"{'.'.join(map(str, one['loc']))[:100]}: {one['msg']}" for one in wrong[:5])
+class GetPageImage(Tool):
+    """See a page."""
+
+    name = "get_page_image"
+    title = "Get the image of a page"
+    description = (
+        "Get one page as an image (PNG), as displayed: the boxes of values and lines are shares of its width "
+        "and height from the top left corner. Use it to check a value against the paper, or for what text "
+        "does not tell: tables, stamps, signatures, handwriting. An image of more than 750 kB comes as a "
+        "url instead."
+    )
+
+    documentId: DocumentId
+    page: Page = 1
+
+    def run(self, archive: Archive) -> Outcome:
+        image = archive.page_image(self.documentId, self.page, max_inline=MAX_INLINE_IMAGE)
+        head = {"documentId": self.documentId, "page": self.page, "mediaType": image.media_type}
+        if isinstance(image, ExportLink):
+            return _linked(head, image)
+        return Outcome(head, [{"type": "image", "data": _base64(image.body), "mimeType": image.media_type}])
+
+    @classmethod
+    def result(cls) -> type[BaseModel]:
+        return PageImageResult
 
 
-class _SchemaOfTool(GenerateJsonSchema):
-    """JSON Schema without a title for every property, which only repeats its name."""
+class ListSchemas(Tool):
+    """See which document types there are."""
 
-    def field_title_should_be_set(self, schema: Any) -> bool:
-        return False
+    name = "list_schemas"
+    title = "List document types"
+    description = (
+        "List the document types that the archive knows, with what each is and the keys of the fields that "
+        "are read from it. Use it to learn what docType and field keys mean before you filter or answer; "
+        "line_items.amount is a column of a table. The list is complete."
+    )
+
+    def run(self, archive: Archive) -> Outcome:
+        return Outcome(archive.schemas())
+
+    @classmethod
+    def result(cls) -> type[BaseModel]:
+        from alma.views import SchemaList
+
+        return SchemaList
 
 
-@lru_cache
-def definition(tool: type[Tool]) -> dict[str, Any]:
-    """Return what `tools/list` says of a tool.
+class ListModels(Tool):
+    """See which models the organisation has."""
 
-    The annotations are hints to the client (2025-06-18, `ToolAnnotations`); nothing in alma relies on them.
-    """
-    return {
-        "name": tool.name,
-        "title": tool.title,
-        "description": tool.description,
-        "inputSchema": tool.model_json_schema(schema_generator=_SchemaOfTool),
-        "outputSchema": tool.result().model_json_schema(mode="serialization", schema_generator=_SchemaOfTool),
-        "annotations": {
-            "title": tool.title,
-            "readOnlyHint": True,
-            "openWorldHint": False,
-        },
-    }
+    name = "list_models"
+    title = "List models"
+    description = (
+        "List the models that were tuned on this organisation's verified fields, with their status and the "
+        "number of examples behind each. Only a model with status ready can read documents; alma's own "
+        "model, which reads them otherwise, is not in the list. The list is complete."
+    )
+
+    def run(self, archive: Archive) -> Outcome:
+        return Outcome(archive.models())
+
+    @classmethod
+    def result(cls) -> type[BaseModel]:
+        from alma.views import ModelList
+
+        return ModelList
+
+
+def _base64(body: bytes) -> str:
+    return base64.b64encode(body).decode()
+
+
+def _linked(head: dict[str, Any], link: ExportLink) -> Outcome:
+    """Return a file that is too large for a result: as a link in it, and as one that clients know."""
+    return Outcome(
+        head | {"url": link.url, "expiresIn": link.expires_in},
+        [
+            {
+                "type": "resource_link",
+                "uri": link.url,
+                "name": link.file_name,
+                "mimeType": link.media_type,
+            }
+        ],
+    )
+
+
+#: In the order in which they are listed.
+TOOLS: tuple[type[Tool], ...] = (
+    ListDocuments,
+    GetDocumentFields,
+    ExportDocument,
+    SearchDocuments,
+    GetPageText,
+    GetPageImage,
+    ListSchemas,
+    ListModels,
+)

@@ -1,0 +1,122 @@
+"""What a tool is, and what it reaches.
+
+A tool is a pydantic model of its arguments: `inputSchema`, validation and the call itself come from the same
+class. What it reaches is an `Archive`: one organisation's documents, and nothing else.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, ClassVar, Protocol
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.json_schema import GenerateJsonSchema
+
+from alma.exports import Exported, ExportLink
+from alma.scopes import Scope
+
+
+class Archive(Protocol):
+    """One organisation's documents, as the caller's key may see them.
+
+    Every method raises an `AlmaError` for what the caller can be told: NotFoundError for an absent document,
+    ConflictError for one that is still being read, UnreadableFileError for one that could not be read.
+    """
+
+    def list_documents(
+        self, *, cursor: str | None, limit: int, doc_type: str | None, status: str | None
+    ) -> dict[str, Any]:
+        """Return a `DocumentList` as JSON."""
+
+    def search(self, text: str, *, cursor: str | None, limit: int, doc_type: str | None) -> dict[str, Any]:
+        """Return a `SearchResult` as JSON."""
+
+    def document(self, document_id: int) -> dict[str, Any]:
+        """Return the body of a document (`alma.projection`)."""
+
+    def export(self, document_id: int, format: str, *, max_inline: int) -> Exported | ExportLink:  # noqa: A002
+        """Return a document as a file, or where to get it if it has more than `max_inline` bytes."""
+
+    def page_text(
+        self, document_id: int, page: int, *, track: str | None, words: bool, cursor: str | None, limit: int
+    ) -> dict[str, Any]:
+        """Return a `PageTextView` as JSON."""
+
+    def page_image(self, document_id: int, page: int, *, max_inline: int) -> Exported | ExportLink:
+        """Return the image of a page, or where to get it if it has more than `max_inline` bytes."""
+
+    def schemas(self) -> dict[str, Any]:
+        """Return a `SchemaList` as JSON."""
+
+    def models(self) -> dict[str, Any]:
+        """Return a `ModelList` as JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a call gives.
+
+    Attributes
+    ----------
+    structured : dict
+        As the tool's output schema says.
+    content : sequence of dict
+        What is not JSON: images and links, as content blocks of the protocol.
+    """
+
+    structured: dict[str, Any]
+    content: Sequence[dict[str, Any]] = ()
+
+
+class Tool(BaseModel):
+    """A tool; its fields are its arguments."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    description: ClassVar[str]
+    #: What a key needs to see and call it.
+    scope: ClassVar[Scope] = Scope.MCP_READ
+    #: Whether it may take something away, and whether calling it twice is as calling it once. Both are told
+    #: to clients as hints; nothing in alma relies on them.
+    destructive: ClassVar[bool] = False
+    idempotent: ClassVar[bool] = True
+
+    @abstractmethod
+    def run(self, archive: Archive) -> Outcome:
+        """Do it."""
+
+    @classmethod
+    @abstractmethod
+    def result(cls) -> type[BaseModel]:
+        """Return the model of the structured result; imported late where it stands above the storage."""
+
+
+class _SchemaOfTool(GenerateJsonSchema):
+    """JSON Schema without a title for every property, which only repeats its name."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+
+@lru_cache
+def definition(tool: type[Tool]) -> dict[str, Any]:
+    """Return what `tools/list` says of a tool."""
+    return {
+        "name": tool.name,
+        "title": tool.title,
+        "description": tool.description,
+        "inputSchema": tool.model_json_schema(schema_generator=_SchemaOfTool),
+        "outputSchema": tool.result().model_json_schema(mode="serialization", schema_generator=_SchemaOfTool),
+        "annotations": {
+            "title": tool.title,
+            "readOnlyHint": tool.scope is Scope.MCP_READ,
+            "destructiveHint": tool.destructive,
+            "idempotentHint": tool.idempotent,
+            "openWorldHint": False,
+        },
+    }

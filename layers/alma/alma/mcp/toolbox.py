@@ -1,0 +1,93 @@
+"""The tools that one caller may use."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Set
+from typing import Any
+
+from pydantic import ValidationError
+
+from alma.errors import AlmaError
+from alma.mcp.tool import Archive, Tool, definition
+from alma.mcp.tools import TOOLS
+from alma.scopes import Scope
+
+#: Bytes of JSON in a result. It goes out twice (structured and as text, where its quotes are escaped) and may
+#: then travel as base64, all within the 6 MB that a Lambda function can answer.
+MAX_RESULT = 1_800_000
+
+
+class UnknownToolError(Exception):
+    """There is no tool of that name."""
+
+
+class ToolBox:
+    """The tools over one archive.
+
+    Parameters
+    ----------
+    archive : Archive
+        What the tools reach.
+    scopes : set of Scope
+        What the caller's key may be used for: other tools are not listed, and refused.
+    tools : iterable of type, optional
+        All tools there are.
+    """
+
+    def __init__(self, archive: Archive, scopes: Set[Scope], tools: Iterable[type[Tool]] = TOOLS) -> None:
+        self._archive = archive
+        self._scopes = scopes
+        self._tools = {tool.name: tool for tool in tools}
+
+    def definitions(self) -> list[dict[str, Any]]:
+        """Return the definitions for `tools/list`, always in the same order."""
+        return [definition(tool) for tool in self._tools.values() if tool.scope in self._scopes]
+
+    def call(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Return the result of `tools/call`.
+
+        What went wrong in a way that the model or its user can mend is a result with `isError`, with the
+        error's slug and sentence as JSON text; wrong arguments are (2025-11-25, Tools, "Error Handling").
+
+        Raises
+        ------
+        UnknownToolError
+            There is no such tool.
+        """
+        tool = self._tools.get(name)
+        if tool is None:
+            raise UnknownToolError(name)
+        if tool.scope not in self._scopes:
+            return _failure(
+                "forbidden", f"{name} needs a key with the scope {tool.scope}; ask an administrator for one."
+            )
+        try:
+            call = tool.model_validate(arguments)
+        except ValidationError as error:
+            return _failure("invalid_arguments", _what_is_wrong(error))
+        try:
+            outcome = call.run(self._archive)
+        except AlmaError as error:
+            return _failure(error.slug, error.detail)
+        text = json.dumps(outcome.structured, ensure_ascii=False)
+        if len(text.encode(errors="backslashreplace")) > MAX_RESULT:
+            return _failure(
+                "result_too_large",
+                "That is too much for one answer; ask for less, or use export_document, which gives a link.",
+            )
+        return {
+            "content": [{"type": "text", "text": text}, *outcome.content],
+            "structuredContent": outcome.structured,
+        }
+
+
+def _failure(slug: str, detail: str) -> dict[str, Any]:
+    text = json.dumps({"error": slug, "detail": detail}, ensure_ascii=False)
+    return {"content": [{"type": "text", "text": text}], "isError": True}
+
+
+def _what_is_wrong(error: ValidationError) -> str:
+    wrong = error.errors(include_url=False, include_input=False, include_context=False)
+    # The names come from the caller: a few of them, not a megabyte.
+    return "; ".join(f"{'.'.join(map(str, one['loc']))[:100]}: {one['msg']}" for one in wrong[:5])
