@@ -779,7 +779,7 @@ def test_the_history_says_who_did_what_with_before_and_after(desk: Desk) -> None
         None,
         None,
     )
-    assert {**first["after"], "readings": None} == {"docType": "deed", "fields": 3, "readings": None}
+    assert {**first["after"], "fieldsDigest": None} == {"docType": "deed", "fields": 3, "fieldsDigest": None}
     place = {"page": 1, "bbox": {"x": 0.2, "y": 0.2, "w": 0.28, "h": 0.02}}
     assert {**second, "at": None, "digest": None} == {
         "sequence": 2,
@@ -787,8 +787,20 @@ def test_the_history_says_who_did_what_with_before_and_after(desk: Desk) -> None
         "by": desk.tenant.ids[Role.REVIEWER],
         "action": "edited",
         "field": "deed_date",
-        "before": {"status": "escalated", "value": "1952-05-14", "evidence": place},
-        "after": {"status": "edited", "value": "1952-05-15", "evidence": place},
+        "before": {
+            "status": "escalated",
+            "reasons": ["low_confidence"],
+            "version": 1,
+            "value": "1952-05-14",
+            "evidence": place,
+        },
+        "after": {
+            "status": "edited",
+            "reasons": [],
+            "version": 2,
+            "value": "1952-05-15",
+            "evidence": place,
+        },
         "comment": "<b>smudged</b>",
         "digest": None,
         "previous": first["digest"],
