@@ -319,7 +319,9 @@ class ReviewQueue(BaseModel):
     """Fields that wait: escalated ones first, then by confidence, unknown before low before high."""
 
     items: list[WaitingField]
-    nextCursor: str | None = Field(description="Send it as cursor for the next page; null on the last.")
+    nextCursor: str | None = Field(
+        description="Send it as cursor for the next page, also after an empty one; null on the last."
+    )
 
 
 class HistoryEntry(BaseModel):
