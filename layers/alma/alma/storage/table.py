@@ -24,7 +24,8 @@ ORG                    schema#DOCTYPE                           SchemaItem: a do
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pynamodb.attributes import (
@@ -40,6 +41,7 @@ from pynamodb.attributes import (
 from pynamodb.exceptions import DeleteError, PutError, TransactWriteError, UpdateError
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.models import Model
+from pynamodb.pagination import ResultIterator
 from pynamodb.transactions import TransactWrite
 
 from alma.settings import settings
@@ -194,6 +196,7 @@ class DocumentItem(Item, discriminator="document"):
     # and the head of its audit trail.
     claimed_by = UnicodeAttribute(null=True)
     claimed_until = NumberAttribute(null=True)
+    leaving = BooleanAttribute(null=True)  # its removal has begun
     verified = NumberAttribute(default=0)
     audit_count = NumberAttribute(default=0)
     audit_head = UnicodeAttribute(null=True)
@@ -328,6 +331,30 @@ def audit_prefix(document_id: int) -> str:
 def audit_key(document_id: int, sequence: int) -> str:
     """Return the sort key of an entry of a document's audit trail; the first is 1."""
     return f"{audit_prefix(document_id)}{sequence:08d}"
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableItem:
+    """A row that is none of the table's: attributes of another type, a kind nobody knows."""
+
+    sk: str
+
+
+def rows_of(partition: str, condition: Any) -> Iterator[Item | UnreadableItem]:
+    """Yield the rows of a partition that a condition holds of, in order, unreadable ones among them."""
+    yield from ResultIterator(
+        Item._get_connection().query,
+        (partition,),
+        {"range_key_condition": condition, "consistent_read": True},
+        map_fn=_from_raw,
+    )
+
+
+def _from_raw(raw: dict[str, Any]) -> Item | UnreadableItem:
+    try:
+        return Item.from_raw_data(raw)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return UnreadableItem(raw[SORT_KEY]["S"])
 
 
 _T = TypeVar("_T")
