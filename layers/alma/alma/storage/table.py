@@ -274,6 +274,7 @@ class ModelItem(Item, discriminator="model"):
     error = UnicodeAttribute(null=True)
     detail = UnicodeAttribute(null=True)
     card = JSONAttribute(null=True)
+    due_at = UnicodeAttribute(null=True)
     created_at = UnicodeAttribute()
     created_by = UnicodeAttribute(null=True)
     finished_at = UnicodeAttribute(null=True)
