@@ -69,7 +69,7 @@ def release(request: Request) -> Response:
 def extract(request: Request) -> Response:
     """Have a document read again."""
     document_id, body = request.document_id("id"), request.json(ExtractBody)
-    document = reviews.ready(changes.row_of(request.organisation, document_id))
+    document = documents.ready(changes.row_of(request.organisation, document_id))
     if body.docType is not None and not catalogue.knows(request.organisation, body.docType):
         known = ", ".join(catalogue.schemas_of(request.organisation))
         raise BadRequestError(f"docType is one of {known}, or leave it out.")

@@ -211,6 +211,22 @@ def test_no_policy_has_a_wildcard_action() -> None:
         assert [action for action in as_list(statement["Action"]) if "*" in action] == [], name
 
 
+def test_whoever_reads_what_was_made_of_documents_is_told_what_is_absent() -> None:
+    """Without s3:ListBucket, S3 answers 403 for it, which is no absence."""
+
+    def may(action: str, ends: str) -> set[str]:
+        return {
+            name
+            for name, statement in statements()
+            for resource in as_list(statement["Resource"])
+            if action in as_list(statement["Action"])
+            and re.search(rf"-archive-.*\}}{ends}$", str(next(iter(resource.values()))))
+        }
+
+    readers = may("s3:GetObject", r"/\*(/(words|models|pages)/\*)?")
+    assert readers - may("s3:ListBucket", "") == set()
+
+
 def test_a_hosted_model_is_given_up_before_the_function_that_waits_for_it_ends() -> None:
     longest = bedrock.ATTEMPTS * Settings().hosted_seconds
     assert longest < functions()["ExtractFunction"]["Timeout"]

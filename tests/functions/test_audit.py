@@ -9,13 +9,17 @@ from typing import Any
 
 import pytest
 
-from alma import audit, documents
+from alma import audit, documents, extractions
 from alma.cli import main
+from alma.fields import Extraction, Field, Status
+from alma.settings import settings
 from alma.storage.table import AuditItem, DocumentItem, FieldItem, Item, audit_key, document_key, field_key
-from tests.cloud import Tenant
-from tests.functions.test_reviews import Desk
+from tests.cloud import Tenant, client
+from tests.functions.test_reviews import Desk, again, read_as
 
 pytestmark = pytest.mark.usefixtures("aws")
+
+CUT_OFF = "a reading that was cut off looks like this, too: have the document read again, and it goes"
 
 Verify = Callable[..., tuple[int, dict[str, Any]]]
 
@@ -208,7 +212,187 @@ def test_a_reading_that_was_changed_is_found(desk: Desk, verify: Verify) -> None
     changed = field(desk, "grantor_name")
     changed.update(actions=[FieldItem.readings.set([{**changed.readings[0], "value": "x"}])])
 
-    assert said(verify()) == [(1, "what was read then is not what the fields hold")]
+    assert said(verify()) == [(1, f"what was read then is not what the fields hold; {CUT_OFF}")]
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (
+            {"status": "unreviewed"},
+            (None, "field deed_date is not in the place of the review queue that it should have"),
+        ),
+        ({"reasons": ["tracks_disagree"]}, (1, f"what was read then is not what the fields hold; {CUT_OFF}")),
+        ({"version": 9}, (1, f"what was read then is not what the fields hold; {CUT_OFF}")),
+        ({"comment": "x"}, (None, "field deed_date has a comment or a date, and no entry says whose")),
+        (
+            {"review_key": "stranger"},
+            (None, "field deed_date is not in the place of the review queue that it should have"),
+        ),
+        (
+            {"review_rank": "1#0.990000#000000000001#deed_date#00000"},
+            (None, "field deed_date is not in the place of the review queue that it should have"),
+        ),
+        (
+            {"doc_type": "invoice"},
+            (None, "field deed_date is not in the place of the review queue that it should have"),
+        ),
+    ],
+)
+def test_an_undecided_field_that_was_changed_is_found(
+    verify: Verify, change: dict[str, Any], problem: tuple[int | None, str]
+) -> None:
+    desk = Desk()
+    desk.patch("grantor_name", "accept")
+    field(desk, "deed_date").update(actions=[getattr(FieldItem, name).set(to) for name, to in change.items()])
+
+    assert said(verify()) == [problem]
+
+
+def test_an_undecided_field_that_is_gone_is_found(verify: Verify) -> None:
+    desk = Desk()
+    desk.add("witness", value="Ann")
+    field(desk, "consideration").delete()
+
+    assert said(verify()) == [(1, f"it left 3 fields, and 2 of them are there; {CUT_OFF}")]
+
+
+def test_a_version_that_was_set_back_is_found(desk: Desk, verify: Verify) -> None:
+    field(desk, "grantor_name").update(actions=[FieldItem.version.set(1)])
+
+    assert said(verify()) == [(2, f"field grantor_name was written since, and no entry says so; {CUT_OFF}")]
+
+
+def test_a_field_that_hides_behind_another_is_found(desk: Desk, verify: Verify) -> None:
+    forged = field(desk, "grantor_name")
+    forged.sk = document_key(desk.document.id) + "#field#a"
+    forged.save()
+
+    assert said(verify()) == [(None, "document#000000000001#field#a is no row of it")]
+
+
+@pytest.mark.parametrize(
+    ("actions", "problems"),
+    [
+        (
+            [DocumentItem.doc_type.set("invoice"), DocumentItem.type_key.set("greaves#invoice")],
+            [(1, "the document is of type deed since, and its row says invoice")],
+        ),
+        (
+            [DocumentItem.status.set("failed"), DocumentItem.status_key.set("greaves#failed")],
+            [(1, "the document is ready since, and its row says failed")],
+        ),
+        (
+            [DocumentItem.status.remove()],
+            [
+                (1, "the document is ready since, and its row says nothing"),
+                (None, "it is not listed by its number, status and type"),
+            ],
+        ),
+        (
+            [DocumentItem.type_key.set("greaves#invoice")],
+            [(None, "it is not listed by its number, status and type")],
+        ),
+    ],
+)
+def test_a_document_whose_row_is_not_what_its_trail_made_of_it_is_found(
+    desk: Desk, verify: Verify, actions: list[Any], problems: list[tuple[int | None, str]]
+) -> None:
+    row(desk).update(actions=actions)
+
+    assert said(verify()) == problems
+
+
+def test_what_is_read_and_decided_in_turn_stays_whole(
+    desk: Desk, verify: Verify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.add("witness", value="Ann")
+    found = [
+        Field("grantor_name", 0, (read_as("J. Greaves"),)),
+        Field(
+            "deed_date", 0, (read_as("1952-05-16", 0.2, 0.3),), Status.ESCALATED, reasons=("low_confidence",)
+        ),
+        Field("witness", 0, (read_as("Bo", 0.5),)),
+    ]
+    again(desk, monkeypatch, found)
+    desk.patch("witness[1]", "accept", version=desk.fields()["witness[1]"]["version"])
+    desk.patch("deed_date", "escalate", version=desk.fields()["deed_date"]["version"], comment="smudged")
+    desk.patch("witness[1]", "reject", version=desk.fields()["witness[1]"]["version"])
+    assert said(verify()) == []
+
+    sure = [Field("witness", 1, (read_as("Bo", 0.5, 0.99, "mdl_a"),))]
+    extractions.merge_readings("greaves", desk.document.id, sure, "mdl_a", actor="key_x", review_below=0.5)
+    desk.patch("grantor_name", "reject", version=desk.fields()["grantor_name"]["version"])
+    again(desk, monkeypatch, found[:1], "contract")
+    failed = documents.announce("greaves", "broken.pdf")
+    documents.fail(failed, "damaged_file", "x")
+
+    assert said(verify()) == []
+
+
+def test_a_reading_that_was_cut_off_heals_when_the_document_is_read_again(
+    verify: Verify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: object, **__: object) -> None:
+        raise RuntimeError
+
+    def rows(prefix: str) -> list[Field]:
+        return [Field("parcels.name", n, (read_as(f"{prefix}{n}", n / 400, None),)) for n in range(150)]
+
+    desk = Desk(rows("a"))
+    desk.patch("parcels[2].name", "accept")
+    with monkeypatch.context() as patched:
+        patched.setattr("pynamodb.transactions.TransactWrite.update", crash)
+        with pytest.raises(RuntimeError):
+            extractions.keep_again("greaves", desk.document.id, Extraction("deed", None, rows("b")), "key_x")
+    assert said(verify()) == [
+        (2, f"field parcels[2].name was written since, and no entry says so; {CUT_OFF}")
+    ]
+
+    again(desk, monkeypatch, rows("b"))
+
+    assert said(verify()) == []
+
+
+@pytest.mark.parametrize(
+    "action",
+    [FieldItem.status.set("bogus"), FieldItem.readings.set([{"track": "x"}]), FieldItem.occurrence.remove()],
+)
+def test_a_field_that_cannot_be_read_does_not_keep_the_others_from_being_checked(
+    desk: Desk, verify: Verify, action: Any
+) -> None:
+    field(desk, "deed_date").update(actions=[action])
+    other = documents.announce("greaves", "other.pdf")
+    documents.fail(other, "damaged_file", "x")
+    DocumentItem.get("greaves", document_key(other.id)).update(actions=[DocumentItem.verified.set(7)])
+
+    assert said(verify()) == [
+        (None, "its row document#000000000001#field#deed_date#00000 cannot be read"),
+        (None, "0 of its fields are verified, and its row says 7"),
+    ]
+
+
+def test_a_row_of_no_known_kind_is_found(desk: Desk, verify: Verify) -> None:
+    client("dynamodb").update_item(
+        TableName=settings().table,
+        Key={"pk": {"S": "greaves"}, "sk": {"S": document_key(desk.document.id)}},
+        UpdateExpression="SET kind = :kind",
+        ExpressionAttributeValues={":kind": {"S": "x"}},
+    )
+
+    assert said(verify()) == [(None, "its row document#000000000001 cannot be read")]
+
+
+def test_a_row_of_no_document_is_found_by_its_key(
+    desk: Desk, verify: Verify, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stray = entry(desk, 4)
+    stray.sk = "audit#zz"
+    stray.save()
+
+    assert said(verify()) == [(None, "audit#zz is no row of a document")]
+    assert main(["audit", "verify"]) == 1
+    assert capsys.readouterr().out.splitlines()[0] == "greaves: audit#zz is no row of a document"
 
 
 def test_a_decided_field_that_is_gone_is_found(desk: Desk, verify: Verify) -> None:
@@ -246,6 +430,8 @@ def test_a_deletion_that_is_cut_off_can_be_done_again(
         patched.setattr(audit, "erase", crash)
         with pytest.raises(RuntimeError):
             documents.delete("greaves", desk.document.id)
+
+    assert said(verify()) == [(None, "its deletion was not finished; remove it again")]
 
     documents.delete("greaves", desk.document.id)
 
@@ -294,6 +480,23 @@ def test_a_trail_that_is_gone_altogether_is_found_by_heads_saved_earlier(
     assert said(verify("--against", str(heads))) == [
         (None, "its trail was here when heads were saved, and is gone")
     ]
+
+
+def test_heads_are_not_saved_over_good_ones_while_there_are_problems(
+    desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    heads = tmp_path / "heads.json"
+    main(["audit", "verify", "--save", str(heads)])
+    good = heads.read_text()
+    desk.patch("grantor_name", "reject", version=2)
+    rewrite(desk)
+    capsys.readouterr()
+
+    assert main(["audit", "verify", "--against", str(heads), "--save", str(heads)]) == 1
+
+    assert heads.read_text() == good
+    assert capsys.readouterr().err == f"alma: nothing is saved to {heads}: there are problems\n"
+    assert main(["audit", "verify", "--against", str(heads)]) == 1
 
 
 def test_heads_that_are_none_are_refused(verify: Verify, tmp_path: Path) -> None:

@@ -287,6 +287,19 @@ def test_a_model_whose_file_never_comes_is_shown_as_failed(
     assert "register it again" in found["detail"]
 
 
+def test_a_training_that_never_ends_is_shown_as_failed_after_a_day(
+    greaves: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verified(greaves)
+    model = create(greaves).json["id"]
+    assert get(greaves, model)["status"] == "training"
+
+    later = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=25)
+    monkeypatch.setattr("alma.models.now", lambda: later)
+    found = get(greaves, model)
+    assert (found["status"], found["error"]) == ("failed", "given_up")
+
+
 def metadata(**about: Any) -> Callable[[], bytes]:
     return lambda: scorers.scorer(about=about)
 

@@ -13,11 +13,12 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
-from alma import audit, clock, documents, extractions, merging, recognition
+from alma import audit, clock, documents, extractions, merging, recognition, reviewqueue
 from alma.audit import Event
 from alma.cli import main
 from alma.cli.client import ApiError, Client
 from alma.documents import Document
+from alma.errors import ConflictError
 from alma.evidence import Box, Region, Word
 from alma.fields import Extraction, Field, Reading, Status
 from alma.keys import Role
@@ -194,6 +195,11 @@ def test_an_edited_value_keeps_the_place_of_the_reading_and_is_in_the_form_of_it
         ("deed_date", "03/04/1952", "1952-04-03"),
         ("consideration", "$ 1,250", "1250.00"),
         ("consideration", "1250.5", "1250.50"),
+        ("consideration", "1,250.00 USD", "1250.00"),
+        ("consideration", "CHF 1'250", "1250.00"),
+        ("consideration", "₩ 1,250", "1250.00"),
+        ("consideration", "(12.50)", "-12.50"),
+        ("consideration", "12,50 €", "12.50"),
         ("grantor_name", "  Josiah \n A.  Greaves ", "Josiah A. Greaves"),
         ("grantor_name", "<script>alert('x')</script>", "<script>alert('x')</script>"),
         ("grantor_name", '=HYPERLINK("x")', '=HYPERLINK("x")'),
@@ -208,7 +214,15 @@ def test_values_are_kept_in_the_form_of_their_type(desk: Desk, field: str, value
     [
         ("deed_date", "soon", "This field holds dates, and the value is none; write a date as 2026-05-14."),
         ("deed_date", "1952-05-14 or 1952-05-15", "This field holds dates"),
+        ("deed_date", "not 1952-05-14", "This field holds dates"),
+        ("deed_date", "١٩٥٢-٠٥-١٤", "This field holds dates"),
         ("consideration", "a lot", "write an amount as 1234.50."),
+        ("consideration", "not 12", "write an amount as 1234.50."),
+        ("consideration", "12 or so", "write an amount as 1234.50."),
+        ("consideration", "١٢٣.٥", "write an amount as 1234.50."),
+        ("consideration", "12²", "write an amount as 1234.50."),
+        ("consideration", "½", "write an amount as 1234.50."),
+        ("consideration", "9" * 31, "write an amount as 1234.50."),
         ("grantor_name", "   ", "value is empty; reject the field if there is none."),
     ],
 )
@@ -297,6 +311,9 @@ def test_a_box_that_is_none_is_refused(desk: Desk, evidence: dict[str, Any], sen
         '{"action": "accept", "version": 1, "extra": 1}', '{"action": "edit", "version": 1}',
         '{"action": "accept", "version": 1, "value": "x"}', '{"action": "edit", "version": 1, "value": 5}',
         '{"action": "edit", "version": 1, "value": "\\ud800"}',
+        '{"action": "edit", "version": 1, "value": "a\\u0000"}',
+        '{"action": "edit", "version": 1, "value": "\\u200b"}',
+        '{"action": "accept", "version": 1, "comment": "a\\u202e"}',
         '{"action": "edit", "version": 1e400, "value": "x"}',
         '{"action": "edit", "version": 1, "value": "x", "evidence": {"page": 1, "bbox": '
         '{"x": NaN, "y": 0, "w": 1, "h": 1}}}',
@@ -304,7 +321,7 @@ def test_a_box_that_is_none_is_refused(desk: Desk, evidence: dict[str, Any], sen
         json.dumps({"action": "accept", "version": 1, "comment": "x" * 2001}),
         "[" * 100_000,
     ],
-    ids=range(19),
+    ids=range(22),
 )  # fmt: skip
 def test_a_body_that_is_none_is_400_and_changes_nothing(desk: Desk, raw: str) -> None:
     path = {"field": "grantor_name"}
@@ -312,6 +329,34 @@ def test_a_body_that_is_none_is_400_and_changes_nothing(desk: Desk, raw: str) ->
 
     assert (answer.status, answer.json["error"]) == (400, "bad_request")
     assert len(desk.history()) == 1
+
+
+def test_who_sends_what_cannot_be_seen_is_told_what_it_is(desk: Desk) -> None:
+    hidden = desk.patch("grantor_name", "edit", value="Jo\u200bsiah")
+    added = desk.add("witness", value="Ann", comment="\x1b[31m")
+    seen = desk.patch("grantor_name", "accept", comment="two\r\n\tlines")
+
+    assert (hidden.status, hidden.json["detail"]) == (
+        400,
+        "The body is not what this route takes: value: it has a control or invisible character, U+200B; "
+        "leave it out.",
+    )
+    assert (added.status, "comment: it has a control or invisible character, U+001B" in added.body) == (
+        400,
+        True,
+    )
+    assert (seen.status, seen.json["comment"]) == (200, "two\r\n\tlines")
+
+
+def test_a_box_whose_page_has_lost_its_words_says_so_without_a_key(desk: Desk) -> None:
+    objects.delete_pages("greaves", desk.document.id, [1])
+
+    answer = desk.patch("grantor_name", "edit", evidence=box(0.19, 0.09, 0.31, 0.04))
+
+    assert (answer.status, answer.json["detail"]) == (
+        404,
+        "The words of page 1 of document 1 are not there; if it is not being removed, upload it again.",
+    )
 
 
 def test_rejecting_says_that_there_is_none_and_decides_a_missing_field(desk: Desk) -> None:
@@ -369,8 +414,12 @@ def test_a_second_occurrence_has_a_number_and_the_first_may_have_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["novel", "witness[9]", "grantor_name[1]", "", "a#b", "x" * 5000, "ü", "%2e%2e"]
-)
+    "name",
+    [
+        "novel", "witness[9]", "grantor_name[1]", "", "a#b", "x" * 5000, "x" * 1500, "x" * 65,
+        "x." + "y" * 1500, "ü", "%2e%2e",
+    ],
+)  # fmt: skip
 def test_a_field_that_is_not_there_is_404(desk: Desk, name: str) -> None:
     answer = desk.patch(name, "accept")
 
@@ -432,6 +481,15 @@ def test_a_missing_field_is_filled_in_and_one_that_is_there_is_not(desk: Desk) -
     assert (filled.status, filled.json["value"], filled.json["version"]) == (201, "1250.00", 2)
     assert (again.status, again.json["error"]) == (409, "field_exists")
     assert again.json["current"] == filled.json
+
+
+def test_a_field_that_somebody_rejected_is_not_filled_in(desk: Desk) -> None:
+    rejected = desk.patch("consideration", "reject", comment="there is none")
+
+    answer = desk.add("consideration", value="5")
+
+    assert (answer.status, answer.json["error"]) == (409, "field_exists")
+    assert answer.json["current"] == rejected.json == desk.fields()["consideration"]
 
 
 def test_a_repeated_field_takes_the_next_occurrence(desk: Desk) -> None:
@@ -709,6 +767,32 @@ def test_the_queue_is_filtered(query: dict[str, str], found: list[str]) -> None:
     assert ids(queue(Desk(waiting()).tenant, **query)) == found
 
 
+def test_a_filter_looks_at_so_many_rows_and_hands_out_where_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reviewqueue, "_LOOKED_AT", 40)
+    monkeypatch.setattr(reviewqueue, "_BATCH", 10)
+    many = [
+        Field("witness", n, (read_as("x", n / 200),), Status.ESCALATED, reasons=("low_confidence",))
+        for n in range(100)
+    ]
+    desk = Desk([*many, Field("grantor_name", 0, (read_as("Josiah"),))])
+    name, read = "_make_api_call", list[int]()
+    send = getattr(BaseClient, name)
+
+    def count(self: Any, operation: str, arguments: Any) -> Any:
+        answer = send(self, operation, arguments)
+        if arguments.get("IndexName") == "review":
+            read.append(answer["ScannedCount"])
+        return answer
+
+    monkeypatch.setattr(BaseClient, name, count)
+    pages = [queue(desk.tenant, field="grantor_name")]
+    assert sum(read) <= 55
+    while (cursor := pages[-1].json["nextCursor"]) is not None:
+        pages.append(queue(desk.tenant, field="grantor_name", cursor=cursor))
+
+    assert [ids(page) for page in pages] == [[], [], ["grantor_name"]]
+
+
 def test_the_queue_is_read_page_by_page_while_fields_are_decided() -> None:
     desk, cursor = Desk(waiting()), dict[str, str]()
     found: list[str] = []
@@ -779,7 +863,7 @@ def test_the_history_says_who_did_what_with_before_and_after(desk: Desk) -> None
         None,
         None,
     )
-    assert {**first["after"], "readings": None} == {"docType": "deed", "fields": 3, "readings": None}
+    assert {**first["after"], "fieldsDigest": None} == {"docType": "deed", "fields": 3, "fieldsDigest": None}
     place = {"page": 1, "bbox": {"x": 0.2, "y": 0.2, "w": 0.28, "h": 0.02}}
     assert {**second, "at": None, "digest": None} == {
         "sequence": 2,
@@ -787,8 +871,20 @@ def test_the_history_says_who_did_what_with_before_and_after(desk: Desk) -> None
         "by": desk.tenant.ids[Role.REVIEWER],
         "action": "edited",
         "field": "deed_date",
-        "before": {"status": "escalated", "value": "1952-05-14", "evidence": place},
-        "after": {"status": "edited", "value": "1952-05-15", "evidence": place},
+        "before": {
+            "status": "escalated",
+            "reasons": ["low_confidence"],
+            "version": 1,
+            "value": "1952-05-14",
+            "evidence": place,
+        },
+        "after": {
+            "status": "edited",
+            "reasons": [],
+            "version": 2,
+            "value": "1952-05-15",
+            "evidence": place,
+        },
         "comment": "<b>smudged</b>",
         "digest": None,
         "previous": first["digest"],
@@ -1029,6 +1125,17 @@ def test_the_command_says_why_it_cannot(command: Callable[..., tuple[int, str]])
         command("edit", "1", "deed_date", "--page", "1", "--box", "0,0,1")
 
 
+def test_the_command_goes_on_through_pages_of_the_queue_that_are_not_full(
+    command: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reviewqueue, "_LOOKED_AT", 1)
+
+    found = json.loads(command("review", "--field", "grantor_name", "--json")[1])
+
+    assert [item["field"]["id"] for item in found["items"]] == ["grantor_name"]
+    assert found["nextCursor"] is None
+
+
 def test_the_command_prints_the_queue_and_the_history(command: Callable[..., tuple[int, str]]) -> None:
     command("edit", "1", "grantor_name", "--value", "[bold]x")
 
@@ -1041,6 +1148,15 @@ def test_the_command_prints_the_queue_and_the_history(command: Callable[..., tup
 
 
 # --- one more track ----------------------------------------------------------
+
+
+def test_readings_for_a_document_that_is_not_ready_are_refused_at_once(desk: Desk) -> None:
+    waiting = documents.announce("greaves", "later.pdf")
+
+    with pytest.raises(ConflictError) as refused:
+        extractions.merge_readings("greaves", waiting.id, [], "mdl_a", actor="key_x", review_below=0.5)
+
+    assert refused.value.slug == "not_ready"
 
 
 def test_readings_of_a_model_are_merged_and_recorded_once(desk: Desk) -> None:

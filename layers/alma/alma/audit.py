@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -155,28 +155,36 @@ def sha256(text: str) -> str:
 
 
 def state_of(field: Field | None) -> dict[str, Any] | None:
-    """Return what a trail keeps of a field: its status, its value and where that stands."""
+    """Return what a trail keeps of a field: its status and why, its version, its value and its place."""
     if field is None:
         return None
     best = None if field.missing else field.best
     return {
         "status": field.status.value,
+        "reasons": list(field.reasons),
+        "version": field.version,
         "value": best and best.value,
         "evidence": best and evidence_of(best.regions),
     }
 
 
-def readings_digest(fields: Sequence[Field]) -> str:
-    """Return a digest of everything that was read in a document, whatever people made of it."""
-    read = {
-        field.id: [
-            [r.track, r.value, r.content, r.confidence, [region.to_dict() for region in r.regions]]
-            for r in field.readings
-        ]
+def fields_digest(fields: Iterable[Field]) -> str:
+    """Return a digest of the fields an extraction left: where they stand in review and all their readings."""
+    left = sorted(
+        (
+            field.key,
+            field.occurrence,
+            field.version,
+            field.status.value,
+            list(field.reasons),
+            [
+                [r.track, r.value, r.content, r.confidence, [region.to_dict() for region in r.regions]]
+                for r in field.readings
+            ],
+        )
         for field in fields
-        if field.readings
-    }
-    return sha256(canonical(read))
+    )
+    return sha256(canonical(left))
 
 
 def extracted(
@@ -191,7 +199,7 @@ def extracted(
     Parameters
     ----------
     fields : sequence of Field
-        All fields, as the table keeps them.
+        All fields, as the table keeps them from then on, versions included.
     doc_type : str or None
         The document's type now.
     before : dict, optional
@@ -199,7 +207,11 @@ def extracted(
     track : str, optional
         The one track that was read, where it was one.
     """
-    after: dict[str, Any] = {"docType": doc_type, "fields": len(fields), "readings": readings_digest(fields)}
+    after: dict[str, Any] = {
+        "docType": doc_type,
+        "fields": len(fields),
+        "fieldsDigest": fields_digest(fields),
+    }
     return Event(Action.EXTRACTED, None, before, after if track is None else after | {"track": track})
 
 

@@ -10,19 +10,37 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from heapq import merge
 from itertools import groupby
 from typing import Any
 
 from alma import audit, fieldrows
 from alma.audit import Action
-from alma.fields import Field
-from alma.storage.table import AuditItem, DocumentItem, FieldItem, Item, audit_prefix, document_key
+from alma.documents import DocumentStatus
+from alma.fields import Field, Status
+from alma.storage.table import (
+    AuditItem,
+    DocumentItem,
+    FieldItem,
+    Item,
+    UnreadableItem,
+    audit_prefix,
+    document_key,
+    field_key,
+    listed_key,
+    rows_of,
+)
 
 #: Number of entries and last digest of each document's trail, by document.
 Heads = dict[str, tuple[int, str]]
-_ENTRY = re.compile(r"audit#\d{12}#\d{8}")
+_ENTRY = re.compile(r"audit#\d{12}#\d{8}", re.ASCII)
+_NUMBER = re.compile(r"\d{12}", re.ASCII)
+#: What rows raise that hold something else than alma writes.
+_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError)
+#: What of a field's row says where it belongs.
+_PLACES = ("document_id", "doc_type", "review_key", "review_rank")
+_CUT_OFF = "a reading that was cut off looks like this, too: have the document read again, and it goes"
 #: Times a document that looks wrong is read: it may be changing at the moment.
 _LOOKS = 3
 
@@ -33,8 +51,8 @@ class Problem:
 
     Attributes
     ----------
-    organisation, document_id : str, int
-        The document.
+    organisation, document_id : str, int or None
+        The document; None for a row that is of none.
     entry : int or None
         The entry of its trail; None for the document itself.
     what : str
@@ -42,7 +60,7 @@ class Problem:
     """
 
     organisation: str
-    document_id: int
+    document_id: int | None
     entry: int | None
     what: str
 
@@ -64,20 +82,39 @@ class _Rows:
     organisation: str
     document_id: int
     document: DocumentItem | None = None
-    fields: list[Field] = field(default_factory=list)
+    kept: list[tuple[FieldItem, Field]] = field(default_factory=list)
     entries: list[AuditItem] = field(default_factory=list)
     strays: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
 
-    def add(self, item: Item) -> None:
+    @property
+    def fields(self) -> list[Field]:
+        return [each for _, each in self.kept]
+
+    def add(self, item: Item | UnreadableItem) -> None:
         match item:
-            case DocumentItem():
+            case UnreadableItem():
+                self.unreadable.append(item.sk)
+            case DocumentItem() if item.sk == document_key(self.document_id):
                 self.document = item
             case FieldItem():
-                self.fields.append(fieldrows.from_item(item))
+                self._add_field(item)
             case AuditItem() if _ENTRY.fullmatch(item.sk):
                 self.entries.append(item)
             case _:
                 self.strays.append(item.sk)
+
+    def _add_field(self, item: FieldItem) -> None:
+        try:
+            read = fieldrows.from_item(item)
+        except _UNREADABLE:
+            self.unreadable.append(item.sk)
+            return
+        # A field is what its key says: under another one it would hide behind the real one.
+        if item.sk == field_key(self.document_id, read.key, read.occurrence):
+            self.kept.append((item, read))
+        else:
+            self.strays.append(item.sk)
 
 
 def verify(organisation: str, against: Mapping[str, Sequence[Any]] | None = None) -> Verdict:
@@ -93,6 +130,9 @@ def verify(organisation: str, against: Mapping[str, Sequence[Any]] | None = None
     verdict = Verdict()
     expected = dict(against or {})
     for rows in _all(organisation):
+        if isinstance(rows, str):
+            verdict.problems.append(Problem(organisation, None, None, f"{rows} is no row of a document"))
+            continue
         verdict.documents += 1
         verdict.entries += len(rows.entries)
         saved = expected.pop(str(rows.document_id), None)
@@ -111,14 +151,17 @@ def verify(organisation: str, against: Mapping[str, Sequence[Any]] | None = None
     return verdict
 
 
-def _all(organisation: str) -> Iterator[_Rows]:
-    """Yield what is there of each document: two walks through the partition, side by side."""
-    walks = (
-        Item.query(organisation, Item.sk.startswith(prefix), consistent_read=True)
-        for prefix in ("audit#", "document#")
-    )
+def _all(organisation: str) -> Iterator[_Rows | str]:
+    """Yield what is there of each document, and the keys of rows that are of none.
+
+    These are two walks through the partition, side by side.
+    """
+    walks = (rows_of(organisation, Item.sk.startswith(prefix)) for prefix in ("audit#", "document#"))
     for number, items in groupby(merge(*walks, key=_number), key=_number):
-        rows = _Rows(organisation, int(number) if number.isdecimal() else 0)
+        if not _NUMBER.fullmatch(number):
+            yield from (item.sk for item in items)
+            continue
+        rows = _Rows(organisation, int(number))
         for item in items:
             rows.add(item)
         yield rows
@@ -129,12 +172,12 @@ def _one(organisation: str, document_id: int) -> _Rows:
     key = document_key(document_id)
     # The document first: entries and fields that are written meanwhile are seen on the next look.
     for condition in (Item.sk.startswith(key), Item.sk.startswith(audit_prefix(document_id))):
-        for item in Item.query(organisation, condition, consistent_read=True):
+        for item in rows_of(organisation, condition):
             rows.add(item)
     return rows
 
 
-def _number(item: Item) -> str:
+def _number(item: Item | UnreadableItem) -> str:
     return str(item.sk.split("#")[1])
 
 
@@ -146,15 +189,22 @@ _Found = list[tuple[int | None, str]]
 
 
 def _problems(rows: _Rows, saved: Sequence[Any] | None) -> _Found:
+    if rows.unreadable:
+        return [(None, f"its row {each} cannot be read") for each in rows.unreadable]
     found = [*_of_chain(rows), *_of_head(rows)]
     if saved is not None:
         found += _of_saved(rows, int(saved[0]), str(saved[1]))
-    # What a broken trail says of the fields proves nothing.
-    return found or [*_of_fields(rows)]
+    if found:  # what a broken trail says of the fields proves nothing
+        return found
+    try:
+        return [*_of_fields(rows)]
+    except _UNREADABLE:
+        return [(None, "its trail is whole and says what alma does not write")]
 
 
 def _of_chain(rows: _Rows) -> Iterator[tuple[int | None, str]]:
-    closed = bool(rows.entries) and rows.entries[-1].action == Action.DELETED
+    leaving = rows.document is not None and bool(rows.document.leaving)
+    closed = leaving or (bool(rows.entries) and rows.entries[-1].action == Action.DELETED)
     yield from ((None, f"{stray} is no row of it") for stray in rows.strays)
     previous, expected = audit.START, 1
     for entry in rows.entries:
@@ -186,6 +236,8 @@ def _of_head(rows: _Rows) -> Iterator[tuple[int | None, str]]:
     if closed:
         yield None, "its trail says that it was deleted, and it is there"
         return
+    if rows.document.leaving:
+        yield None, "its deletion was not finished; remove it again"
     count, sequence = int(rows.document.audit_count or 0), 0 if last is None else _sequence(last)
     if sequence < count:
         yield None, f"its trail ends at entry {sequence}, and {count} were written: the end was cut off"
@@ -204,45 +256,115 @@ def _of_saved(rows: _Rows, count: int, digest: str) -> _Found:
     return [(count, "it is not the entry of the saved heads: the trail was written anew since")]
 
 
+@dataclass(slots=True)
+class _Told:
+    """What a whole trail says of its document and of the fields."""
+
+    status: str = DocumentStatus.PROCESSING.value
+    doc_type: str | None = None
+    reading: AuditItem | None = None  # the last one, or the failure
+    left: dict[str, Any] = field(default_factory=dict)  # what that left behind
+    decided: dict[str, tuple[AuditItem, dict[str, Any]]] = field(default_factory=dict)
+    since: dict[str, dict[str, Any] | None] = field(default_factory=dict)  # before decisions after it
+
+
+def _told(entries: Sequence[AuditItem]) -> _Told:
+    told = _Told()
+    for entry in entries:
+        content, action = json.loads(entry.content or "{}"), Action(entry.action)
+        if action.decides:
+            told.decided[entry.subject or ""] = (entry, content)
+            told.since.setdefault(entry.subject or "", content["before"])
+        elif action is Action.EXTRACTED:
+            told.reading, told.left, told.since = entry, content["after"], {}
+            told.status, told.doc_type = DocumentStatus.READY.value, told.left["docType"]
+        elif action is Action.FAILED:
+            told.reading, told.status = entry, DocumentStatus.FAILED.value
+    return told
+
+
 def _of_fields(rows: _Rows) -> Iterator[tuple[int | None, str]]:
-    """Yield the fields that are not what their last decision made them, and readings nobody read."""
+    """Yield what of the document's row and its fields is not what the trail made of them."""
     if rows.document is None:
         return
-    decided: dict[str, tuple[AuditItem, dict[str, Any]]] = {}
-    extraction: tuple[AuditItem, dict[str, Any]] | None = None
-    for entry in rows.entries:
-        content = json.loads(entry.content or "{}")
-        if Action(entry.action).decides:
-            decided[entry.subject or ""] = (entry, content)
-        elif entry.action == Action.EXTRACTED:
-            extraction = (entry, content.get("after") or {})
+    told = _told(rows.entries)
+    yield from _of_row(rows.document, told)
+    # Each looks at what the one before has found right.
+    yield from [*_of_decisions(rows, told)] or [*_of_places(rows, told)] or [*_of_reading(rows, told)]
+    verified = sum(each.status.verified for each in rows.fields)
+    said = int(rows.document.verified or 0)
+    if said != verified:
+        yield None, f"{verified} of its fields are verified, and its row says {said}"
+
+
+def _of_row(row: DocumentItem, told: _Told) -> Iterator[tuple[int | None, str]]:
+    at = None if told.reading is None else _sequence(told.reading)
+    if row.status != told.status:
+        yield at, f"the document is {told.status} since, and its row says {row.status or 'nothing'}"
+    if row.doc_type != told.doc_type:
+        yield at, f"the document is of type {told.doc_type} since, and its row says {row.doc_type}"
+    type_key = None if row.doc_type is None else f"{row.pk}#{row.doc_type}"
+    listed = (listed_key(int(row.document_id)), f"{row.pk}#{row.status}", type_key)
+    if (row.listed, row.status_key, row.type_key) != listed:
+        yield None, "it is not listed by its number, status and type"
+
+
+def _of_decisions(rows: _Rows, told: _Told) -> Iterator[tuple[int | None, str]]:
     there = {each.id: each for each in rows.fields}
-    for subject, (entry, content) in decided.items():
+    for subject, (entry, content) in told.decided.items():
         each = there.pop(subject, None)
         if each is None:
             yield _sequence(entry), f"field {subject}, which it decides, is gone"
         elif not _agrees(each, entry, content):
             yield _sequence(entry), f"field {subject} is not what it made of it"
+        elif subject in told.since and each.version != content["after"]["version"]:
+            yield _sequence(entry), f"field {subject} was written since, and no entry says so; {_CUT_OFF}"
     for each in there.values():
         if each.touched or each.reviewed is not None:
             yield None, f"field {each.id} is {each.status.value}, and no entry says who decided that"
-    verified = sum(each.status.verified for each in rows.fields)
-    if int(rows.document.verified or 0) != verified:
-        yield (
-            None,
-            f"{verified} of its fields are verified, and its row says {int(rows.document.verified or 0)}",
-        )
-    if extraction is not None and extraction[1].get("readings") != audit.readings_digest(rows.fields):
-        yield _sequence(extraction[0]), "what was read then is not what the fields hold"
+        elif each.comment is not None or each.reviewed_at is not None:
+            yield None, f"field {each.id} has a comment or a date, and no entry says whose"
 
 
 def _agrees(each: Field, entry: AuditItem, content: Mapping[str, Any]) -> bool:
-    said, now = content.get("after") or {}, audit.state_of(each) or {}
+    said, now = content["after"], audit.state_of(each) or {}
     # Of a field nobody stands behind, readings go on: only the status is the decision.
-    keys = ("status", "value", "evidence") if each.status.verified else ("status",)
+    keys = ("status", "reasons", *(("value", "evidence") if each.status.verified else ()))
     return (
-        all(said.get(key) == now.get(key) for key in keys)
+        all(said[key] == now[key] for key in keys)
         and (each.reviewed is None) != each.status.verified
         and (each.reviewed_by, each.reviewed_at, each.comment)
         == (entry.actor, entry.at, content.get("comment"))
     )
+
+
+def _of_places(rows: _Rows, told: _Told) -> Iterator[tuple[int | None, str]]:
+    for item, each in rows.kept:
+        expected = fieldrows.to_item(rows.organisation, rows.document_id, told.doc_type, each)
+        if any(getattr(item, name) != getattr(expected, name) for name in _PLACES):
+            yield None, f"field {each.id} is not in the place of the review queue that it should have"
+
+
+def _of_reading(rows: _Rows, told: _Told) -> Iterator[tuple[int | None, str]]:
+    if told.reading is None or told.status != DocumentStatus.READY.value:
+        return
+    at, as_left = _sequence(told.reading), [*_as_left(rows.fields, told)]
+    if len(as_left) != told.left["fields"]:
+        yield at, f"it left {told.left['fields']} fields, and {len(as_left)} of them are there; {_CUT_OFF}"
+    elif audit.fields_digest(as_left) != told.left["fieldsDigest"]:
+        yield at, f"what was read then is not what the fields hold; {_CUT_OFF}"
+
+
+def _as_left(fields: Sequence[Field], told: _Told) -> Iterator[Field]:
+    """Yield the fields as the last reading left them: without what people have decided and added since."""
+    for each in fields:
+        before = told.since.get(each.id)
+        if before is not None:
+            yield replace(
+                each,
+                status=Status(before["status"]),
+                reasons=tuple(before["reasons"]),
+                version=before["version"],
+            )
+        elif each.id not in told.since:
+            yield each

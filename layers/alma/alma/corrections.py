@@ -6,18 +6,18 @@ A value alone keeps the place of what was read; a place alone is read by the wor
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 
-from alma import documents
+from alma import documents, words
 from alma.documents import Document
 from alma.errors import BadRequestError
 from alma.evidence import PLACES, Box, Region, Word, regions_of
-from alma.extraction.parsers import Locale, locale_of, parse, spans, squeeze
+from alma.extraction.parsers import CURRENCY, Locale, Span, locale_of, parse, spans, squeeze
 from alma.extraction.patterns import last_name_last
 from alma.fields import Field, Reading
 from alma.pages import PageText, Track, plain_text
 from alma.schemas import ColumnSchema, FieldSchema, FieldType
-from alma.storage import objects
 
 #: The track of what people say.
 TRACK = "review"
@@ -27,7 +27,12 @@ _FORMS = {
     FieldType.AMOUNT: "an amount as 1234.50",
     FieldType.NUMBER: "a number as 12.5",
 }
-_ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_PLAIN_NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
+#: What may stand beside an amount that a person types.
+_CURRENCIES = re.compile(CURRENCY, re.IGNORECASE)
+#: Characters of a date, an amount or a number: more are no such thing, and no sum can be made of them.
+_MOST = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +105,37 @@ def _typed(document: Document, column: ColumnSchema | None, value: str, page: in
     if kind not in _FORMS:
         return _as_text(text, kind)
     # What is in the form already does not depend on the document's ways of writing.
-    plain = _ISO_DATE.fullmatch(text) if kind is FieldType.DATE else re.fullmatch(r"-?\d+(\.\d+)?", text)
-    locale = Locale() if plain else locale_of(plain_text([words]) for words in _words(document, page))
+    plain = (_ISO_DATE if kind is FieldType.DATE else _PLAIN_NUMBER).fullmatch(text)
+    locale = Locale() if plain else locale_of(plain_text([read]) for read in _words(document, page))
     found = max(spans(text, kind, locale), key=lambda s: (s.quality, -s.start), default=None)
-    if found is None or re.search(r"\d", text[: found.start] + text[found.end :]):
+    # Digits are looked at as they were sent: a raised one is an ordinary one once normalised.
+    if (
+        found is None
+        or not _keepable(found.value)
+        or _beside(text, found, kind)
+        or not _is_written_plainly(value)
+    ):
         raise BadRequestError(f"This field holds {kind.value}s, and the value is none; write {_FORMS[kind]}.")
     return found.value
+
+
+def _beside(text: str, found: Span, kind: FieldType) -> str:
+    """Return what of a typed text is no part of its value."""
+    rest = text[: found.start].strip(), text[found.end :].strip()
+    return "".join(each for each in rest if kind is not FieldType.AMOUNT or not _is_currency(each))
+
+
+def _is_currency(text: str) -> bool:
+    signs = all(unicodedata.category(c) == "Sc" for c in text)
+    return signs or _CURRENCIES.fullmatch(text) is not None
+
+
+def _is_written_plainly(text: str) -> bool:
+    return all(c.isascii() or not c.isnumeric() for c in text)
+
+
+def _keepable(value: str) -> bool:
+    return value.isascii() and len(value) <= _MOST
 
 
 def _as_text(text: str, kind: FieldType) -> str:
@@ -114,12 +144,12 @@ def _as_text(text: str, kind: FieldType) -> str:
 
 def _read(document: Document, column: ColumnSchema | None, place: Place) -> Reading:
     """Return what stands in a box, by the words of the first track that has any there."""
-    for words in _words(document, place.page):
-        inside = [word for word in words.words if _inside(word, place.box)]
+    for read in _words(document, place.page):
+        inside = [word for word in read.words if _inside(word, place.box)]
         if not inside:
             continue
         content = squeeze(" ".join(word.text for word in inside))
-        value = _value(content, column, locale_of([plain_text([words])]))
+        value = _value(content, column, locale_of([plain_text([read])]))
         if value:
             return Reading(TRACK, value, content, None, regions_of(place.page, inside))
     wanted = f"no {column.type.value}" if column is not None and column.type in _FORMS else "nothing"
@@ -130,7 +160,8 @@ def _value(content: str, column: ColumnSchema | None, locale: Locale) -> str | N
     if column is None:
         return content
     if column.type in _FORMS:
-        return parse(content, column.type, locale)
+        value = parse(content, column.type, locale)
+        return value if value is not None and _keepable(value) else None
     turned = isinstance(column, FieldSchema) and column.name_order == "last_first"
     return last_name_last(content) if turned else _as_text(content, column.type)
 
@@ -142,8 +173,4 @@ def _inside(word: Word, box: Box) -> bool:
 def _words(document: Document, page: int) -> list[PageText]:
     """Return the words of a page by track, the file's own text first."""
     tracks = documents.tracks_of_page(document, page)
-    return [
-        PageText.from_json(objects.get(document.organisation, objects.words_key(document.id, page, track)))
-        for track in Track
-        if track in tracks
-    ]
+    return [PageText.from_json(words.kept(document, page, track)) for track in Track if track in tracks]

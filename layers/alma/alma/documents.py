@@ -169,6 +169,24 @@ def get(organisation: str, document_id: int) -> Document:
     return from_item(changes.row_of(organisation, document_id))
 
 
+def ready(row: DocumentItem) -> Document:
+    """Return the document of a row.
+
+    Raises
+    ------
+    ConflictError
+        It is still being read, or could not be.
+    """
+    document = from_item(row)
+    if document.status is not DocumentStatus.READY:
+        raise ConflictError(
+            f"Document {document.id} is {document.status.value}; only one that is ready has fields to review "
+            "or to add readings to.",
+            code="not_ready",
+        )
+    return document
+
+
 def exists(organisation: str, document_id: int) -> bool:
     """Tell whether the organisation has such a document."""
     try:
@@ -852,6 +870,9 @@ def delete(organisation: str, document_id: int, *, actor: str = audit.ALMA) -> N
 
 def _remove(document: Document, actor: str) -> None:
     """Remove a document's row and what was made of it."""
+    row = DocumentItem(document.organisation, document_key(document.id))
+    # Who checks trails can tell a removal that was cut off from tampering by this.
+    unless_refused(lambda: row.update([DocumentItem.leaving.set(True)], DocumentItem.pk.exists()))
     purge(document.organisation, document.id)
     changes.end(document.organisation, document.id, actor)
     # What was being written meanwhile; whoever finds the row gone from now on purges too.

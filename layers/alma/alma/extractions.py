@@ -45,7 +45,8 @@ def keep_again(organisation: str, document_id: int, extraction: Extraction, acto
         steps = changes.steps(existing, merged, row, rewrite=retyped)
         if not steps and not retyped:
             return None
-        event = audit.extracted(merged, extraction.doc_type, before={"docType": row.doc_type})
+        after = _after(existing, steps)
+        event = audit.extracted(after, extraction.doc_type, before={"docType": row.doc_type})
         actions = documents.type_actions(organisation, extraction)
         return changes.Change(event, steps, extraction.doc_type, actions, _READY)
 
@@ -83,10 +84,13 @@ def merge_readings(
     ------
     NotFoundError
         The organisation has no such document.
+    ConflictError
+        It is not ready (any more).
     """
     fields: list[Field] = []
 
     def plan(row: DocumentItem) -> changes.Change | None:
+        documents.ready(row)
         _, existing = documents.read(organisation, document_id)
         schema = _schema(organisation, row.doc_type)
         merged = merging.further(existing, found, track, schema, review_below)

@@ -174,7 +174,10 @@ class Field:
         return self.status.value if self.status.verified else self.best.track
 
 
-_ID = re.compile(r"(?P<name>[a-z][a-z0-9_]*)(?:\[(?P<number>\d{1,5})\])?(?P<column>\.[a-z][a-z0-9_]*)?")
+#: Names as long as schemas allow: longer ones would make a key that the table refuses.
+_ID = re.compile(
+    r"(?P<name>[a-z][a-z0-9_]{0,63})(?:\[(?P<number>\d{1,5})\])?(?P<column>\.[a-z][a-z0-9_]{0,63})?"
+)
 
 
 def parse_id(text: str) -> tuple[str, int] | None:

@@ -358,6 +358,7 @@ def _create(
         origin=origin.value,
         status=(ModelStatus.TRAINING if origin is Origin.TRAINED else ModelStatus.UPLOADING).value,
         created_at=timestamp(),
+        due_at=timestamp(now() + _GIVEN_UP),
         created_by=created_by,
     )
     item.save(ModelItem.pk.does_not_exist())
@@ -380,7 +381,7 @@ def _from_item(item: ModelItem) -> Model:
         if now() > expires:
             status, error = ModelStatus.FAILED, "upload_missing"
             detail = "The upload URL expired before a file came; register it again with POST /api/v1/models."
-    elif not status.finished and now() > parsed(item.created_at) + _GIVEN_UP:
+    elif not status.finished and item.due_at is not None and now() > parsed(item.due_at):
         status, error = ModelStatus.FAILED, "given_up"
         detail = "It did not come to an end within a day; ask for it again."
     return Model(

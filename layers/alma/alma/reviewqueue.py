@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 from alma import cursors, documents, fieldrows
 from alma.documents import Document, DocumentStatus
@@ -15,8 +14,11 @@ from alma.fields import Field, Status
 from alma.storage.table import DocumentItem, FieldItem, document_key
 
 MAX_LIMIT = 200
-#: Rows of the index that are looked at for one page: those of documents still being read are passed over.
+#: Rows of the index that are looked at for one page: those of documents still being read, and what filters
+#: leave out, are passed over.
 _LOOKED_AT = 5000
+#: Rows that are read at once with a filter and, at least, without one.
+_BATCH, _LEAST = 1000, 100
 _RANK = re.compile(r"[01]#(?:-|\d\.\d{6})#\d{12}#[a-z][a-z0-9_.]{0,128}#\d{5}")
 
 
@@ -48,6 +50,8 @@ def waiting(
 ) -> Queue:
     """Return fields that wait: escalated ones first, then by confidence, unknown before low before high.
 
+    A page may be empty and have a cursor all the same, where many that wait are none of those asked for.
+
     Parameters
     ----------
     organisation : str
@@ -76,14 +80,17 @@ def waiting(
         raise BadRequestError("maxConfidence is a number from 0 to 1.")
     after = _position(organisation, cursor)
     prefixes = [prefix for each, prefix in fieldrows.RANKS.items() if status in (None, each)]
+    filtered = doc_type is not None or key is not None
     found: list[Waiting] = []
     last = None
-    rows = _rows(organisation, prefixes, after, max_confidence, doc_type, key, limit)
+    batch_size = _BATCH if filtered else max(limit, _LEAST)
+    rows = _rows(organisation, prefixes, after, max_confidence, batch_size)
     looked_at = islice(rows, _LOOKED_AT)
-    while batch := list(islice(looked_at, limit)):
-        known = _documents(organisation, {int(item.document_id) for item in batch})
+    while batch := list(islice(looked_at, batch_size)):
+        wanted = {item.sk for item in batch if doc_type in (None, item.doc_type) and key in (None, item.key)}
+        known = _documents(organisation, {int(item.document_id) for item in batch if item.sk in wanted})
         for item in batch:
-            document = known.get(int(item.document_id))
+            document = known.get(int(item.document_id)) if item.sk in wanted else None
             if document is not None and document.status is DocumentStatus.READY:
                 if len(found) == limit:
                     return Queue(found, _cursor(organisation, last))
@@ -94,19 +101,8 @@ def waiting(
 
 
 def _rows(
-    organisation: str,
-    prefixes: list[str],
-    after: str | None,
-    max_confidence: float | None,
-    doc_type: str | None,
-    key: str | None,
-    limit: int,
+    organisation: str, prefixes: list[str], after: str | None, max_confidence: float | None, page_size: int
 ) -> Iterator[FieldItem]:
-    condition: Any = None
-    if doc_type is not None:
-        condition = FieldItem.doc_type == doc_type
-    if key is not None:
-        condition = (FieldItem.key == key) if condition is None else condition & (FieldItem.key == key)
     for prefix in prefixes:
         # "~" sorts after everything a rank may hold.
         end = f"{prefix}{'' if max_confidence is None else f'{max_confidence:.6f}#'}~"
@@ -114,11 +110,11 @@ def _rows(
             continue
         # A cursor's rank is the last that was seen: what follows it begins with it and one character more.
         begin = prefix if after is None else max(prefix, after + "!")
+        # Filters are applied by whoever counts what is looked at: DynamoDB would go on until it finds some.
         yield from FieldItem.review.query(
             organisation,
             range_key_condition=FieldItem.review_rank.between(begin, end),
-            filter_condition=condition,
-            page_size=limit + 1 if condition is None else None,
+            page_size=page_size + 1,
         )
 
 

@@ -128,7 +128,7 @@ def add(
         _, fields = documents.read(organisation, document_id)
         occurrence, order = _free_place(fields, key, column, row_number)
         there = next((f for f in fields if (f.key, f.occurrence) == (key, occurrence)), None)
-        if there is not None and not there.missing:
+        if there is not None and _settled(there):
             raise ConflictError(
                 f"There is {there.id} already; decide that one.",
                 code="field_exists",
@@ -145,26 +145,9 @@ def add(
     return added[0]
 
 
-def ready(row: DocumentItem) -> Document:
-    """Return the document of a row.
-
-    Raises
-    ------
-    ConflictError
-        It is still being read, or could not be.
-    """
-    document = documents.from_item(row)
-    if document.status is not DocumentStatus.READY:
-        raise ConflictError(
-            f"Document {document.id} is {document.status.value}; only one that is ready can be reviewed.",
-            code="not_ready",
-        )
-    return document
-
-
 def _open(row: DocumentItem, actor: str) -> Document:
     """Return the document of a row if its fields can be decided with a key."""
-    document = ready(row)
+    document = documents.ready(row)
     claims.refuse_others(document, actor)
     return document
 
@@ -255,6 +238,11 @@ def _columns(schema: DocumentSchema) -> dict[str, ColumnSchema]:
     return {field.key: field for field in schema.fields} | cells
 
 
+def _settled(field: Field) -> bool:
+    """Tell whether there is anything of a field already: a value, or a decision that there is none."""
+    return not field.missing or field.status.decided
+
+
 def _known_column(document: Document, key: str) -> ColumnSchema:
     schema = _schema(document)
     if schema is None:
@@ -288,7 +276,7 @@ def _free_place(
         beside = [cell.order for cell in cells if cell.occurrence <= number]
         order = max(beside, default=last + 1)
     else:
-        filled = [field for field in own if not field.missing]
+        filled = [field for field in own if _settled(field)]
         repeated = isinstance(column, FieldSchema) and column.repeated
         number = max((field.occurrence for field in filled), default=-1) + 1 if repeated else 0
         order = own[0].order if own else last + 1

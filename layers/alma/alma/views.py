@@ -108,10 +108,26 @@ def _is_none(value: object) -> bool:
 
 
 _Share = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
+
+
+def _check_visible(text: str) -> str:
+    """Refuse characters that nobody sees: what is kept is what a person could have checked."""
+    for c in text:
+        if unicodedata.category(c) in ("Cc", "Cf", "Cs") and c not in "\t\r\n":
+            raise ValueError(f"it has a control or invisible character, U+{ord(c):04X}; leave it out")
+    return text
+
+
 _Value = Annotated[
-    str, Field(max_length=4000, description="As a person writes it; kept in the form of its type.")
+    str,
+    Field(max_length=4000, description="As a person writes it; kept in the form of its type."),
+    AfterValidator(_check_visible),
 ]
-_Comment = Annotated[str, Field(max_length=2000, description="For the document's history.")]
+_Comment = Annotated[
+    str,
+    Field(max_length=2000, description="For the document's history."),
+    AfterValidator(_check_visible),
+]
 
 
 class BoxBody(Body):
@@ -485,7 +501,9 @@ class ReviewQueue(BaseModel):
     """Fields that wait: escalated ones first, then by confidence, unknown before low before high."""
 
     items: list[WaitingField]
-    nextCursor: str | None = Field(description="Send it as cursor for the next page; null on the last.")
+    nextCursor: str | None = Field(
+        description="Send it as cursor for the next page, also after an empty one; null on the last."
+    )
 
 
 class HistoryEntry(BaseModel):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from alma.documents import Document, PageRecord
+from alma.errors import NotFoundError
 from alma.pages import PageText, Track
 from alma.parallel import in_order
 from alma.storage import objects
@@ -23,7 +24,7 @@ def read_words(
     wanted = [(page.number, track) for page in pages for track in Track if track in page.tracks]
 
     def load(where: tuple[int, Track]) -> PageText:
-        return PageText.from_json(_kept(document, *where))
+        return PageText.from_json(kept(document, *where))
 
     return list(in_order(load, wanted, workers))
 
@@ -36,9 +37,22 @@ def page_as_json(document: Document, page: PageRecord) -> bytes:
     NotFoundError
         As in `read_words`.
     """
-    tracks = [_kept(document, page.number, track) for track in Track if track in page.tracks]
+    tracks = [kept(document, page.number, track) for track in Track if track in page.tracks]
     return b'{"page":%d,"tracks":[%s]}' % (page.number, b",".join(tracks))
 
 
-def _kept(document: Document, page: int, track: Track) -> bytes:
-    return objects.get(document.organisation, objects.words_key(document.id, page, track))
+def kept(document: Document, page: int, track: Track) -> bytes:
+    """Return what a track read on a page, as `PageText` wrote it.
+
+    Raises
+    ------
+    NotFoundError
+        As in `read_words`.
+    """
+    try:
+        return objects.get(document.organisation, objects.words_key(document.id, page, track))
+    except NotFoundError:
+        raise NotFoundError(
+            f"The words of page {page} of document {document.id} are not there; if it is not being removed, "
+            "upload it again."
+        ) from None

@@ -403,7 +403,10 @@ def _audit_verify(options: argparse.Namespace) -> int:
     problems = [problem for verdict in verdicts.values() for problem in verdict.problems]
     documents = sum(verdict.documents for verdict in verdicts.values())
     entries = sum(verdict.entries for verdict in verdicts.values())
-    if options.save:
+    if options.save and problems:
+        # Heads of trails that are not whole would vouch for them from then on.
+        err.print(f"[red]alma:[/] nothing is saved to {options.save}: there are problems", soft_wrap=True)
+    elif options.save:
         heads = {each: verdict.heads for each, verdict in verdicts.items() if verdict.heads}
         options.save.write_text(json.dumps(heads, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     if options.json:
@@ -413,7 +416,8 @@ def _audit_verify(options: argparse.Namespace) -> int:
     else:
         for each in problems:
             entry = "" if each.entry is None else f", entry {each.entry}"
-            line = f"{each.organisation}, document {each.document_id}{entry}: {each.what}"
+            document = "" if each.document_id is None else f", document {each.document_id}{entry}"
+            line = f"{each.organisation}{document}: {each.what}"
             out.print(line, markup=False, highlight=False, soft_wrap=True)
         out.print(f"{entries} entries of {documents} documents checked, {len(problems)} problems")
     return 1 if problems else 0
@@ -499,9 +503,12 @@ def _get(options: argparse.Namespace) -> None:
 
 
 def _review(options: argparse.Namespace) -> None:
-    found = Client(target.api()).call(
-        "GET", "/review-queue", limit=options.limit, docType=options.doc_type, field=options.field
-    )
+    client, query = Client(target.api()), {"docType": options.doc_type, "field": options.field}
+    found = client.call("GET", "/review-queue", limit=options.limit, **query)
+    # A page may hold fewer than asked for, where filters leave out most of what was looked at.
+    while (missing := options.limit - len(found["items"])) > 0 and found["nextCursor"] is not None:
+        more = client.call("GET", "/review-queue", limit=missing, cursor=found["nextCursor"], **query)
+        found = {**more, "items": found["items"] + more["items"]}
     if options.json:
         _print_json(found)
     else:

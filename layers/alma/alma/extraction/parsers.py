@@ -215,11 +215,12 @@ def _dates(text: str, locale: Locale) -> Iterator[Span]:
 
 # --- amounts and numbers --------------------------------------------------------------------------------
 
-_CURRENCY = r"(?:US\$|R\$|[$€£¥₹]|RM|Rs\.?|USD|EUR|GBP|CHF|MYR|SGD|CAD|AUD|INR|HKD|JPY|NOK|SEK|DKK|PLN|kr\.?)"
+#: Signs and codes of currencies, as an expression.
+CURRENCY = r"(?:US\$|R\$|[$€£¥₹]|RM|Rs\.?|USD|EUR|GBP|CHF|MYR|SGD|CAD|AUD|INR|HKD|JPY|NOK|SEK|DKK|PLN|kr\.?)"
 _DIGITS = r"(?:\d{1,3}(?:[ \u00a0\u202f'’]\d{3})+(?:[.,]\d{1,4})?|\d+(?:[.,]\d+)*)"
 _AMOUNT = re.compile(
-    rf"(?<![\w.,/-])(?P<open>\()?\s?(?P<sign>[-−–])?\s?(?P<before>{_CURRENCY})?\s?(?P<sign2>[-−–])?\s?"
-    rf"(?P<digits>{_DIGITS})(?P<dash>[.,][-–]{{1,2}})?\s?(?P<after>{_CURRENCY}(?!\w))?(?P<trail>[-−](?!\w))?"
+    rf"(?<![\w.,/-])(?P<open>\()?\s?(?P<sign>[-−–])?\s?(?P<before>{CURRENCY})?\s?(?P<sign2>[-−–])?\s?"
+    rf"(?P<digits>{_DIGITS})(?P<dash>[.,][-–]{{1,2}})?\s?(?P<after>{CURRENCY}(?!\w))?(?P<trail>[-−](?!\w))?"
     rf"(?P<close>\))?(?![\w%/]|[.,:]\d|-\d|\s?%)",
     re.IGNORECASE,
 )

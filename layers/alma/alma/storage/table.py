@@ -28,8 +28,9 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar, cast
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pynamodb.attributes import (
     BooleanAttribute,
@@ -44,6 +45,7 @@ from pynamodb.attributes import (
 from pynamodb.exceptions import DeleteError, PutError, TransactWriteError, UpdateError
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.models import Model
+from pynamodb.pagination import ResultIterator
 from pynamodb.transactions import TransactWrite
 
 from alma.settings import settings
@@ -220,6 +222,7 @@ class DocumentItem(Item, discriminator="document"):
     # and the head of its audit trail.
     claimed_by = UnicodeAttribute(null=True)
     claimed_until = NumberAttribute(null=True)
+    leaving = BooleanAttribute(null=True)  # its removal has begun
     verified = NumberAttribute(default=0)
     audit_count = NumberAttribute(default=0)
     audit_head = UnicodeAttribute(null=True)
@@ -297,6 +300,7 @@ class ModelItem(Item, discriminator="model"):
     error = UnicodeAttribute(null=True)
     detail = UnicodeAttribute(null=True)
     card = JSONAttribute(null=True)
+    due_at = UnicodeAttribute(null=True)
     created_at = UnicodeAttribute()
     created_by = UnicodeAttribute(null=True)
     finished_at = UnicodeAttribute(null=True)
@@ -379,6 +383,30 @@ def client(config: Config) -> DynamoDBClient:
     return cast(
         "DynamoDBClient", session.create_client("dynamodb", region_name=Item.Meta.region, config=config)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableItem:
+    """A row that is none of the table's: attributes of another type, a kind nobody knows."""
+
+    sk: str
+
+
+def rows_of(partition: str, condition: Any) -> Iterator[Item | UnreadableItem]:
+    """Yield the rows of a partition that a condition holds of, in order, unreadable ones among them."""
+    yield from ResultIterator(
+        Item._get_connection().query,
+        (partition,),
+        {"range_key_condition": condition, "consistent_read": True},
+        map_fn=_from_raw,
+    )
+
+
+def _from_raw(raw: dict[str, Any]) -> Item | UnreadableItem:
+    try:
+        return Item.from_raw_data(raw)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return UnreadableItem(raw[SORT_KEY]["S"])
 
 
 _T = TypeVar("_T")
