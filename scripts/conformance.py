@@ -34,6 +34,7 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from alma.mcp.versions import Version
+from infra.local.demo import UNHURRIED
 from infra.local.runtime import Runtime
 
 ROOT = Path(__file__).parents[1]
@@ -53,7 +54,10 @@ def main() -> int:
     # Not for every kind of machine is there a package of it.
     node = next(PACKAGES.glob("node-*/bin/node"), Path(shutil.which("node") or "node"))
     failed = []
-    with Runtime(ROOT / "template.yaml") as runtime, tempfile.TemporaryDirectory() as folder:
+    with (
+        Runtime(ROOT / "template.yaml", parameters=UNHURRIED) as runtime,
+        tempfile.TemporaryDirectory() as folder,
+    ):
         token = _token()
         document_id = _read_samples(runtime, token)
         calls = _calls(document_id)
