@@ -95,7 +95,7 @@ def again(existing: Sequence[Field], found: Sequence[Field], schema: DocumentSch
                 continue  # somebody has said what there is to say of it
             merged.append(replace(new, occurrence=number))
         else:
-            merged.append(replace(decided, readings=new.readings or decided.readings))
+            merged.append(replace(decided, readings=_read_anew(decided, new)))
     return _with(merged, [*known.values()])
 
 
@@ -159,6 +159,12 @@ def further(
             updated = _reconsidered(updated, track, review_below)
         merged.append(updated)
     return _with(merged, new)
+
+
+def _read_anew(field: Field, new: Field) -> tuple[Reading, ...]:
+    """Return the new readings of a field that people or agents said something of: proposals stay."""
+    proposed = (reading for reading in field.readings if reading.proposed)
+    return (*new.readings, *proposed) if new.readings else field.readings
 
 
 def _reconsidered(field: Field, track: str, review_below: float) -> Field:
