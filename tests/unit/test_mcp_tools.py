@@ -84,7 +84,7 @@ def test_every_argument_is_described_and_others_are_refused() -> None:
             assert argument["description"]
 
 
-def test_the_input_of_get_document_fields_is_one_number() -> None:
+def test_the_input_of_get_document_fields_is_a_number_and_how_much_to_tell() -> None:
     assert DEFINITIONS["get_document_fields"]["inputSchema"]["required"] == ["documentId"]
     assert DEFINITIONS["get_document_fields"]["inputSchema"]["properties"] == {
         "documentId": {
@@ -92,7 +92,13 @@ def test_the_input_of_get_document_fields_is_one_number() -> None:
             "minimum": 1,
             "exclusiveMaximum": 10**12,
             "type": "integer",
-        }
+        },
+        "tracks": {
+            "default": False,
+            "description": "Whether each field comes with its id and version, why it waits, and what each "
+            "track reads.",
+            "type": "boolean",
+        },
     }
 
 

@@ -421,8 +421,9 @@ class ProposeCorrection(Tool):
         "(evidence, as get_page_text gives boxes), or both; a place alone is read. It never accepts "
         "anything: the field becomes escalated and keeps its value, and your proposal stands beside it with "
         "your comment. Give field and version as review_queue, or get_document_fields with tracks, has them; "
-        "for a field that was not found and is not listed give key (list_schemas) instead. Dates as "
-        "2026-05-14, amounts as 1234.50. Refused if a person has decided the field, or if it has changed since "
+        "for a field that was not found and is not listed, key (list_schemas) instead. Dates as "
+        "2026-05-14, amounts as 1234.50. Refused if a person has decided the field, or if it has "
+        "changed since "
         "(stale_version: look at current, and propose again if it still holds). Your next proposal for a "
         "field replaces the one before."
     )
