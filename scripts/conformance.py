@@ -35,6 +35,7 @@ from mcp.client.streamable_http import streamable_http_client
 
 from alma.mcp.versions import Version
 from infra.local.runtime import Runtime
+from tests.scorers import scorer
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ROOT / ".venv-mcp" / "node_modules"
@@ -44,8 +45,13 @@ EXPECTED_FAILURES = ROOT / "scripts" / "mcp-expected-failures.yaml"
 ORGANISATION = "conformance"
 #: The image of the first one's page is small enough to be part of a result.
 SAMPLES = ("invoice.pdf", "deed.pdf")
-#: What is registered as a model of one's own.
-BASE = ROOT / "layers" / "alma" / "alma" / "data" / "alma-base.onnx"
+#: What the organisation's own model reads of an invoice.
+MODEL_FIELDS = [
+    "invoice.invoice_number",
+    "invoice.seller_name",
+    "invoice.invoice_date",
+    "invoice.total_gross",
+]
 #: Seconds the samples may take.
 READING = 120
 
@@ -58,7 +64,7 @@ def main() -> int:
     with Runtime(ROOT / "template.yaml") as runtime, tempfile.TemporaryDirectory() as folder:
         token = _token()
         document_id = _read_samples(runtime, token)
-        model = _ready_model(runtime, token, document_id)
+        model = _ready_model(runtime, token, document_id, Path(folder))
         url = f"{runtime.api_url}/api/mcp"
         with _proxy(url, token, _stand_ins(document_id)) as open_url:
             for version in Version:
@@ -104,14 +110,16 @@ def _read_samples(runtime: Runtime, token: str) -> int:
     raise SystemExit(f"The samples were not read within {READING} s.")
 
 
-def _ready_model(runtime: Runtime, token: str, document_id: int) -> str:
-    """Register the base model as one of the organisation's own, and return its id once it has read."""
+def _ready_model(runtime: Runtime, token: str, document_id: int, folder: Path) -> str:
+    """Register a model that believes the rules, and return its id once it has read the document."""
     from alma.cli.client import Client as ApiClient
     from alma.cli.target import Api
 
     client = ApiClient(Api(runtime.api_url, token))
     body = {"name": "Invoices", "docType": "invoice", "baseModel": "alma-base", "source": "upload"}
-    model = client.upload_model(BASE, body, lambda _: None)
+    file = folder / "invoices.onnx"
+    file.write_bytes(scorer(about={"doc_type": "invoice", "fields": MODEL_FIELDS}))
+    model = client.upload_model(file, body, lambda _: None)
     client.wait_for_model(model["id"], READING)
     # What it reads is a change of the fields; reading again is none.
     client.call("POST", f"/models/{model['id']}/digitize", {"documentId": document_id})

@@ -10,10 +10,10 @@ import pytest
 
 from alma import extractions
 from alma.cli import main
-from alma.fields import Extraction
+from alma.fields import Extraction, Field
 from alma.keys import Role
 from alma.storage.table import FieldItem, field_key
-from tests.functions.test_reviews import Desk, deed
+from tests.functions.test_reviews import Desk, deed, read_as
 
 pytestmark = pytest.mark.usefixtures("aws")
 
@@ -162,6 +162,21 @@ def test_reading_the_document_anew_keeps_proposals(desk: Desk) -> None:
     extractions.keep_again("greaves", desk.document.id, Extraction("deed", None, deed()), "alma")
 
     assert [track["track"] for track in shown(desk, "grantor_name")["tracks"]] == ["text", agent(desk)]
+    assert whole()
+
+
+def test_what_a_model_reads_stands_before_a_proposal_and_reading_again_changes_nothing(desk: Desk) -> None:
+    propose(desk, value="Josiah A. Greaves")
+    found = [Field("grantor_name", 0, (read_as("J. Greaves", 0.1, None, "mdl_x"),))]
+
+    for _ in range(2):
+        extractions.merge_readings(
+            "greaves", desk.document.id, found, "mdl_x", actor="alma", review_below=0.5
+        )
+
+    field = shown(desk, "grantor_name")
+    assert [track["track"] for track in field["tracks"]] == ["text", "mdl_x", agent(desk)]
+    assert (field["version"], field["status"]) == (3, "escalated")
     assert whole()
 
 

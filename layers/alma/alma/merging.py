@@ -187,8 +187,8 @@ def _reconsidered(field: Field, track: str, review_below: float) -> Field:
 
 
 def _ranked(readings: Sequence[Reading]) -> tuple[Reading, ...]:
-    """Return readings the best first, unknown confidence last, ties as they are."""
-    return tuple(sorted(readings, key=lambda r: 1.0 if r.confidence is None else -r.confidence))
+    """Return readings the best first, unknown confidence and then proposals last, ties as they are."""
+    return tuple(sorted(readings, key=lambda r: (r.proposed, 1.0 if r.confidence is None else -r.confidence)))
 
 
 def _name(field: Field) -> str:
