@@ -21,9 +21,10 @@ SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 
 @pytest.fixture(scope="module")
 def office(runtime: Runtime, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
-    """An organisation with a deed."""
+    """An organisation with samples, some fields of which wait for a person."""
     with open_office(runtime, tmp_path_factory.mktemp("archive"), "archive") as opened:
-        opened.alma("drop", str(SAMPLES / "deed.pdf"), "--wait")
+        files = [str(SAMPLES / name) for name in ("deed.pdf", "invoice.pdf")]
+        opened.alma("drop", *files, "--wait")
         yield opened
 
 
@@ -40,7 +41,8 @@ def bridge(office: Office, **environ: str) -> StdioServerParameters:
 
 def escalate_one(office: Office) -> None:
     """Have a person ask about a value that is part of a line."""
-    [deed] = office.http.get("/api/v1/documents").json()["documents"]
+    listed = office.http.get("/api/v1/documents").json()["documents"]
+    [deed] = [each for each in listed if each["fileName"] == "deed.pdf"]
     body = {"action": "escalate", "version": 1, "comment": "Is that all?"}
     answer = office.http.patch(f"/api/v1/documents/{deed['documentId']}/fields/grantor_name", json=body)
     assert answer.status_code == 200, answer.text
