@@ -36,6 +36,7 @@ from mcp.client.streamable_http import streamable_http_client
 from alma.mcp.versions import Version
 from infra.local.demo import UNHURRIED
 from infra.local.runtime import Runtime
+from tests.scorers import scorer
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ROOT / ".venv-mcp" / "node_modules"
@@ -45,6 +46,13 @@ EXPECTED_FAILURES = ROOT / "scripts" / "mcp-expected-failures.yaml"
 ORGANISATION = "conformance"
 #: The image of the first one's page is small enough to be part of a result.
 SAMPLES = ("invoice.pdf", "deed.pdf")
+#: What the organisation's own model reads of an invoice.
+MODEL_FIELDS = [
+    "invoice.invoice_number",
+    "invoice.seller_name",
+    "invoice.invoice_date",
+    "invoice.total_gross",
+]
 #: Seconds the samples may take.
 READING = 120
 
@@ -60,7 +68,7 @@ def main() -> int:
     ):
         token = _token()
         document_id = _read_samples(runtime, token)
-        calls = _calls(document_id)
+        model = _ready_model(runtime, token, document_id, Path(folder))
         url = f"{runtime.api_url}/api/mcp"
         with _proxy(url, token, _stand_ins(document_id)) as open_url:
             for version in Version:
@@ -69,9 +77,11 @@ def main() -> int:
                     failed.append(f"conformance suite, {version.value}")
         for era in ("legacy", "modern"):
             print(f"\n== Inspector, {era}", flush=True)
+            calls = _calls(runtime, token, document_id, model)
             failed += [f"Inspector, {era}: {what}" for what in _inspect(node, url, token, era, calls, folder)]
         for mode in ("legacy", "auto"):
             print(f"\n== Python client, {mode}", flush=True)
+            calls = _calls(runtime, token, document_id, model)
             failed += [
                 f"Python client, {mode}: {what}" for what in asyncio.run(_ask(url, token, mode, calls))
             ]
@@ -104,8 +114,29 @@ def _read_samples(runtime: Runtime, token: str) -> int:
     raise SystemExit(f"The samples were not read within {READING} s.")
 
 
-def _calls(document_id: int) -> dict[str, dict[str, Any]]:
-    """Return arguments with which each tool has something to answer."""
+def _ready_model(runtime: Runtime, token: str, document_id: int, folder: Path) -> str:
+    """Register a model that believes the rules, and return its id once it has read the document."""
+    from alma.cli.client import Client as ApiClient
+    from alma.cli.target import Api
+
+    client = ApiClient(Api(runtime.api_url, token))
+    body = {"name": "Invoices", "docType": "invoice", "baseModel": "alma-base", "source": "upload"}
+    file = folder / "invoices.onnx"
+    file.write_bytes(scorer(about={"doc_type": "invoice", "fields": MODEL_FIELDS}))
+    model = client.upload_model(file, body, lambda _: None)
+    client.wait_for_model(model["id"], READING)
+    # What it reads is a change of the fields; reading again is none.
+    client.call("POST", f"/models/{model['id']}/digitize", {"documentId": document_id})
+    return str(model["id"])
+
+
+def _calls(runtime: Runtime, token: str, document_id: int, model: str) -> dict[str, dict[str, Any]]:
+    """Return arguments with which each tool has something to answer, as things are now."""
+    from alma.cli.client import Client as ApiClient
+    from alma.cli.target import Api
+
+    client = ApiClient(Api(runtime.api_url, token))
+    field = client.call("GET", f"/documents/{document_id}", tracks="all")["fields"][0]
     return {
         "list_documents": {"limit": 10},
         "get_document_fields": {"documentId": document_id},
@@ -115,6 +146,15 @@ def _calls(document_id: int) -> dict[str, dict[str, Any]]:
         "get_page_image": {"documentId": document_id},
         "list_schemas": {},
         "list_models": {},
+        "review_queue": {"limit": 5},
+        "digitize_with_model": {"modelId": model, "documentId": document_id},
+        "propose_correction": {
+            "documentId": document_id,
+            "field": field["id"],
+            "version": field["version"],
+            "value": field["value"],
+            "comment": "It is what the page says.",
+        },
     }
 
 

@@ -1,13 +1,12 @@
 """Review: what people decide of fields, who works on what, what waits, and what happened."""
 
-from typing import Any
 from urllib.parse import unquote
 
 from alma import audit, catalogue, changes, claims, documents, reviewqueue, reviews
+from alma.archive import Archive
 from alma.corrections import Place
 from alma.errors import BadRequestError
 from alma.evidence import Box
-from alma.fields import Status
 from alma.http.dispatch import serve
 from alma.http.message import Request, Response
 from alma.keys import Role
@@ -29,7 +28,9 @@ from alma.views import (
 def decide(request: Request) -> Response:
     """Decide a field and answer with what it is then."""
     document_id, body = request.document_id("id"), request.json(DecideBody)
-    decision = Decision(body.action, body.version, body.value, _place(body.evidence), body.comment)
+    decision = Decision(
+        body.action, body.version, body.value, _place(body.evidence), body.track, body.comment
+    )
     # The gateway hands the brackets on as they were sent, encoded or not; an id holds no percent sign.
     field_id = unquote(request.path.get("field", ""))
     field = reviews.decide(request.organisation, document_id, field_id, decision, actor=request.key_id)
@@ -94,28 +95,15 @@ def history(request: Request) -> Response:
 def review_queue(request: Request) -> Response:
     """Answer with a page of the fields that wait."""
     query = request.query
-    found = reviewqueue.waiting(
-        request.organisation,
+    found = Archive(request.organisation).review_queue(
         doc_type=query.get("docType"),
         key=query.get("field"),
         max_confidence=_number(query.get("maxConfidence")),
-        status=_status(query.get("status")),
+        status=query.get("status"),
         limit=request.limit(reviewqueue.MAX_LIMIT),
         cursor=query.get("cursor"),
     )
-    return Response(200, {"items": [_waiting(each) for each in found.items], "nextCursor": found.next_cursor})
-
-
-def _waiting(each: reviewqueue.Waiting) -> dict[str, Any]:
-    document = each.document
-    claimed = {} if document.claimed_by is None else {"claimedBy": document.claimed_by}
-    return {
-        "documentId": document.id,
-        "docType": document.doc_type,
-        "fileName": document.file_name,
-        **claimed,
-        "field": project_field(each.field),
-    }
+    return Response(200, found)
 
 
 def _place(evidence: EvidenceBody | None) -> Place | None:
@@ -130,13 +118,6 @@ def _number(raw: str | None) -> float | None:
         return None if raw is None else float(raw)
     except ValueError:
         raise BadRequestError("maxConfidence is a number from 0 to 1.") from None
-
-
-def _status(raw: str | None) -> Status | None:
-    try:
-        return None if raw is None else Status(raw)
-    except ValueError:
-        raise BadRequestError("status is escalated or unreviewed: other fields do not wait.") from None
 
 
 handler = serve(

@@ -178,6 +178,15 @@ _MCP_CALLS: dict[str, dict[str, Any]] = {
     "get_page_image": {"documentId": 1, "page": 1},
     "list_schemas": {},
     "list_models": {},
+    "review_queue": {},
+    "digitize_with_model": {"documentId": 1, "modelId": "mdl_g"},
+    "propose_correction": {
+        "documentId": 1,
+        "field": "grantor_name",
+        "version": 1,
+        "value": "x",
+        "comment": "x",
+    },
 }
 
 

@@ -274,7 +274,7 @@ def test_every_function_behind_the_api_may_write_the_rows_of_the_limiter_and_rea
             if owner == logical_id and "dynamodb:UpdateItem" in as_list(statement["Action"])
         ]
         assert updating, name
-        if name in {"datasets", "digitize", "export", "mcp", "portal", "schemas"}:
+        if name in {"datasets", "digitize", "export", "portal", "schemas"}:
             assert [each["Condition"] for each in updating] == [
                 {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["limit#*"]}}
             ]
@@ -348,6 +348,7 @@ def test_functions_behind_the_api_start_from_a_snapshot_and_most_carry_no_furthe
         "ExtractFunction": ["VisionLayer"],
         "CheckFunction": ["VisionLayer", "TrainingLayer"],
         "InferFunction": ["VisionLayer"],
+        "McpFunction": ["VisionLayer"],
         "TrainFunction": ["VisionLayer", "TrainingLayer"],
     }
     for name, function in functions().items():
@@ -369,6 +370,7 @@ def test_files_and_models_arrive_at_functions_of_their_own() -> None:
     }
 
 
-def test_the_models_of_the_function_that_runs_them_fit_into_its_memory() -> None:
+@pytest.mark.parametrize("name", ["InferFunction", "McpFunction"])
+def test_the_models_of_a_function_that_runs_them_fit_into_its_memory(name: str) -> None:
     beside = 700  # its own interpreter, a document and its features
-    assert functions()["InferFunction"]["MemorySize"] >= MOST_WARM * Settings().model_memory_mb + beside
+    assert functions()[name]["MemorySize"] >= MOST_WARM * Settings().model_memory_mb + beside

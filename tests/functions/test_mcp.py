@@ -336,7 +336,7 @@ def test_a_request_of_the_latest_revision_goes_through_the_gateway_s_event(greav
     answer = greaves.call("mcp", "POST", "/mcp", body=message, headers=headers, role=Role.READER)
 
     body = json.loads(base64.b64decode(answer.body))
-    assert (answer.status, body["id"], len(body["result"]["tools"])) == (200, "a", 8)
+    assert (answer.status, body["id"], len(body["result"]["tools"])) == (200, "a", 9)
 
 
 def test_a_header_that_came_twice_is_not_the_one_the_body_says(greaves: Tenant) -> None:

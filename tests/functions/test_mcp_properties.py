@@ -72,10 +72,27 @@ FITTING: dict[str, st.SearchStrategy[Any]] = {
     "docType": st.sampled_from(
         [None, "deed_of_conveyance", "vault-of-greaves#deed_of_conveyance", "#", "../vault-of-greaves"]
     ),
-    "status": st.sampled_from([None, "ready", "failed"]),
+    "status": st.sampled_from([None, "ready", "failed", "escalated", "unreviewed"]),
     "format": st.sampled_from(["json", "csv", "xlsx", "../x"]),
     "track": st.sampled_from([None, "text", "vision"]),
     "words": st.booleans(),
+    "tracks": st.booleans(),
+    "field": st.sampled_from([None, "grantor_name", "parcel_acreage", "x[1]", "a.b", ""])
+    | st.text(max_size=9),
+    "key": st.sampled_from([None, "grantee_name", "parcels.acres"]) | st.text(max_size=9),
+    "version": st.none() | st.integers(0, 3),
+    "row": st.none() | st.integers(-1, 2),
+    "value": st.none() | st.sampled_from(["12.5", "Greaves"]) | st.text(max_size=9),
+    "evidence": st.none()
+    | st.fixed_dictionaries(
+        {
+            "page": st.integers(0, 3),
+            "bbox": st.fixed_dictionaries({name: st.floats(-0.1, 1.1) for name in "xywh"}),
+        }
+    ),
+    "comment": st.sampled_from(["seen on the page", " "]) | st.text(max_size=9),
+    "maxConfidence": st.none() | st.integers(0, 2) | st.floats(-1, 2),
+    "modelId": st.sampled_from(["mdl_x", "mdl_greaves", "../x"]) | st.text(max_size=9),
     "organisation": st.just("vault-of-greaves"),
 }
 

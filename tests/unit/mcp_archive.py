@@ -1,6 +1,6 @@
 """An archive in memory for the tests of the MCP endpoint."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from alma.errors import BadRequestError, ConflictError, NotFoundError
@@ -9,7 +9,8 @@ from alma.exports import Exported, ExportLink, export
 from alma.fields import Field, Reading, Status
 from alma.mcp.tool import Archive
 from alma.mcp.toolbox import ToolBox
-from alma.projection import project
+from alma.projection import project, project_field
+from alma.reviews import Proposal
 from alma.scopes import Scope
 
 DEED = (
@@ -119,6 +120,18 @@ MODELS: dict[str, Any] = {
     ]
 }
 
+QUEUE: dict[str, Any] = {
+    "items": [
+        {
+            "documentId": 4012,
+            "docType": "deed_of_conveyance",
+            "fileName": "deed.pdf",
+            "field": project_field(DEED[1]),
+        }
+    ],
+    "nextCursor": None,
+}
+
 PNG = b"\x89PNG of a page"
 
 
@@ -136,8 +149,8 @@ class MemoryArchive:
             raise BadRequestError("The cursor is not one that a listing gave.")
         return {"documents": [SUMMARY], "nextCursor": None}
 
-    def document(self, document_id: int) -> dict[str, Any]:
-        return project(document_id, "deed_of_conveyance", self._fields(document_id))
+    def document(self, document_id: int, *, tracks: bool) -> dict[str, Any]:
+        return project(document_id, "deed_of_conveyance", self._fields(document_id), tracks=tracks)
 
     def export(self, document_id: int, format: str, *, max_inline: int) -> Exported | ExportLink:  # noqa: A002
         file = export(document_id, "deed_of_conveyance", self._fields(document_id), format)
@@ -168,6 +181,36 @@ class MemoryArchive:
 
     def models(self) -> dict[str, Any]:
         return MODELS
+
+    def review_queue(
+        self,
+        *,
+        doc_type: str | None,
+        key: str | None,
+        max_confidence: float | None,
+        status: str | None,
+        cursor: str | None,
+        limit: int,
+    ) -> dict[str, Any]:
+        self.asked.append(
+            {
+                "doc_type": doc_type,
+                "key": key,
+                "max_confidence": max_confidence,
+                "status": status,
+                "cursor": cursor,
+                "limit": limit,
+            }
+        )
+        return QUEUE
+
+    def propose(self, document_id: int, proposal: Proposal) -> dict[str, Any]:
+        self._fields(document_id)
+        self.asked.append(asdict(proposal))
+        return project_field(DEED[1])
+
+    def digitize(self, model_id: str, document_id: int) -> dict[str, Any]:
+        return project(document_id, "deed_of_conveyance", self._fields(document_id), model=model_id)
 
     def _fields(self, document_id: int) -> tuple[Field, ...]:
         if document_id == 4013:

@@ -14,7 +14,7 @@ from mcp import Client, MCPError
 from mcp.types import CallToolResult, ImageContent, TextContent
 
 from alma.mcp.transport import handle
-from tests.unit.mcp_archive import DEED_BODY, HIT, MODELS, PAGE_TEXT, PNG, SCHEMAS, SUMMARY, toolbox
+from tests.unit.mcp_archive import DEED_BODY, HIT, MODELS, PAGE_TEXT, PNG, QUEUE, SCHEMAS, SUMMARY, toolbox
 
 
 class _Endpoint(BaseHTTPRequestHandler):
@@ -65,6 +65,15 @@ def test_the_client_lists_the_tools_and_calls_each(url: str, mode: str, version:
         "get_page_image": {"documentId": 4012},
         "list_schemas": {},
         "list_models": {},
+        "review_queue": {"status": "escalated"},
+        "digitize_with_model": {"modelId": "mdl_barbados_deeds_v3", "documentId": 4012},
+        "propose_correction": {
+            "documentId": 4012,
+            "field": "parcel_acreage",
+            "version": 1,
+            "value": "13.5",
+            "comment": "The plan on page 2 says so.",
+        },
     }
 
     async def session() -> tuple[str | None, list[str], dict[str, CallToolResult]]:
@@ -92,6 +101,9 @@ def test_the_client_lists_the_tools_and_calls_each(url: str, mode: str, version:
     assert (image.mime_type, base64.b64decode(image.data)) == ("image/png", PNG)
     assert seen["list_schemas"].structured_content == SCHEMAS
     assert seen["list_models"].structured_content == MODELS
+    assert seen["review_queue"].structured_content == QUEUE
+    assert seen["digitize_with_model"].structured_content == {"model": "mdl_barbados_deeds_v3"} | DEED_BODY
+    assert seen["propose_correction"].structured_content == QUEUE["items"][0]["field"]
 
 
 def test_the_client_sees_what_the_model_can_mend_as_a_result_and_an_unknown_tool_as_an_error(

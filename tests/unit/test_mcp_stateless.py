@@ -72,7 +72,7 @@ def test_discover_tells_versions_capabilities_and_who_answers() -> None:
 def test_the_list_of_tools_may_be_kept_for_a_while_but_not_shared() -> None:
     status, body = post(request("tools/list"), headers_for("tools/list"))
     tools = body["result"].pop("tools")
-    assert (status, len(tools)) == (200, 8)
+    assert (status, len(tools)) == (200, 11)
     assert body["result"] == {
         "resultType": "complete",
         "ttlMs": 300000,

@@ -57,15 +57,15 @@ def failure(name: str, **arguments: object) -> dict[str, str]:
     return told
 
 
-def test_every_tool_is_described_and_marked_as_reading_only() -> None:
-    for tool in DEFINITIONS.values():
+def test_every_tool_is_described_and_marked_as_what_it_does() -> None:
+    for name, tool in DEFINITIONS.items():
         assert len(tool["description"]) > 100
         assert tool["title"]
         assert tool["annotations"] == {
             "title": tool["title"],
-            "readOnlyHint": True,
+            "readOnlyHint": name not in ("digitize_with_model", "propose_correction"),
             "destructiveHint": False,
-            "idempotentHint": True,
+            "idempotentHint": name != "propose_correction",
             "openWorldHint": False,
         }
 
@@ -84,7 +84,7 @@ def test_every_argument_is_described_and_others_are_refused() -> None:
             assert argument["description"]
 
 
-def test_the_input_of_get_document_fields_is_one_number() -> None:
+def test_the_input_of_get_document_fields_is_a_number_and_how_much_to_tell() -> None:
     assert DEFINITIONS["get_document_fields"]["inputSchema"]["required"] == ["documentId"]
     assert DEFINITIONS["get_document_fields"]["inputSchema"]["properties"] == {
         "documentId": {
@@ -92,7 +92,13 @@ def test_the_input_of_get_document_fields_is_one_number() -> None:
             "minimum": 1,
             "exclusiveMaximum": 10**12,
             "type": "integer",
-        }
+        },
+        "tracks": {
+            "default": False,
+            "description": "Whether each field comes with its id and version, why it waits, and what each "
+            "track reads.",
+            "type": "boolean",
+        },
     }
 
 
@@ -250,8 +256,32 @@ def test_a_tool_that_writes_is_marked_and_open_to_a_key_with_the_scope() -> None
     assert writer.call("stamp", {})["structuredContent"] == {"stamped": True}
 
 
-def test_every_tool_names_its_scope_and_no_shipped_one_writes_yet() -> None:
-    assert {tool.scope for tool in tools.TOOLS} == {Scope.MCP_READ}
+def test_every_tool_names_the_scopes_it_needs() -> None:
+    writing = {
+        "digitize_with_model": {Scope.MCP_WRITE, Scope.MODELS_READ},
+        "propose_correction": {Scope.MCP_WRITE},
+    }
+    assert {tool.name: tool.scopes() for tool in tools.TOOLS} == {
+        tool.name: writing.get(tool.name, {Scope.MCP_READ}) for tool in tools.TOOLS
+    }
+
+
+def test_a_tool_that_uses_models_needs_the_scope_of_models_too() -> None:
+    writer = ToolBox(MemoryArchive(), {Scope.MCP_READ, Scope.MCP_WRITE})
+    assert "digitize_with_model" not in [tool["name"] for tool in writer.definitions()]
+    refused = writer.call("digitize_with_model", {"modelId": "mdl_x", "documentId": 4012})
+    assert json.loads(refused["content"][0]["text"]) == {
+        "error": "forbidden",
+        "detail": "digitize_with_model needs a key with the scope models:read; ask an administrator for one.",
+    }
+
+
+def test_a_proposal_without_a_reason_or_with_invisible_characters_is_refused() -> None:
+    arguments: dict[str, Any] = {"documentId": 4012, "field": "parcel_acreage", "version": 1}
+    for more in ({"value": "13"}, {"value": "13", "comment": " "}, {"value": "1\u200b3", "comment": "x"}):
+        assert failure("propose_correction", **arguments, **more)["error"] == "invalid_arguments"
+    with_nul = failure("propose_correction", **arguments, value="1\u00003", comment="x")
+    assert with_nul["error"] == "invalid_arguments"
 
 
 @pytest.mark.parametrize("name", ["get_document_fields", "export_document"])

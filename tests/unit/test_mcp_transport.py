@@ -122,6 +122,9 @@ def test_tools_list_has_all_tools_on_one_page() -> None:
         "get_page_image",
         "list_schemas",
         "list_models",
+        "review_queue",
+        "digitize_with_model",
+        "propose_correction",
     ]
     assert "nextCursor" not in result
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from alma import catalogue, documents, models
+from alma import audit, catalogue, documents, models, reviewqueue
 from alma.documents import Document, DocumentStatus, PageRecord
 from alma.errors import AlmaError, BadRequestError, NotFoundError
-from alma.fields import Field
+from alma.fields import Field, Status
 from alma.pages import Track
-from alma.projection import Claim, FilePart, project
+from alma.projection import Claim, FilePart, project, project_field
 from alma.settings import settings
 from alma.storage import objects
 from alma.views import (
@@ -27,6 +27,7 @@ from alma.words import page_as_json, read_words
 
 if TYPE_CHECKING:
     from alma.exports import Exported, ExportLink
+    from alma.reviews import Proposal
 
 
 class DocumentProcessingError(AlmaError):
@@ -53,9 +54,18 @@ class DocumentFailedError(AlmaError):
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """What one organisation can see."""
+    """What one organisation can see, and have done with it.
+
+    Attributes
+    ----------
+    organisation : str
+        Whose.
+    actor : str
+        Id of the key that what is done is done with.
+    """
 
     organisation: str
+    actor: str = audit.ALMA
 
     def list_documents(
         self,
@@ -81,8 +91,10 @@ class Archive:
         )
         return DocumentList.of(listing).model_dump(mode="json")
 
-    def document(self, document_id: int) -> dict[str, Any]:
+    def document(self, document_id: int, *, tracks: bool = False) -> dict[str, Any]:
         """Return a document's fields as JSON (`DocumentView`).
+
+        With `tracks` also missing ones, and with each what to decide it by.
 
         Raises
         ------
@@ -91,8 +103,18 @@ class Archive:
         DocumentProcessingError, DocumentFailedError
             There are no fields yet, or never.
         """
-        document, fields = self._found(document_id)
-        return project(document.id, document.doc_type, fields, part=_part(document))
+        if not tracks:
+            document, fields = self._found(document_id)
+            return project(document.id, document.doc_type, fields, part=_part(document))
+        document, fields = self.ready(document_id)
+        return project(
+            document.id,
+            document.doc_type,
+            fields,
+            part=_part(document),
+            tracks=True,
+            claim=_claim(document),
+        )
 
     def answer(
         self, document_id: int, *, tracks: str | None = None, max_inline: int
@@ -282,6 +304,67 @@ class Archive:
         found = models.list_models(self.organisation)
         return ModelList(models=[ModelSummary.of(model) for model in found]).model_dump(mode="json")
 
+    def review_queue(
+        self,
+        *,
+        doc_type: str | None = None,
+        key: str | None = None,
+        max_confidence: float | None = None,
+        status: str | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> dict[str, Any]:
+        """Return a page of the fields that wait for a person as JSON (`ReviewQueue`).
+
+        Raises
+        ------
+        BadRequestError
+            One of the arguments is not one.
+        """
+        try:
+            wanted = None if status is None else Status(status)
+        except ValueError:
+            raise BadRequestError("status is escalated or unreviewed: other fields do not wait.") from None
+        found = reviewqueue.waiting(
+            self.organisation,
+            doc_type=doc_type,
+            key=key,
+            max_confidence=max_confidence,
+            status=wanted,
+            limit=limit,
+            cursor=cursor,
+        )
+        return {"items": [_waiting(each) for each in found.items], "nextCursor": found.next_cursor}
+
+    def propose(self, document_id: int, proposal: Proposal) -> dict[str, Any]:
+        """Propose what a field is, and return it as JSON (`FieldView`); the errors are those of `reviews`."""
+        from alma import reviews  # what parses values takes long to import, and no other door needs it
+
+        return project_field(reviews.propose(self.organisation, document_id, proposal, actor=self.actor))
+
+    def digitize(self, model_id: str, document_id: int) -> dict[str, Any]:
+        """Have a model read a document, and return its fields as JSON (`DocumentView`).
+
+        Raises
+        ------
+        NotFoundError, DocumentProcessingError, DocumentFailedError
+            As in `document`, and for a model that is absent.
+        ConflictError
+            The model is not ready, reads another type, or cannot be run.
+        """
+        document, fields = self.read_by_model(model_id, document_id)
+        return project(document.id, document.doc_type, fields, model=model_id, part=_part(document))
+
+    def read_by_model(self, model_id: str, document_id: int) -> tuple[Document, list[Field]]:
+        """Have a model read a document, and return both; the errors are those of `digitize`."""
+        from alma import inference, usage  # numpy, which few functions have
+
+        model = models.get_ready(self.organisation, model_id)
+        document, _ = self.ready(document_id)
+        fields = inference.read(model, document, actor=self.actor)
+        usage.count_model_run(self.organisation, self.actor)
+        return document, fields
+
     def page_words(self, document_id: int, page: int, *, max_inline: int) -> Exported | ExportLink:
         """Return the words of a page as JSON, or a link where they have more than `max_inline` bytes.
 
@@ -351,6 +434,18 @@ def _part(document: Document) -> FilePart | None:
         return None
     first, last = document.page_range
     return FilePart(first, last, document.instance_of, documents.siblings(document))
+
+
+def _waiting(each: reviewqueue.Waiting) -> dict[str, Any]:
+    document = each.document
+    claimed = {} if document.claimed_by is None else {"claimedBy": document.claimed_by}
+    return {
+        "documentId": document.id,
+        "docType": document.doc_type,
+        "fileName": document.file_name,
+        **claimed,
+        "field": project_field(each.field),
+    }
 
 
 def _claim(document: Document) -> Claim | None:

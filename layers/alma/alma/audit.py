@@ -17,7 +17,7 @@ from typing import Any
 from alma import cursors
 from alma.clock import timestamp
 from alma.errors import BadRequestError
-from alma.fields import Field, evidence_of
+from alma.fields import Field, Reading, evidence_of
 from alma.storage.table import AuditItem, DocumentItem, audit_key, audit_prefix
 
 #: Who acts where no key does.
@@ -37,11 +37,12 @@ class Action(StrEnum):
     REJECTED = "rejected"
     ESCALATED = "escalated"
     ADDED = "added"
+    PROPOSED = "proposed"
     DELETED = "deleted"
 
     @property
     def decides(self) -> bool:
-        """A person said something of a field."""
+        """A person, or an agent that proposes, said something of a field."""
         return self not in (Action.EXTRACTED, Action.FAILED, Action.DELETED)
 
 
@@ -168,8 +169,17 @@ def state_of(field: Field | None) -> dict[str, Any] | None:
     }
 
 
+def state_of_reading(reading: Reading) -> list[Any]:
+    """Return all that a reading says, as JSON."""
+    regions = [region.to_dict() for region in reading.regions]
+    return [reading.track, reading.value, reading.content, reading.confidence, regions]
+
+
 def fields_digest(fields: Iterable[Field]) -> str:
-    """Return a digest of the fields an extraction left: where they stand in review and all their readings."""
+    """Return a digest of the fields an extraction left: where they stand in review and all their readings.
+
+    What agents propose is no work of an extraction: entries of its own hold it.
+    """
     left = sorted(
         (
             field.key,
@@ -177,10 +187,7 @@ def fields_digest(fields: Iterable[Field]) -> str:
             field.version,
             field.status.value,
             list(field.reasons),
-            [
-                [r.track, r.value, r.content, r.confidence, [region.to_dict() for region in r.regions]]
-                for r in field.readings
-            ],
+            [state_of_reading(reading) for reading in field.readings if not reading.proposed],
         )
         for field in fields
     )

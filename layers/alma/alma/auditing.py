@@ -266,6 +266,7 @@ class _Told:
     left: dict[str, Any] = field(default_factory=dict)  # what that left behind
     decided: dict[str, tuple[AuditItem, dict[str, Any]]] = field(default_factory=dict)
     since: dict[str, dict[str, Any] | None] = field(default_factory=dict)  # before decisions after it
+    proposed: dict[str, dict[str, Any]] = field(default_factory=dict)  # by field and track
 
 
 def _told(entries: Sequence[AuditItem]) -> _Told:
@@ -275,6 +276,9 @@ def _told(entries: Sequence[AuditItem]) -> _Told:
         if action.decides:
             told.decided[entry.subject or ""] = (entry, content)
             told.since.setdefault(entry.subject or "", content["before"])
+            if action is Action.PROPOSED:
+                proposal = content["after"]["proposal"]
+                told.proposed.setdefault(entry.subject or "", {})[proposal[0]] = proposal
         elif action is Action.EXTRACTED:
             told.reading, told.left, told.since = entry, content["after"], {}
             told.status, told.doc_type = DocumentStatus.READY.value, told.left["docType"]
@@ -310,6 +314,10 @@ def _of_row(row: DocumentItem, told: _Told) -> Iterator[tuple[int | None, str]]:
 
 
 def _of_decisions(rows: _Rows, told: _Told) -> Iterator[tuple[int | None, str]]:
+    for kept in rows.fields:
+        proposed = {r.track: audit.state_of_reading(r) for r in kept.readings if r.proposed}
+        if proposed != told.proposed.get(kept.id, {}):
+            yield None, f"what agents proposed for field {kept.id} is not what its trail says"
     there = {each.id: each for each in rows.fields}
     for subject, (entry, content) in told.decided.items():
         each = there.pop(subject, None)

@@ -9,6 +9,8 @@ from enum import StrEnum
 
 from alma.evidence import Region, enclosing
 
+#: What the name of a track begins with that an agent proposes on; the id of its key follows.
+AGENT = "agent:"
 #: Occurrences of a field, and rows of a group: as many as an id counts.
 MAX_OCCURRENCES = 100_000
 
@@ -49,7 +51,8 @@ class Reading:
     Attributes
     ----------
     track : str
-        `text`, `vision` or the id of a model.
+        `text`, `vision`, `hosted` or the id of a model; `agent:` and the id of a key for what an agent
+        proposes.
     value : str
         Normalised: ISO date, plain decimal, single spaces.
     content : str
@@ -65,6 +68,11 @@ class Reading:
     content: str
     confidence: float | None
     regions: tuple[Region, ...]
+
+    @property
+    def proposed(self) -> bool:
+        """An agent proposes it: nobody has read it from the page."""
+        return self.track.startswith(AGENT)
 
 
 def evidence_of(regions: tuple[Region, ...]) -> dict[str, object] | None:
@@ -99,7 +107,7 @@ class Field:
         The value a person accepted or entered, with its evidence; None before review.
     reasons : tuple of str
         Why the field is escalated, as slugs (`low_confidence`, `tracks_disagree`, `rule_violated`,
-        `required_missing`, `only_hosted`).
+        `required_missing`, `only_hosted`, `proposed`).
     version : int
         Grows with every change.
     reviewed_by, reviewed_at : str or None

@@ -95,7 +95,7 @@ def again(existing: Sequence[Field], found: Sequence[Field], schema: DocumentSch
                 continue  # somebody has said what there is to say of it
             merged.append(replace(new, occurrence=number))
         else:
-            merged.append(replace(decided, readings=new.readings or decided.readings))
+            merged.append(replace(decided, readings=_read_anew(decided, new)))
     return _with(merged, [*known.values()])
 
 
@@ -161,6 +161,12 @@ def further(
     return _with(merged, new)
 
 
+def _read_anew(field: Field, new: Field) -> tuple[Reading, ...]:
+    """Return the new readings of a field that people or agents said something of: proposals stay."""
+    proposed = (reading for reading in field.readings if reading.proposed)
+    return (*new.readings, *proposed) if new.readings else field.readings
+
+
 def _reconsidered(field: Field, track: str, review_below: float) -> Field:
     """Return an undecided field with the reasons to look at it that its readings give."""
     if not field.readings:
@@ -181,8 +187,8 @@ def _reconsidered(field: Field, track: str, review_below: float) -> Field:
 
 
 def _ranked(readings: Sequence[Reading]) -> tuple[Reading, ...]:
-    """Return readings the best first, unknown confidence last, ties as they are."""
-    return tuple(sorted(readings, key=lambda r: 1.0 if r.confidence is None else -r.confidence))
+    """Return readings the best first, unknown confidence and then proposals last, ties as they are."""
+    return tuple(sorted(readings, key=lambda r: (r.proposed, 1.0 if r.confidence is None else -r.confidence)))
 
 
 def _name(field: Field) -> str:

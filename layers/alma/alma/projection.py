@@ -55,7 +55,8 @@ class TrackView(BaseModel):
 
     track: str = pydantic.Field(
         description="text: the file's own text; vision: recognition on the page image; hosted: a language "
-        "model, of whose answers only what stands on a page is kept; else the id of a model."
+        "model, of whose answers only what stands on a page is kept; agent:KEYID: what an agent proposes; "
+        "else the id of a model."
     )
     value: str = pydantic.Field(description="Normalised, as in the field itself.")
     content: str = pydantic.Field(description="The same as it stands on the page.")
@@ -103,17 +104,18 @@ class FieldView(BaseModel):
     reasons: list[str] = pydantic.Field(
         default=[],
         description="Why a person should look, as slugs: low_confidence, tracks_disagree, rule_violated, "
-        "required_missing, only_hosted; only "
-        "given with tracks=all.",
+        "required_missing, only_hosted, proposed (by an agent); only given with tracks=all.",
     )
     version: int | None = pydantic.Field(
         default=None, description="Grows with every change of the field; only given with tracks=all."
     )
     reviewedBy: str | None = pydantic.Field(
-        default=None, description="Id of the key it was last decided with; only with tracks=all, if it was."
+        default=None,
+        description="Id of the key it was last decided, escalated or proposed with; only with tracks=all, "
+        "if it was.",
     )
     reviewedAt: str | None = pydantic.Field(default=None, description="When it was.")
-    comment: str | None = pydantic.Field(default=None, description="What that person said of it.")
+    comment: str | None = pydantic.Field(default=None, description="What that person or agent said of it.")
 
 
 @dataclass(frozen=True, slots=True)

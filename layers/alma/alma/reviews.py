@@ -1,5 +1,7 @@
 """What people decide of fields: accept, edit, reject, escalate, and add what was not found.
 
+Agents propose: that makes a field wait for a person, beside whose value the proposal then stands.
+
 A decision names the version of the field it is about; if that is no longer the field's, the decision is
 refused with what the field is now. It is written together with its entry in the document's audit trail.
 """
@@ -14,7 +16,7 @@ from alma.audit import Action
 from alma.corrections import Place, correction
 from alma.documents import Document, DocumentStatus
 from alma.errors import BadRequestError, ConflictError, NotFoundError
-from alma.fields import MAX_OCCURRENCES, Field, Reading, Status, Verb, parse_id
+from alma.fields import AGENT, MAX_OCCURRENCES, Field, Reading, Status, Verb, parse_id
 from alma.projection import project_field
 from alma.schemas import ColumnSchema, DocumentSchema, FieldSchema
 from alma.storage.table import DocumentItem, FieldItem, field_key
@@ -32,6 +34,8 @@ class Decision:
         The version of the field that the person saw.
     value, place : optional
         What it is instead, and where that stands; for an edit, one of them at least.
+    track : str or None
+        Whose reading is right, for an acceptance; None for the one shown.
     comment : str or None
         Why.
     """
@@ -40,7 +44,33 @@ class Decision:
     version: int
     value: str | None = None
     place: Place | None = None
+    track: str | None = None
     comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What an agent says that a field is.
+
+    Attributes
+    ----------
+    comment : str
+        Why.
+    field, version : optional
+        Id of the field and the version of it that the agent saw; None for one that was not found.
+    key, row : optional
+        Key, and row of its group, of a field that was not found.
+    value, place : optional
+        What it is and where that stands; one of them at least.
+    """
+
+    comment: str
+    field: str | None = None
+    version: int | None = None
+    key: str | None = None
+    row: int | None = None
+    value: str | None = None
+    place: Place | None = None
 
 
 def decide(organisation: str, document_id: int, field_id: str, decision: Decision, *, actor: str) -> Field:
@@ -69,12 +99,7 @@ def decide(organisation: str, document_id: int, field_id: str, decision: Decisio
     def plan(row: DocumentItem) -> changes.Change:
         document = _open(row, actor)
         field = _field(document, field_id)
-        if field.version != decision.version:
-            raise ConflictError(
-                f"This field was changed since version {decision.version}; look at what it is now.",
-                code="stale_version",
-                more={"current": project_field(field)},
-            )
+        _check_version(field, decision.version)
         after = _said(_decided(document, field, decision), field.version + 1, actor, decision.comment)
         decided[:] = [after]
         return _change(row, _ACTIONS[decision.verb], field, after, actor)
@@ -125,24 +150,85 @@ def add(
     def plan(row: DocumentItem) -> changes.Change:
         document = _open(row, actor)
         column = _known_column(document, key)
-        _, fields = documents.read(organisation, document_id)
-        occurrence, order = _free_place(fields, key, column, row_number)
-        there = next((f for f in fields if (f.key, f.occurrence) == (key, occurrence)), None)
-        if there is not None and _settled(there):
-            raise ConflictError(
-                f"There is {there.id} already; decide that one.",
-                code="field_exists",
-                more={"current": project_field(there)},
-            )
+        there, vacant = _vacant(document, key, column, row_number)
         reading = correction(document, column, value=value, place=place)
-        known = there or Field(key, occurrence, (), order=order)
-        version = int(row.audit_count or 0) + 1 if there is None else there.version + 1
-        after = _said(_verified(known, Status.EDITED, reading), version, actor, comment)
+        version = _next_version(row, there)
+        after = _said(_verified(vacant, Status.EDITED, reading), version, actor, comment)
         added[:] = [after]
         return _change(row, Action.ADDED, there, after, actor)
 
     changes.change(organisation, document_id, actor, plan)
     return added[0]
+
+
+def propose(organisation: str, document_id: int, proposal: Proposal, *, actor: str) -> Field:
+    """Keep what an agent proposes as a reading of a track of its own, and have a person look at the field.
+
+    The field is escalated, never accepted; what the same key proposed for it before is replaced.
+
+    Parameters
+    ----------
+    organisation, document_id : str, int
+        The document.
+    proposal : Proposal
+        A field that is there and its version, or the key of one that was not found.
+    actor : str
+        Id of the agent's key.
+
+    Returns
+    -------
+    Field
+        As it is then.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such document or field.
+    BadRequestError
+        What is said of the field cannot be.
+    ConflictError
+        A person has decided the field (`field_decided`), it has changed, another key works on the document,
+        or it is not ready.
+    """
+    if (proposal.field is None) == (proposal.key is None):
+        raise BadRequestError("Say field, the id of one that is there, or key, of one that was not found.")
+    proposed: list[Field] = []
+
+    def plan(row: DocumentItem) -> changes.Change:
+        document = _open(row, actor)
+        there: Field | None
+        column: ColumnSchema | None
+        if proposal.key is not None:
+            column = known_column = _known_column(document, proposal.key)
+            there, known = _vacant(document, proposal.key, known_column, proposal.row)
+        else:
+            there = known = _field(document, proposal.field or "")
+            column = _column(_schema(document), known.key)
+        if known.status.decided:
+            raise ConflictError(
+                "A person has decided this field, and a proposal cannot change that; tell the user if you "
+                "think that it is wrong.",
+                code="field_decided",
+                more={"current": project_field(known)},
+            )
+        if proposal.key is None:
+            _check_version(known, proposal.version)
+        said = correction(document, column, value=proposal.value, place=proposal.place, former=known)
+        reading = fieldrows.as_kept(replace(said, track=AGENT + actor))
+        others = tuple(each for each in known.readings if each.track != reading.track)
+        waiting = replace(
+            known,
+            status=Status.ESCALATED,
+            reviewed=None,
+            readings=(*others, reading),
+            reasons=tuple(dict.fromkeys((*known.reasons, PROPOSED))),
+        )
+        after = _said(waiting, _next_version(row, there), actor, proposal.comment)
+        proposed[:] = [after]
+        return _change(row, Action.PROPOSED, there, after, actor, proposal=reading)
+
+    changes.change(organisation, document_id, actor, plan)
+    return proposed[0]
 
 
 def _open(row: DocumentItem, actor: str) -> Document:
@@ -166,6 +252,44 @@ def _field(document: Document, field_id: str) -> Field:
     )
 
 
+def _check_version(field: Field, version: int | None) -> None:
+    if field.version != version:
+        raise ConflictError(
+            f"This field was changed since version {version}; look at what it is now.",
+            code="stale_version",
+            more={"current": project_field(field)},
+        )
+
+
+def _next_version(row: DocumentItem, there: Field | None) -> int:
+    """Return the version of a field after a change; a new one's is one no field of the document has had."""
+    return int(row.audit_count or 0) + 1 if there is None else there.version + 1
+
+
+def _vacant(
+    document: Document, key: str, column: ColumnSchema, row_number: int | None
+) -> tuple[Field | None, Field]:
+    """Return the field to fill in where one was not found: as it is kept, if it is, and as it begins.
+
+    Raises
+    ------
+    ConflictError
+        There is something of it already (`field_exists`).
+    """
+    _, fields = documents.read(document.organisation, document.id)
+    occurrence, order = _free_place(fields, key, column, row_number)
+    there = next((f for f in fields if (f.key, f.occurrence) == (key, occurrence)), None)
+    if there is not None and _settled(there):
+        raise ConflictError(
+            f"There is {there.id} already; decide that one.",
+            code="field_exists",
+            more={"current": project_field(there)},
+        )
+    return there, there or Field(key, occurrence, (), order=order)
+
+
+#: Why a field waits that an agent proposes something for.
+PROPOSED = "proposed"
 _ACTIONS = {
     Verb.ACCEPT: Action.ACCEPTED,
     Verb.EDIT: Action.EDITED,
@@ -178,6 +302,8 @@ def _decided(document: Document, field: Field, decision: Decision) -> Field:
     given = decision.value is not None or decision.place is not None
     if given and decision.verb is not Verb.EDIT:
         raise BadRequestError(f"{decision.verb.value} takes no value and no evidence; edit does.")
+    if decision.track is not None and decision.verb is not Verb.ACCEPT:
+        raise BadRequestError(f"{decision.verb.value} takes no track; accept does.")
     match decision.verb:
         case Verb.ACCEPT:
             if field.missing:
@@ -186,7 +312,7 @@ def _decided(document: Document, field: Field, decision: Decision) -> Field:
                     "document has none.",
                     code="field_missing",
                 )
-            return _verified(field, Status.ACCEPTED, field.best)
+            return _verified(field, Status.ACCEPTED, _reading(field, decision.track))
         case Verb.EDIT:
             column = _column(_schema(document), field.key)
             reading = correction(document, column, value=decision.value, place=decision.place, former=field)
@@ -195,6 +321,16 @@ def _decided(document: Document, field: Field, decision: Decision) -> Field:
             return replace(field, status=Status.REJECTED, reviewed=None, reasons=())
         case Verb.ESCALATE:
             return replace(field, status=Status.ESCALATED, reviewed=None)
+
+
+def _reading(field: Field, track: str | None) -> Reading:
+    if track is None:
+        return field.best
+    found = next((reading for reading in field.readings if reading.track == track), None)
+    if found is None:
+        tracks = ", ".join(reading.track for reading in field.readings) or "none"
+        raise BadRequestError(f"No such track has read this field; those that have: {tracks}.")
+    return found
 
 
 def _verified(field: Field, status: Status, reading: Reading) -> Field:
@@ -208,14 +344,23 @@ def _said(field: Field, version: int, actor: str, comment: str | None) -> Field:
 
 
 def _change(
-    row: DocumentItem, action: Action, before: Field | None, after: Field, actor: str
+    row: DocumentItem,
+    action: Action,
+    before: Field | None,
+    after: Field,
+    actor: str,
+    *,
+    proposal: Reading | None = None,
 ) -> changes.Change:
     condition: Any = (DocumentItem.status == DocumentStatus.READY.value) & claims.free_for(actor)
+    became = audit.state_of(after) or {}
+    if proposal is not None:
+        became["proposal"] = audit.state_of_reading(proposal)
     event = audit.Event(
         action,
         after.id,
         audit.state_of(before),
-        audit.state_of(after),
+        became,
         after.comment,
         at=after.reviewed_at or clock.timestamp(),
     )

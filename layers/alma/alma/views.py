@@ -34,6 +34,7 @@ from alma.quotas import Quota
 from alma.schemas import KEY, SchemaDefinition
 from alma.scopes import Role, Scope, listed
 from alma.usage import Amounts, KeyUsage, total
+from alma.visible import check_visible
 
 if TYPE_CHECKING:
     from alma.search import Found
@@ -110,23 +111,15 @@ def _is_none(value: object) -> bool:
 _Share = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
 
 
-def _check_visible(text: str) -> str:
-    """Refuse characters that nobody sees: what is kept is what a person could have checked."""
-    for c in text:
-        if unicodedata.category(c) in ("Cc", "Cf", "Cs") and c not in "\t\r\n":
-            raise ValueError(f"it has a control or invisible character, U+{ord(c):04X}; leave it out")
-    return text
-
-
 _Value = Annotated[
     str,
     Field(max_length=4000, description="As a person writes it; kept in the form of its type."),
-    AfterValidator(_check_visible),
+    AfterValidator(check_visible),
 ]
 _Comment = Annotated[
     str,
     Field(max_length=2000, description="For the document's history."),
-    AfterValidator(_check_visible),
+    AfterValidator(check_visible),
 ]
 
 
@@ -429,6 +422,15 @@ class DecideBody(Body):
     ]
     value: _Value | None = None
     evidence: EvidenceBody | None = None
+    track: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=128,
+            description="Only with accept: whose reading is right, as tracks=all names it; without it, the "
+            "value shown is.",
+        ),
+    ] = None
     comment: _Comment | None = None
 
 

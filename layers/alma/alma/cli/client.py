@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlencode
@@ -52,6 +52,24 @@ class Client:
             raise _refusal(answer)
         found: dict[str, Any] = json.loads(answer.data) if answer.data else {}
         return found
+
+    def post_mcp(self, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
+        """Return status and body of the answer to a message of an agent, whatever it says.
+
+        Raises
+        ------
+        ApiError
+            The API cannot be reached, or the key is refused.
+        """
+        given = {
+            "Authorization": f"Bearer {self._api.key}",
+            "Content-Type": "application/json",
+            "Accept": "application/json, text/event-stream",
+        }
+        answer = self._request("POST", f"{self._api.url}/api/mcp", body=body, headers={**given, **headers})
+        if answer.status == 401:
+            raise _refusal(answer)
+        return answer.status, answer.data
 
     def download(self, path: str, **query: object) -> tuple[bytes, str | None]:
         """Return a file and the name it comes with, following a redirect to a presigned URL."""

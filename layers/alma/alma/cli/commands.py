@@ -26,7 +26,7 @@ from rich.progress import (
 )
 
 from alma import __version__
-from alma.cli import tables, target
+from alma.cli import bridge, tables, target
 from alma.cli.client import ApiError, Client
 from alma.cli.datasets import Pulled, pull
 from alma.clock import now
@@ -127,6 +127,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     usage.add_argument("--month", help="2026-11; without, this one (UTC)")
     usage.set_defaults(run=_usage)
+
+    mcp = commands.add_parser(
+        "mcp", parents=[shared], help="the tools for agents, over standard input and output"
+    )
+    mcp.add_argument("--stdio", action="store_true", required=True, help="speak MCP there until it ends")
+    mcp.set_defaults(run=_mcp)
     trail = commands.add_parser("audit", help="audit trails (operator)").add_subparsers(
         required=True, metavar="COMMAND"
     )
@@ -574,6 +580,10 @@ def _export(options: argparse.Namespace) -> None:
         _print_json({"file": str(path), "bytes": len(body)})
     else:
         out.print(f"{path} ({len(body)} bytes)")
+
+
+def _mcp(options: argparse.Namespace) -> None:
+    bridge.run(Client(target.api()), sys.stdin.buffer, sys.stdout.buffer)
 
 
 def _usage(options: argparse.Namespace) -> None:

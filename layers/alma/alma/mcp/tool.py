@@ -10,7 +10,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.json_schema import GenerateJsonSchema
@@ -18,9 +18,12 @@ from pydantic.json_schema import GenerateJsonSchema
 from alma.exports import Exported, ExportLink
 from alma.scopes import Scope
 
+if TYPE_CHECKING:
+    from alma.reviews import Proposal
+
 
 class Archive(Protocol):
-    """One organisation's documents, as the caller's key may see them.
+    """One organisation's documents, as the caller's key may see them and write to them.
 
     Every method raises an `AlmaError` for what the caller can be told: NotFoundError for an absent document,
     ConflictError for one that is still being read, UnreadableFileError for one that could not be read.
@@ -34,8 +37,8 @@ class Archive(Protocol):
     def search(self, text: str, *, cursor: str | None, limit: int, doc_type: str | None) -> dict[str, Any]:
         """Return a `SearchResult` as JSON."""
 
-    def document(self, document_id: int) -> dict[str, Any]:
-        """Return the body of a document (`alma.projection`)."""
+    def document(self, document_id: int, *, tracks: bool) -> dict[str, Any]:
+        """Return the body of a document (`alma.projection`), with `tracks` all there is to decide it by."""
 
     def export(self, document_id: int, format: str, *, max_inline: int) -> Exported | ExportLink:  # noqa: A002
         """Return a document as a file, or where to get it if it has more than `max_inline` bytes."""
@@ -53,6 +56,24 @@ class Archive(Protocol):
 
     def models(self) -> dict[str, Any]:
         """Return a `ModelList` as JSON."""
+
+    def review_queue(
+        self,
+        *,
+        doc_type: str | None,
+        key: str | None,
+        max_confidence: float | None,
+        status: str | None,
+        cursor: str | None,
+        limit: int,
+    ) -> dict[str, Any]:
+        """Return a `ReviewQueue` as JSON."""
+
+    def propose(self, document_id: int, proposal: Proposal) -> dict[str, Any]:
+        """Propose what a field is, for people to decide, and return it as JSON (`FieldView`)."""
+
+    def digitize(self, model_id: str, document_id: int) -> dict[str, Any]:
+        """Have a model read a document, and return the body of the document as it reads it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +102,8 @@ class Tool(BaseModel):
     description: ClassVar[str]
     #: What a key needs to see and call it.
     scope: ClassVar[Scope] = Scope.MCP_READ
+    #: What it needs beside, where it uses something that has a scope of its own.
+    uses: ClassVar[frozenset[Scope]] = frozenset()
     #: Whether it may take something away, and whether calling it twice is as calling it once. Both are told
     #: to clients as hints; nothing in alma relies on them.
     destructive: ClassVar[bool] = False
@@ -89,6 +112,11 @@ class Tool(BaseModel):
     @abstractmethod
     def run(self, archive: Archive) -> Outcome:
         """Do it."""
+
+    @classmethod
+    def scopes(cls) -> frozenset[Scope]:
+        """Return all that a key needs to see and call it."""
+        return cls.uses | {cls.scope}
 
     @classmethod
     @abstractmethod

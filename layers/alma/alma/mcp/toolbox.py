@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
 from pydantic import ValidationError
@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from alma.errors import AlmaError
 from alma.mcp.tool import Archive, Tool, definition
 from alma.mcp.tools import TOOLS
-from alma.scopes import Scope
+from alma.scopes import Scope, listed
 
 #: Bytes of JSON in a result. It goes out twice (structured and as text, where its quotes are escaped) and may
 #: then travel as base64, all within the 6 MB that a Lambda function can answer.
@@ -42,7 +42,7 @@ class ToolBox:
 
     def definitions(self) -> list[dict[str, Any]]:
         """Return the definitions for `tools/list`, always in the same order."""
-        return [definition(tool) for tool in self._tools.values() if tool.scope in self._scopes]
+        return [definition(tool) for tool in self._tools.values() if tool.scopes() <= self._scopes]
 
     def call(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """Return the result of `tools/call`.
@@ -58,9 +58,10 @@ class ToolBox:
         tool = self._tools.get(name)
         if tool is None:
             raise UnknownToolError(name)
-        if tool.scope not in self._scopes:
+        if lacking := listed(tool.scopes() - self._scopes):
             return _failure(
-                "forbidden", f"{name} needs a key with the scope {tool.scope}; ask an administrator for one."
+                "forbidden",
+                f"{name} needs a key with the scope {' and '.join(lacking)}; ask an administrator for one.",
             )
         try:
             call = tool.model_validate(arguments)
@@ -69,7 +70,7 @@ class ToolBox:
         try:
             outcome = call.run(self._archive)
         except AlmaError as error:
-            return _failure(error.slug, error.detail)
+            return _failure(error.slug, error.detail, error.more)
         text = json.dumps(outcome.structured, ensure_ascii=False)
         if len(text.encode(errors="backslashreplace")) > MAX_RESULT:
             return _failure(
@@ -82,8 +83,8 @@ class ToolBox:
         }
 
 
-def _failure(slug: str, detail: str) -> dict[str, Any]:
-    text = json.dumps({"error": slug, "detail": detail}, ensure_ascii=False)
+def _failure(slug: str, detail: str, more: Mapping[str, object] | None = None) -> dict[str, Any]:
+    text = json.dumps({"error": slug, "detail": detail, **(more or {})}, ensure_ascii=False)
     return {"content": [{"type": "text", "text": text}], "isError": True}
 
 

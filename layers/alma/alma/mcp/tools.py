@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import base64
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, StrictBool, StrictInt, StrictStr
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+)
 
+from alma import evidence as evidences
 from alma.exports import ExportLink
+from alma.fields import MAX_OCCURRENCES
 from alma.mcp.tool import Archive, Outcome, Tool
-from alma.projection import DocumentView
+from alma.projection import DocumentView, FieldView
+from alma.scopes import Scope
+from alma.visible import check_visible
+
+if TYPE_CHECKING:
+    from alma.corrections import Place
 
 #: An export up to this many bytes is part of the result, a larger one is a link.
 MAX_INLINE_EXPORT = 1_000_000
@@ -103,13 +119,19 @@ class GetDocumentFields(Tool):
         "probability that it is right, null if unknown), review status and evidence: the page and the box "
         "that the value stands in, as shares of the page's width and height from its top left corner. Cite "
         "page and box with the value. Trust accepted and edited values; say so when one is escalated or "
-        "rejected."
+        "rejected. With tracks, each field also has the id and version that propose_correction takes, and "
+        "fields that were not found are there too."
     )
 
     documentId: DocumentId
+    tracks: StrictBool = Field(
+        default=False,
+        description="Whether each field comes with its id and version, why it waits, and what each track "
+        "reads.",
+    )
 
     def run(self, archive: Archive) -> Outcome:
-        return Outcome(archive.document(self.documentId))
+        return Outcome(archive.document(self.documentId, tracks=self.tracks))
 
     @classmethod
     def result(cls) -> type[BaseModel]:
@@ -291,6 +313,174 @@ class ListModels(Tool):
         return ModelList
 
 
+class ReviewQueue(Tool):
+    """See what waits for a person."""
+
+    name = "review_queue"
+    title = "List fields that wait for review"
+    description = (
+        "List the fields that wait for a person, the most urgent first: escalated ones, then unreviewed ones "
+        "by confidence, unknown before low before high. Each comes with its document, id, version, value, "
+        "confidence, status, the reasons why it waits, evidence and what each track reads. Use it to find "
+        "values worth checking against the page (get_page_text, get_page_image); id and version are what "
+        "propose_correction takes. A page may be empty and have a nextCursor: call again with it as cursor "
+        "and the same filters."
+    )
+
+    docType: OfType = None
+    field: Annotated[
+        StrictStr | None, Field(max_length=129, description="Only fields of this key, such as total.")
+    ] = None
+    maxConfidence: Annotated[
+        StrictFloat | StrictInt | None,
+        Field(ge=0, le=1, description="Only fields at most this sure, and those of unknown confidence."),
+    ] = None
+    status: Literal["escalated", "unreviewed"] | None = Field(
+        default=None, description="Only fields of this status."
+    )
+    limit: StrictInt = Field(default=20, ge=1, le=100, description="At most this many fields.")
+    cursor: Cursor = None
+
+    def run(self, archive: Archive) -> Outcome:
+        return Outcome(
+            archive.review_queue(
+                doc_type=self.docType,
+                key=self.field,
+                max_confidence=None if self.maxConfidence is None else float(self.maxConfidence),
+                status=self.status,
+                cursor=self.cursor,
+                limit=self.limit,
+            )
+        )
+
+    @classmethod
+    def result(cls) -> type[BaseModel]:
+        from alma import views
+
+        return views.ReviewQueue
+
+
+class DigitizeWithModel(Tool):
+    """Have a document read by a model."""
+
+    name = "digitize_with_model"
+    title = "Read a document with a model"
+    description = (
+        "Have one of the organisation's own models (list_models, status ready) read a document of the type "
+        "it was trained on, and get the fields as it reads them. Its readings are kept beside those of the "
+        "other tracks, where people see them; what people decided stays and is shown as they decided it. "
+        "Calling it again gives the same. Use it if a document of such a type was read poorly."
+    )
+    scope = Scope.MCP_WRITE
+    uses = frozenset({Scope.MODELS_READ})
+
+    modelId: StrictStr = Field(
+        min_length=1, max_length=128, description="id of the model, as list_models gives it."
+    )
+    documentId: DocumentId
+
+    def run(self, archive: Archive) -> Outcome:
+        return Outcome(archive.digitize(self.modelId, self.documentId))
+
+    @classmethod
+    def result(cls) -> type[BaseModel]:
+        return DocumentView
+
+
+_Said = Annotated[StrictStr, AfterValidator(check_visible)]
+_Share = Annotated[StrictFloat | StrictInt, Field(ge=0, le=1)]
+
+
+class Box(BaseModel):
+    """A rectangle: shares of the page's width and height, from its top left corner."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    x: _Share = Field(description="Left edge.")
+    y: _Share = Field(description="Top edge.")
+    w: _Share = Field(description="Width.")
+    h: _Share = Field(description="Height.")
+
+
+class Evidence(BaseModel):
+    """Where a value stands."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    page: Page
+    bbox: Box
+
+
+class ProposeCorrection(Tool):
+    """Propose what a field is."""
+
+    name = "propose_correction"
+    title = "Propose a correction"
+    description = (
+        "Propose what a field of a document is, for a person to decide: a value, the place it stands at "
+        "(evidence, as get_page_text gives boxes), or both; a place alone is read. It never accepts "
+        "anything: the field becomes escalated and keeps its value, and your proposal stands beside it with "
+        "your comment. Give field and version as review_queue, or get_document_fields with tracks, has them; "
+        "for a field that was not found and is not listed, key (list_schemas) instead. Dates as "
+        "2026-05-14, amounts as 1234.50. Refused if a person has decided the field, or if it has "
+        "changed since "
+        "(stale_version: look at current, and propose again if it still holds). Your next proposal for a "
+        "field replaces the one before."
+    )
+    scope = Scope.MCP_WRITE
+    idempotent = False
+
+    documentId: DocumentId
+    field: StrictStr | None = Field(
+        default=None, max_length=200, description="id of the field, such as total or line_items[3].amount."
+    )
+    version: StrictInt | None = Field(
+        default=None, ge=1, lt=10**9, description="version of the field that you saw; needed with field."
+    )
+    key: StrictStr | None = Field(
+        default=None,
+        max_length=129,
+        description="Instead of field and version: key of a field that was not found, GROUP.COLUMN for a "
+        "column of a group.",
+    )
+    row: StrictInt | None = Field(
+        default=None,
+        ge=0,
+        lt=MAX_OCCURRENCES,
+        description="With the key of a column: row of the group, 0 for the first; a new row without it.",
+    )
+    value: Annotated[_Said, Field(max_length=4000)] | None = Field(
+        default=None, description="What the field is."
+    )
+    evidence: Evidence | None = Field(default=None, description="Where that stands.")
+    comment: _Said = Field(
+        max_length=2000,
+        pattern=r"\S",
+        description="Why, for the person who decides: what you compared, and where.",
+    )
+
+    def run(self, archive: Archive) -> Outcome:
+        from alma.reviews import Proposal  # what parses values takes long to import
+
+        proposal = Proposal(
+            self.comment, self.field, self.version, self.key, self.row, self.value, _place(self.evidence)
+        )
+        return Outcome(archive.propose(self.documentId, proposal))
+
+    @classmethod
+    def result(cls) -> type[BaseModel]:
+        return FieldView
+
+
+def _place(evidence: Evidence | None) -> Place | None:
+    from alma.corrections import Place
+
+    if evidence is None:
+        return None
+    box = evidence.bbox
+    return Place(evidence.page, evidences.Box(float(box.x), float(box.y), float(box.w), float(box.h)))
+
+
 def _base64(body: bytes) -> str:
     return base64.b64encode(body).decode()
 
@@ -320,4 +510,7 @@ TOOLS: tuple[type[Tool], ...] = (
     GetPageImage,
     ListSchemas,
     ListModels,
+    ReviewQueue,
+    DigitizeWithModel,
+    ProposeCorrection,
 )

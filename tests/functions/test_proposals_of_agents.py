@@ -1,0 +1,197 @@
+"""What agents propose over MCP, and what people make of it over HTTP."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from alma import extractions
+from alma.cli import main
+from alma.fields import Extraction, Field
+from alma.keys import Role
+from alma.storage.table import FieldItem, field_key
+from tests.functions.test_reviews import Desk, deed, read_as
+
+pytestmark = pytest.mark.usefixtures("aws")
+
+BOX = {"page": 1, "bbox": {"x": 0.19, "y": 0.09, "w": 0.3, "h": 0.04}}  # round "Josiah A. Greaves"
+
+
+@pytest.fixture
+def desk() -> Desk:
+    """A deed with a grantor, a doubtful date and no consideration."""
+    return Desk()
+
+
+def call(desk: Desk, tool: str, role: Role = Role.REVIEWER, **arguments: Any) -> dict[str, Any]:
+    params = {"name": tool, "arguments": arguments}
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    answer = desk.tenant.call("mcp", "POST", "/mcp", body=message, role=role)
+    found: dict[str, Any] = json.loads(base64.b64decode(answer.body))["result"]
+    return found
+
+
+def propose(desk: Desk, field: str | None = "grantor_name", version: int | None = 1, **more: Any) -> Any:
+    arguments = {"documentId": desk.document.id, "comment": "The line above says so.", **more}
+    if field is not None:
+        arguments |= {"field": field, "version": version}
+    return call(desk, "propose_correction", **arguments)
+
+
+def refused(result: dict[str, Any]) -> Any:
+    assert result["isError"] is True
+    return json.loads(result["content"][0]["text"])
+
+
+def shown(desk: Desk, field: str) -> Any:
+    return next(each for each in desk.shown()["fields"] if each["id"] == field)
+
+
+def agent(desk: Desk) -> str:
+    return f"agent:{desk.tenant.ids[Role.REVIEWER]}"
+
+
+def whole() -> bool:
+    return main(["audit", "verify", "--org", "greaves", "--json"]) == 0
+
+
+def test_a_proposal_escalates_the_field_and_stands_beside_its_value(desk: Desk) -> None:
+    result = propose(desk, evidence=BOX)["structuredContent"]
+
+    assert (result["value"], result["status"], result["reasons"]) == (
+        "Josiah Greaves",
+        "escalated",
+        ["proposed"],
+    )
+    assert [(t["track"], t["value"], t["confidence"]) for t in result["tracks"]] == [
+        ("text", "Josiah Greaves", 0.9),
+        (agent(desk), "Josiah A. Greaves", None),
+    ]
+    assert (result["version"], result["comment"]) == (2, "The line above says so.")
+    assert shown(desk, "grantor_name") == result
+    queue = desk.tenant.call("reviews", "GET", "/v1/review-queue", query={"status": "escalated"}).json
+    assert result in [each["field"] for each in queue["items"]]
+    [*_, entry] = desk.call("GET", "/v1/documents/{id}/history").json["entries"]
+    assert (entry["action"], entry["field"], entry["by"]) == (
+        "proposed",
+        "grantor_name",
+        desk.tenant.ids[Role.REVIEWER],
+    )
+    assert whole()
+
+
+def test_a_person_accepts_a_proposal_by_its_track(desk: Desk) -> None:
+    propose(desk, value="Josiah A. Greaves")
+
+    answer = desk.patch("grantor_name", "accept", 2, track=agent(desk), role=Role.ADMIN)
+
+    assert (answer.status, answer.json["value"], answer.json["status"]) == (
+        200,
+        "Josiah A. Greaves",
+        "accepted",
+    )
+    assert answer.json["reasons"] == []
+    assert whole()
+
+
+def test_a_track_that_read_nothing_cannot_be_accepted_and_other_verbs_take_none(desk: Desk) -> None:
+    for action, track in (("accept", "agent:x"), ("reject", "text")):
+        answer = desk.patch("grantor_name", action, track=track)
+        assert (answer.status, answer.json["error"]) == (400, "bad_request")
+
+
+def test_a_value_is_kept_in_the_form_of_its_type(desk: Desk) -> None:
+    result = propose(desk, "deed_date", value="14/05/1952")["structuredContent"]
+    assert result["tracks"][1]["value"] == "1952-05-14"
+    assert result["reasons"] == ["low_confidence", "proposed"]
+    assert refused(propose(desk, "deed_date", 2, value="soon"))["error"] == "bad_request"
+
+
+@pytest.mark.parametrize("action", ["accept", "reject"])
+def test_what_a_person_decided_is_not_reopened(desk: Desk, action: str) -> None:
+    desk.patch("grantor_name", action)
+    before = shown(desk, "grantor_name")
+
+    told = refused(propose(desk, "grantor_name", 2, value="Another"))
+
+    assert (told["error"], told["current"]) == ("field_decided", before)
+    assert shown(desk, "grantor_name") == before
+
+
+def test_a_stale_proposal_is_refused_with_what_the_field_is_now(desk: Desk) -> None:
+    propose(desk, value="One")
+    told = refused(propose(desk, value="Two"))
+    assert (told["error"], told["current"]["version"]) == ("stale_version", 2)
+    again = propose(desk, "grantor_name", 2, value="Two")["structuredContent"]
+    assert [track["value"] for track in again["tracks"]] == ["Josiah Greaves", "Two"]
+    assert whole()
+
+
+def test_a_document_somebody_works_on_takes_no_proposal(desk: Desk) -> None:
+    desk.claim(Role.ADMIN)
+    assert refused(propose(desk, value="x"))["error"] == "claimed"
+
+
+def test_a_field_nobody_found_is_proposed_by_its_key(desk: Desk) -> None:
+    missing = propose(desk, None, key="consideration", value="1250")["structuredContent"]
+    new = propose(desk, None, key="witness", value="J. Mahon")["structuredContent"]
+
+    assert (missing["id"], missing["status"], missing["value"]) == ("consideration", "escalated", "1250.00")
+    assert (new["id"], new["status"], [t["track"] for t in new["tracks"]]) == (
+        "witness",
+        "escalated",
+        [agent(desk)],
+    )
+    assert refused(propose(desk, None, key="consideration", value="1"))["error"] == "field_exists"
+    assert refused(propose(desk, None, key="x", value="1"))["error"] == "bad_request"
+    assert desk.patch("consideration", "accept", missing["version"]).json["value"] == "1250.00"
+    assert whole()
+
+
+def test_field_and_key_are_not_said_together_nor_both_left_out(desk: Desk) -> None:
+    assert refused(propose(desk, key="witness", value="x"))["error"] == "bad_request"
+    assert refused(propose(desk, None, value="x"))["error"] == "bad_request"
+
+
+def test_reading_the_document_anew_keeps_proposals(desk: Desk) -> None:
+    propose(desk, value="Josiah A. Greaves")
+
+    extractions.keep_again("greaves", desk.document.id, Extraction("deed", None, deed()), "alma")
+
+    assert [track["track"] for track in shown(desk, "grantor_name")["tracks"]] == ["text", agent(desk)]
+    assert whole()
+
+
+def test_what_a_model_reads_stands_before_a_proposal_and_reading_again_changes_nothing(desk: Desk) -> None:
+    propose(desk, value="Josiah A. Greaves")
+    found = [Field("grantor_name", 0, (read_as("J. Greaves", 0.1, None, "mdl_x"),))]
+
+    for _ in range(2):
+        extractions.merge_readings(
+            "greaves", desk.document.id, found, "mdl_x", actor="alma", review_below=0.5
+        )
+
+    field = shown(desk, "grantor_name")
+    assert [track["track"] for track in field["tracks"]] == ["text", "mdl_x", agent(desk)]
+    assert (field["version"], field["status"]) == (3, "escalated")
+    assert whole()
+
+
+def test_a_proposal_that_was_changed_in_the_table_is_found(desk: Desk) -> None:
+    propose(desk, value="Josiah A. Greaves")
+    item = FieldItem.get("greaves", field_key(desk.document.id, "grantor_name", 0))
+    item.readings[-1]["value"] = "Somebody Else"
+    item.save()
+    assert not whole()
+
+
+def test_a_key_that_only_reads_sees_the_queue_and_proposes_nothing(desk: Desk) -> None:
+    found = call(desk, "review_queue", Role.READER, field="deed_date")["structuredContent"]
+    assert [each["field"]["id"] for each in found["items"]] == ["deed_date"]
+    over_http = desk.tenant.call("reviews", "GET", "/v1/review-queue", query={"field": "deed_date"})
+    assert found == over_http.json
+    arguments = {"documentId": desk.document.id, "key": "witness", "value": "x", "comment": "x"}
+    assert refused(call(desk, "propose_correction", Role.READER, **arguments))["error"] == "forbidden"
