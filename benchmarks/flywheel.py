@@ -49,7 +49,7 @@ from alma.extraction.features import BUCKETS, DENSE
 from alma.extraction.judging import canonical
 from alma.extraction.scorer import BASE
 from alma.measures import coverage_at
-from alma.schemas import SchemaDefinition, shipped_schemas
+from alma.schemas import shipped_schemas
 from benchmarks import metrics
 from benchmarks.installation import Installation, InstallationError, start_local
 from benchmarks.labels import read_labels
@@ -116,9 +116,7 @@ def definition(doc_type: str, which: str) -> dict[str, Any]:
     """Return what the organisation sends as the type's definition."""
     if which == "plain":
         return dict(json.loads((PLAIN / f"{doc_type}.json").read_text(encoding="utf-8")))
-    schema = shipped_schemas()[doc_type]
-    own = {name: getattr(schema, name) for name in SchemaDefinition.model_fields}
-    return SchemaDefinition.model_construct(**own).model_dump(mode="json", exclude_defaults=True)
+    return shipped_schemas()[doc_type].definition.model_dump(mode="json", exclude_defaults=True)
 
 
 # --- a base that never saw the type ---------------------------------------------------------------------

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from alma import catalogue, documents, models
-from alma.confidence import Calibration
+from alma.confidence import UNKNOWN
 from alma.documents import Document
 from alma.errors import ConflictError, NotFoundError
 from alma.extraction.guarded import GuardedScorer, ModelFailedError
@@ -23,8 +23,6 @@ from alma.words import read_words
 MOST_WARM = 3
 #: Time to start such a process: a request has 29 seconds, and its calls need some of them.
 START_SECONDS = 12
-#: Confidence of a model that brings no numbers of its own: what alma knows of its base says nothing about it.
-UNKNOWN = Calibration((), {})
 
 _log = logging.getLogger(__name__)
 

@@ -410,6 +410,7 @@ def _from_raw(raw: dict[str, Any]) -> Item | UnreadableItem:
 
 
 _T = TypeVar("_T")
+_Failure = PutError | UpdateError | DeleteError | TransactWriteError
 
 
 def transaction() -> TransactWrite:
@@ -444,12 +445,7 @@ def unless_refused(write: Callable[[], _T]) -> _T | None:
     PutError, UpdateError, DeleteError, TransactWriteError
         Anything else that went wrong.
     """
-    try:
-        return write()
-    except (PutError, UpdateError, DeleteError, TransactWriteError) as error:
-        if refused(error):
-            return None
-        raise
+    return _unless(refused, write)
 
 
 def unless_contended(write: Callable[[], _T]) -> _T | None:
@@ -460,15 +456,19 @@ def unless_contended(write: Callable[[], _T]) -> _T | None:
     PutError, UpdateError, DeleteError, TransactWriteError
         Anything else that went wrong.
     """
+    return _unless(contended, write)
+
+
+def _unless(lost: Callable[[_Failure], bool], write: Callable[[], _T]) -> _T | None:
     try:
         return write()
     except (PutError, UpdateError, DeleteError, TransactWriteError) as error:
-        if contended(error):
+        if lost(error):
             return None
         raise
 
 
-def refused(error: PutError | UpdateError | DeleteError | TransactWriteError) -> bool:
+def refused(error: _Failure) -> bool:
     """Tell whether a write failed because its condition did not hold."""
     if isinstance(error, TransactWriteError):
         return any(refusals(error))
@@ -483,7 +483,7 @@ def refusals(error: TransactWriteError) -> list[bool]:
     ]
 
 
-def contended(error: PutError | UpdateError | DeleteError | TransactWriteError) -> bool:
+def contended(error: _Failure) -> bool:
     """Tell whether a write lost against another one: one that came first, or one at the same moment."""
     if isinstance(error, TransactWriteError):
         reasons = error.cancellation_reasons
