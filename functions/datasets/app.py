@@ -47,7 +47,7 @@ def get_page(request: Request) -> Response:
     page = int(named[1])
     archive = Archive(request.organisation)
     found = (
-        archive.page_image(document_id, page, max_inline=0)
+        archive.page_image_link(document_id, page)
         if named[2] == "png"
         else archive.page_words(document_id, page, max_inline=settings().max_inline_bytes)
     )

@@ -38,6 +38,7 @@ def announce(request: Request) -> Response:
         whole=not body.split,
         announced_by=request.caller.key_id if request.caller else None,
     )
+    request.named["document_id"] = document.id
     view = Announced(
         documentId=document.id,
         status=document.status,

@@ -17,12 +17,13 @@ processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failu
 
 def _read(record: SQSRecord) -> None:
     message = json.loads(record.body)
-    where = {key: message[key] for key in ("organisation", "documentId", "page")}
+    organisation, document_id, page = (message[key] for key in ("organisation", "documentId", "page"))
+    where = {"organisation": organisation, "document_id": document_id, "page": page}
     try:
         if message.get("again"):
-            read_again(where["organisation"], where["documentId"], message["docType"], message["actor"])
+            read_again(organisation, document_id, message["docType"], message["actor"])
         else:
-            recognise(where["organisation"], where["documentId"], where["page"])
+            recognise(organisation, document_id, page)
     except Exception:
         # Logged here, where the page is known; raised on, so that the message is delivered again.
         logger.exception("page failed", extra=where)

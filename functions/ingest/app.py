@@ -21,7 +21,7 @@ def handler(event: dict[str, Any], _: LambdaContext) -> None:
                 "ingested",
                 extra={
                     "organisation": document.organisation,
-                    "document": document.id,
+                    "document_id": document.id,
                     "status": document.status.value,
                     "pages": document.pages,
                     "error": document.error,

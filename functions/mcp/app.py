@@ -10,7 +10,10 @@ from alma.mcp.transport import handle, internal_error
 def mcp(request: Request) -> Response:
     """Answer one message; the transport decides about every method."""
     tools = ToolBox(Archive(request.organisation, request.key_id), request.scopes)
-    answer = handle(request.method, request.headers, request.body, tools, host=request.domain)
+    try:
+        answer = handle(request.method, request.headers, request.body, tools, host=request.domain)
+    finally:
+        request.named.update(tools.called)
     return Response(answer.status, answer.body, answer.headers)
 
 

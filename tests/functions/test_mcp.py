@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from alma import documents, search
 from alma.evidence import Box, Region
@@ -272,7 +274,14 @@ def test_a_page_image_is_the_image_of_the_archive(greaves: Tenant) -> None:
 
     found = result(greaves, "get_page_image", documentId=letter, page=2)
 
-    assert found["structuredContent"] == {"documentId": letter, "page": 2, "mediaType": "image/png"}
+    assert found["structuredContent"] == {
+        "documentId": letter,
+        "page": 2,
+        "mediaType": "image/png",
+        "width": 1500,
+        "height": 2000,
+        "shown": {"x": 0.0, "y": 0.0, "w": 1.0, "h": 1.0},
+    }
     assert found["content"][1] == {
         "type": "image",
         "data": base64.b64encode(stored).decode(),
@@ -280,22 +289,48 @@ def test_a_page_image_is_the_image_of_the_archive(greaves: Tenant) -> None:
     }
 
 
-def test_a_large_page_image_is_a_link_that_needs_no_key(
+def test_a_large_page_image_is_a_smaller_one_with_a_link_that_needs_no_key(
     greaves: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     letter = read(greaves)
-    monkeypatch.setattr(tools, "MAX_INLINE_IMAGE", 10)
+    monkeypatch.setattr(tools, "MAX_IMAGE", 5000)
 
     found = result(greaves, "get_page_image", documentId=letter)
 
-    url = found["structuredContent"]["url"]
+    shown, url = found["structuredContent"], found["structuredContent"]["url"]
     assert f"/greaves/pages/{letter}/p1.png" in url
-    assert found["content"][1] == {
+    assert found["content"][2] == {
         "type": "resource_link",
         "uri": url,
         "name": f"document-{letter}-p1.png",
         "mimeType": "image/png",
     }
+    seen = base64.b64decode(found["content"][1]["data"])
+    assert len(seen) <= 5000
+    with Image.open(io.BytesIO(seen), formats=["JPEG"]) as image:
+        assert image.size == (shown["width"], shown["height"])
+        assert image.height < 1568
+
+
+def test_the_part_that_a_value_was_cut_from_can_be_looked_at(greaves: Tenant) -> None:
+    letter = read(greaves)
+    [line] = [
+        each
+        for each in structured(greaves, "get_page_text", documentId=letter)["lines"]
+        if "Foul Bay" in each["text"]
+    ]
+    box = line["bbox"]
+
+    found = result(greaves, "get_page_image", documentId=letter, bbox=box)
+
+    shown = found["structuredContent"]["shown"]
+    assert shown["x"] == pytest.approx(box["x"] - 0.02, abs=0.002)
+    assert shown["w"] == pytest.approx(box["w"] + 0.04, abs=0.002)
+    assert shown["h"] == pytest.approx(box["h"] + 0.04, abs=0.002)
+    with Image.open(io.BytesIO(base64.b64decode(found["content"][1]["data"]))) as image:
+        assert image.width / image.height == pytest.approx(shown["w"] * 1500 / (shown["h"] * 2000), rel=0.02)
+        grey = image.convert("L").tobytes()
+    assert min(grey) < 60 < 240 < max(grey)  # there is ink on it
 
 
 # --- what there is ---------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -341,8 +342,28 @@ def test_logs_name_request_organisation_and_document_and_never_a_token_or_a_valu
 
     assert '"organisation":"greaves"' in text
     assert '"request_id":"c6af9ac6-7b61-11e6-9a41-93e8deadbeef"' in text
-    assert '"document":1' in text
-    assert '"documentId":1' in text
+    structured = [json.loads(line) for line in text.splitlines() if line.startswith('{"level"')]
+    answered = [line for line in structured if line["message"] == "answered"]
+    of_document = [
+        {name: line.get(name) for name in ("service", "document_id", "tool", "status", "error")}
+        for line in answered
+        if line.get("document_id") in (5, 99)
+    ]
+    assert of_document == [
+        {"service": "documents", "document_id": 5, "tool": None, "status": 200, "error": None},
+        {"service": "export", "document_id": 5, "tool": None, "status": 200, "error": None},
+        {
+            "service": "mcp",
+            "document_id": 5,
+            "tool": "get_document_fields",
+            "status": 200,
+            "error": None,
+        },
+        {"service": "documents", "document_id": 99, "tool": None, "status": 404, "error": "not_found"},
+    ]
+    assert {line["key_id"] for line in answered} == {greaves.ids[Role.ADMIN]}
+    for service in ("ingest", "extract"):
+        assert re.search(f'"service":"{service}".*"organisation":"greaves","document_id":1', text)
     for secret in (token, minted.json["token"]):
         assert secret not in text
         assert secret.removeprefix("alma_")[8:] not in text

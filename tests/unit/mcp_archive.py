@@ -9,6 +9,7 @@ from alma.exports import Exported, ExportLink, export
 from alma.fields import Field, Reading, Status
 from alma.mcp.tool import Archive
 from alma.mcp.toolbox import ToolBox
+from alma.pageimages import PageImage
 from alma.projection import project, project_field
 from alma.reviews import Proposal
 from alma.scopes import Scope
@@ -169,12 +170,15 @@ class MemoryArchive:
         self.asked.append({"page": page, "track": track, "words": words, "cursor": cursor, "limit": limit})
         return PAGE_TEXT
 
-    def page_image(self, document_id: int, page: int, *, max_inline: int) -> Exported | ExportLink:
+    def page_image(self, document_id: int, page: int, *, part: Box | None, max_bytes: int) -> PageImage:
         self._fields(document_id)
-        name = f"document-{document_id}-p{page}.png"
-        if len(PNG) > max_inline:
-            return ExportLink("https://archive.test/page", 300, "image/png", name)
-        return Exported(PNG, "image/png", name)
+        self.asked.append({"page": page, "part": part})
+        if len(PNG) <= max_bytes and part is None:
+            return PageImage(PNG, "image/png", 850, 1100, Box(0.0, 0.0, 1.0, 1.0))
+        original = ExportLink(
+            "https://archive.test/page", 300, "image/png", f"document-{document_id}-p{page}.png"
+        )
+        return PageImage(b"a jpeg", "image/jpeg", 85, 110, part or Box(0.0, 0.0, 1.0, 1.0), original)
 
     def schemas(self) -> dict[str, Any]:
         return SCHEMAS

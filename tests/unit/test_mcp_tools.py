@@ -11,6 +11,7 @@ import pytest
 from pydantic import BaseModel, create_model
 
 from alma.documents import MAX_LIMIT, DocumentStatus
+from alma.evidence import Box
 from alma.mcp import toolbox as box_module
 from alma.mcp import tools
 from alma.mcp.tool import Archive, Outcome, Tool
@@ -127,23 +128,37 @@ def test_list_documents_offers_the_statuses_and_the_limit_there_are() -> None:
     assert properties["limit"]["maximum"] == MAX_LIMIT
 
 
-def test_a_csv_export_is_text() -> None:
+CSV = (
+    "field_key,value,confidence,page_number,bbox,source\n"
+    'grantor_name,Josiah A. Greaves,0.973,1,"{""x"":0.142,""y"":0.331,""w"":0.268,""h"":0.041}",vision\n'
+    'parcel_acreage,12.5,0.61,2,"{""x"":0.557,""y"":0.214,""w"":0.083,""h"":0.029}",vision\n'
+)
+
+
+def test_an_export_is_the_bytes_of_the_file_as_base64() -> None:
     assert call("export_document", documentId=4012, format="csv") == {
         "documentId": 4012,
         "format": "csv",
         "fileName": "document-4012.csv",
         "mediaType": "text/csv; charset=utf-8",
-        "encoding": "utf-8",
-        "data": "field_key,value,confidence,page_number,bbox,source\n"
-        'grantor_name,Josiah A. Greaves,0.973,1,"{""x"":0.142,""y"":0.331,""w"":0.268,""h"":0.041}",vision\n'
-        'parcel_acreage,12.5,0.61,2,"{""x"":0.557,""y"":0.214,""w"":0.083,""h"":0.029}",vision\n',
+        "encoding": "base64",
+        "data": base64.b64encode(CSV.encode()).decode(),
+    }
+
+
+def test_an_export_that_is_text_comes_as_text_if_that_is_asked() -> None:
+    as_text = call("export_document", documentId=4012, format="csv", encoding="utf-8")
+    assert (as_text["encoding"], as_text["data"]) == ("utf-8", CSV)
+    assert failure("export_document", documentId=4012, format="xlsx", encoding="utf-8") == {
+        "error": "bad_request",
+        "detail": "xlsx is no text; leave encoding out, or ask for csv.",
     }
 
 
 def test_an_export_is_json_if_nothing_else_is_asked() -> None:
     result = call("export_document", documentId=4012)
     assert (result["format"], result["mediaType"]) == ("json", "application/json")
-    assert json.loads(result["data"]) == DEED_BODY
+    assert json.loads(base64.b64decode(result["data"], validate=True)) == DEED_BODY
 
 
 def test_an_xlsx_export_is_base64() -> None:
@@ -193,22 +208,39 @@ def test_a_page_comes_as_lines_with_their_boxes() -> None:
 
 def test_a_page_image_is_an_image_beside_what_it_shows() -> None:
     structured, content = call_with_content("get_page_image", documentId=4012, page=2)
-    assert structured == {"documentId": 4012, "page": 2, "mediaType": "image/png"}
+    assert structured == {
+        "documentId": 4012,
+        "page": 2,
+        "mediaType": "image/png",
+        "width": 850,
+        "height": 1100,
+        "shown": {"x": 0.0, "y": 0.0, "w": 1.0, "h": 1.0},
+    }
     assert content == [{"type": "image", "data": base64.b64encode(PNG).decode(), "mimeType": "image/png"}]
 
 
-def test_a_large_page_image_is_a_link(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tools, "MAX_INLINE_IMAGE", 10)
+def test_a_large_page_image_is_a_smaller_one_and_a_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tools, "MAX_IMAGE", 10)
     structured, content = call_with_content("get_page_image", documentId=4012)
-    assert structured["url"] == "https://archive.test/page"
+    assert (structured["mediaType"], structured["url"]) == ("image/jpeg", "https://archive.test/page")
     assert content == [
+        {"type": "image", "data": base64.b64encode(b"a jpeg").decode(), "mimeType": "image/jpeg"},
         {
             "type": "resource_link",
             "uri": "https://archive.test/page",
             "name": "document-4012-p1.png",
             "mimeType": "image/png",
-        }
+        },
     ]
+
+
+def test_a_part_of_a_page_is_asked_for_by_the_box_of_a_value() -> None:
+    box = {"x": 0.142, "y": 0.331, "w": 0.268, "h": 0.041}
+    archive = MemoryArchive()
+    found = ToolBox(archive, frozenset(Scope)).call("get_page_image", {"documentId": 4012, "bbox": box})
+    assert archive.asked == [{"page": 1, "part": Box(0.142, 0.331, 0.268, 0.041)}]
+    assert found["structuredContent"]["shown"] == box
+    assert failure("get_page_image", documentId=4012, bbox=box | {"w": 2})["error"] == "invalid_arguments"
 
 
 def test_types_and_models_come_as_the_api_lists_them() -> None:

@@ -10,6 +10,7 @@ from alma import audit, catalogue, documents, models, reviewqueue
 from alma.documents import Document, DocumentStatus, PageRecord
 from alma.errors import AlmaError, BadRequestError, NotFoundError
 from alma.fields import Field, Status
+from alma.pageimages import PageImage, view
 from alma.pages import Track
 from alma.projection import Claim, FilePart, project, project_field
 from alma.settings import settings
@@ -26,6 +27,7 @@ from alma.views import (
 from alma.words import page_as_json, read_words
 
 if TYPE_CHECKING:
+    from alma.evidence import Box
     from alma.exports import Exported, ExportLink
     from alma.reviews import Proposal
 
@@ -274,8 +276,8 @@ class Archive:
         )
         return view.model_dump(mode="json")
 
-    def page_image(self, document_id: int, page: int, *, max_inline: int) -> Exported | ExportLink:
-        """Return the image of a page (PNG), or a link where it has more than `max_inline` bytes.
+    def page_image(self, document_id: int, page: int, *, part: Box | None, max_bytes: int) -> PageImage:
+        """Return a page, or a part of it, as a picture of at most so many bytes.
 
         Raises
         ------
@@ -284,14 +286,16 @@ class Archive:
         DocumentProcessingError, DocumentFailedError
             Nobody has looked at its pages yet, or could.
         """
-        from alma.exports import Exported
+        original = self.page_image_link(document_id, page)
+        png = objects.get(self.organisation, objects.page_image_key(document_id, page))
+        return view(png, part, max_bytes=max_bytes, original=original)
 
+    def page_image_link(self, document_id: int, page: int) -> ExportLink:
+        """Return where the image of a page (PNG) is; the errors are those of `page_image`."""
         document, record = self._page(document_id, page)
         if not record.has_image:
             raise NotFoundError(f"Page {page} of document {document_id} has no image.")
         key, name = objects.page_image_key(document.id, page), f"document-{document.id}-p{page}.png"
-        if objects.size(self.organisation, key) <= max_inline:
-            return Exported(objects.get(self.organisation, key), "image/png", name)
         return self._link_to(key, name, "image/png")
 
     def schemas(self) -> dict[str, Any]:

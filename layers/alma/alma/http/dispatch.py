@@ -55,6 +55,7 @@ def serve(function: str, operations: Mapping[str, Operation], *, crashed: Operat
             key_id=request.caller.key_id if request.caller else None,
         )
         standing: Standing | None = None
+        outcome: dict[str, object] = {}
         try:
             row = route(request.method, request.resource)
             standing = limits.take(row.family if row else Family.READING, request.caller, request.address)
@@ -71,7 +72,7 @@ def serve(function: str, operations: Mapping[str, Operation], *, crashed: Operat
                 error, request.request_id, documentId=error.document.id, status="failed"
             )
         except AlmaError as error:
-            logger.info("refused", extra={"error": error.slug, "status": error.status})
+            outcome["error"] = error.slug
             if isinstance(error, RateLimitedError):
                 metrics.count({Metric.RATE_LIMITED: 1})
             response = error_response(error, request.request_id, **error.more)
@@ -83,6 +84,7 @@ def serve(function: str, operations: Mapping[str, Operation], *, crashed: Operat
                 response = error_response(out_of_reach, request.request_id)
             else:
                 response = (crashed or _crashed)(request)
+        logger.info("answered", extra={"status": response.status, **outcome, **request.named})
         return (response.with_headers(standing.headers) if standing else response).to_event()
 
     return handler

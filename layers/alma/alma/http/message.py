@@ -43,6 +43,8 @@ class Request:
         Who it comes from; None on public routes.
     deadline : float
         When the answer has to be there, as `time.monotonic` counts.
+    named : dict
+        What it turned out to name (`document_id`, `tool`, …), for the log; grows while it is served.
     """
 
     method: str
@@ -56,6 +58,7 @@ class Request:
     address: str
     caller: Caller | None
     deadline: float
+    named: dict[str, object] = field(default_factory=dict)
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any], seconds: float) -> Request:
@@ -119,7 +122,7 @@ class Request:
             It is not JSON, or not of that shape; the sentence names the first thing wrong.
         """
         try:
-            return model.model_validate_json(self.body or b"{}")
+            found = model.model_validate_json(self.body or b"{}")
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(str(part) for part in first["loc"])
@@ -127,6 +130,9 @@ class Request:
             raise BadRequestError(
                 f"The body is not what this route takes: {f'{where}: ' if where else ''}{what}."
             ) from None
+        if isinstance(document_id := getattr(found, "documentId", None), int):
+            self.named["document_id"] = document_id
+        return found
 
     def limit(self, most: int) -> int:
         """Return the query parameter `limit`, 50 without it; who lists checks that it is 1 at least.
@@ -152,6 +158,7 @@ class Request:
         raw = self.path.get(name, "")
         if not (raw.isascii() and raw.isdigit()) or len(raw) > 12 or int(raw) < 1:
             raise BadRequestError("A documentId is a positive whole number, such as 4012.")
+        self.named["document_id"] = int(raw)
         return int(raw)
 
 

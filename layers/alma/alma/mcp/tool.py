@@ -19,6 +19,8 @@ from alma.exports import Exported, ExportLink
 from alma.scopes import Scope
 
 if TYPE_CHECKING:
+    from alma.evidence import Box
+    from alma.pageimages import PageImage
     from alma.reviews import Proposal
 
 
@@ -48,8 +50,8 @@ class Archive(Protocol):
     ) -> dict[str, Any]:
         """Return a `PageTextView` as JSON."""
 
-    def page_image(self, document_id: int, page: int, *, max_inline: int) -> Exported | ExportLink:
-        """Return the image of a page, or where to get it if it has more than `max_inline` bytes."""
+    def page_image(self, document_id: int, page: int, *, part: Box | None, max_bytes: int) -> PageImage:
+        """Return a page, or a part of it, as a picture of at most so many bytes."""
 
     def schemas(self) -> dict[str, Any]:
         """Return a `SchemaList` as JSON."""

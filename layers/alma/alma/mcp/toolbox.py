@@ -33,9 +33,15 @@ class ToolBox:
         What the caller's key may be used for: other tools are not listed, and refused.
     tools : iterable of type, optional
         All tools there are.
+
+    Attributes
+    ----------
+    called : dict
+        Which tool was called last, on what document and why it could not do it, for the log.
     """
 
     def __init__(self, archive: Archive, scopes: Set[Scope], tools: Iterable[type[Tool]] = TOOLS) -> None:
+        self.called: dict[str, object] = {}
         self._archive = archive
         self._scopes = scopes
         self._tools = {tool.name: tool for tool in tools}
@@ -58,22 +64,25 @@ class ToolBox:
         tool = self._tools.get(name)
         if tool is None:
             raise UnknownToolError(name)
+        self.called = {"tool": name}
         if lacking := listed(tool.scopes() - self._scopes):
-            return _failure(
+            return self._failure(
                 "forbidden",
                 f"{name} needs a key with the scope {' and '.join(lacking)}; ask an administrator for one.",
             )
         try:
             call = tool.model_validate(arguments)
         except ValidationError as error:
-            return _failure("invalid_arguments", _what_is_wrong(error))
+            return self._failure("invalid_arguments", _what_is_wrong(error))
+        if (document_id := getattr(call, "documentId", None)) is not None:
+            self.called["document_id"] = document_id
         try:
             outcome = call.run(self._archive)
         except AlmaError as error:
-            return _failure(error.slug, error.detail, error.more)
+            return self._failure(error.slug, error.detail, error.more)
         text = json.dumps(outcome.structured, ensure_ascii=False)
         if len(text.encode(errors="backslashreplace")) > MAX_RESULT:
-            return _failure(
+            return self._failure(
                 "result_too_large",
                 "That is too much for one answer; ask for less, or use export_document, which gives a link.",
             )
@@ -82,10 +91,10 @@ class ToolBox:
             "structuredContent": outcome.structured,
         }
 
-
-def _failure(slug: str, detail: str, more: Mapping[str, object] | None = None) -> dict[str, Any]:
-    text = json.dumps({"error": slug, "detail": detail, **(more or {})}, ensure_ascii=False)
-    return {"content": [{"type": "text", "text": text}], "isError": True}
+    def _failure(self, slug: str, detail: str, more: Mapping[str, object] | None = None) -> dict[str, Any]:
+        self.called["error"] = slug
+        text = json.dumps({"error": slug, "detail": detail, **(more or {})}, ensure_ascii=False)
+        return {"content": [{"type": "text", "text": text}], "isError": True}
 
 
 def _what_is_wrong(error: ValidationError) -> str:

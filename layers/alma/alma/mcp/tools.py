@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from alma import evidence as evidences
+from alma.errors import BadRequestError
 from alma.exports import ExportLink
 from alma.fields import MAX_OCCURRENCES
 from alma.mcp.tool import Archive, Outcome, Tool
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 
 #: An export up to this many bytes is part of the result, a larger one is a link.
 MAX_INLINE_EXPORT = 1_000_000
-#: The same for a page image, which is 1 MB as base64.
-MAX_INLINE_IMAGE = 750_000
+#: A picture of a page has at most this many bytes, which is 1 MB as base64.
+MAX_IMAGE = 750_000
 
 DocumentId = Annotated[
     StrictInt, Field(ge=1, lt=10**12, description="Number of the document, as list_documents gives it.")
@@ -46,6 +47,23 @@ OfType = Annotated[
         max_length=64, description="Only documents of this type, such as invoice; list_schemas names them."
     ),
 ]
+
+_Share = Annotated[StrictFloat | StrictInt, Field(ge=0, le=1)]
+
+
+class Box(BaseModel):
+    """A rectangle: shares of the page's width and height, from its top left corner."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    x: _Share = Field(description="Left edge.")
+    y: _Share = Field(description="Top edge.")
+    w: _Share = Field(description="Width.")
+    h: _Share = Field(description="Height.")
+
+    def on_page(self) -> evidences.Box:
+        """Return it as the rest of alma has boxes."""
+        return evidences.Box(float(self.x), float(self.y), float(self.w), float(self.h))
 
 
 class ListDocuments(Tool):
@@ -167,14 +185,20 @@ class ExportDocument(Tool):
     title = "Export a document"
     description = (
         "Get one document as a file to hand on: json (the same as get_document_fields), csv or xlsx (a row "
-        "for each field, rejected ones left out). json and csv come as text, xlsx as base64; a large file "
-        "comes as a url instead. To read values yourself, use get_document_fields."
+        "for each field, rejected ones left out). Its bytes come as base64; json and csv also come as plain "
+        "text if you ask for the encoding utf-8. A large file comes as a url instead. To read values "
+        "yourself, use get_document_fields."
     )
 
     documentId: DocumentId
     format: Literal["json", "csv", "xlsx"] = Field(default="json", description="What the file is.")
+    encoding: Literal["base64", "utf-8"] = Field(
+        default="base64", description="How to give its bytes; utf-8 for json and csv only."
+    )
 
     def run(self, archive: Archive) -> Outcome:
+        if self.encoding == "utf-8" and self.format == "xlsx":
+            raise BadRequestError("xlsx is no text; leave encoding out, or ask for csv.")
         exported = archive.export(self.documentId, self.format, max_inline=MAX_INLINE_EXPORT)
         head = {
             "documentId": self.documentId,
@@ -184,9 +208,8 @@ class ExportDocument(Tool):
         }
         if isinstance(exported, ExportLink):
             return _linked(head, exported)
-        if self.format == "xlsx":
-            return Outcome(head | {"encoding": "base64", "data": _base64(exported.body)})
-        return Outcome(head | {"encoding": "utf-8", "data": exported.body.decode()})
+        data = exported.body.decode() if self.encoding == "utf-8" else _base64(exported.body)
+        return Outcome(head | {"encoding": self.encoding, "data": data})
 
     @classmethod
     def result(cls) -> type[BaseModel]:
@@ -237,11 +260,14 @@ class GetPageText(Tool):
 
 
 class PageImageResult(_Link):
-    """Which page an image shows; the image itself is beside this, or behind the link if it is large."""
+    """What an image shows; the image itself is beside this."""
 
     documentId: int
     page: int
     mediaType: str
+    width: int = Field(description="Pixels of the image beside this.")
+    height: int
+    shown: Box = Field(description="What of the page it shows.")
 
 
 class GetPageImage(Tool):
@@ -250,21 +276,31 @@ class GetPageImage(Tool):
     name = "get_page_image"
     title = "Get the image of a page"
     description = (
-        "Get one page as an image (PNG), as displayed: the boxes of values and lines are shares of its width "
-        "and height from the top left corner. Use it to check a value against the paper, or for what text "
-        "does not tell: tables, stamps, signatures, handwriting. An image of more than 750 kB comes as a "
-        "url instead."
+        "See one page, as displayed, or with bbox a part of it with a little around it: give the bbox of a "
+        "value's evidence to look at what it was cut from. Use it to check a value against the paper, or for "
+        "what text does not tell: tables, stamps, signatures, handwriting. Boxes of values and lines are "
+        "shares of the page's width and height from the top left corner; shown is the part that you see. A "
+        "large page comes scaled down, with a url of the full image for people: ask for a bbox to see "
+        "details."
     )
 
     documentId: DocumentId
     page: Page = 1
+    bbox: Box | None = Field(default=None, description="The part to look at; the whole page without it.")
 
     def run(self, archive: Archive) -> Outcome:
-        image = archive.page_image(self.documentId, self.page, max_inline=MAX_INLINE_IMAGE)
-        head = {"documentId": self.documentId, "page": self.page, "mediaType": image.media_type}
-        if isinstance(image, ExportLink):
-            return _linked(head, image)
-        return Outcome(head, [{"type": "image", "data": _base64(image.body), "mimeType": image.media_type}])
+        part = None if self.bbox is None else self.bbox.on_page()
+        image = archive.page_image(self.documentId, self.page, part=part, max_bytes=MAX_IMAGE)
+        shown = {
+            "documentId": self.documentId,
+            "page": self.page,
+            "mediaType": image.media_type,
+            "width": image.width,
+            "height": image.height,
+            "shown": image.shown.to_dict(),
+        }
+        seen = {"type": "image", "data": _base64(image.body), "mimeType": image.media_type}
+        return Outcome(shown, [seen]) if image.original is None else _linked(shown, image.original, seen)
 
     @classmethod
     def result(cls) -> type[BaseModel]:
@@ -388,18 +424,6 @@ class DigitizeWithModel(Tool):
 
 
 _Said = Annotated[StrictStr, AfterValidator(check_visible)]
-_Share = Annotated[StrictFloat | StrictInt, Field(ge=0, le=1)]
-
-
-class Box(BaseModel):
-    """A rectangle: shares of the page's width and height, from its top left corner."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    x: _Share = Field(description="Left edge.")
-    y: _Share = Field(description="Top edge.")
-    w: _Share = Field(description="Width.")
-    h: _Share = Field(description="Height.")
 
 
 class Evidence(BaseModel):
@@ -477,25 +501,25 @@ def _place(evidence: Evidence | None) -> Place | None:
 
     if evidence is None:
         return None
-    box = evidence.bbox
-    return Place(evidence.page, evidences.Box(float(box.x), float(box.y), float(box.w), float(box.h)))
+    return Place(evidence.page, evidence.bbox.on_page())
 
 
 def _base64(body: bytes) -> str:
     return base64.b64encode(body).decode()
 
 
-def _linked(head: dict[str, Any], link: ExportLink) -> Outcome:
+def _linked(head: dict[str, Any], link: ExportLink, *content: dict[str, Any]) -> Outcome:
     """Return a file that is too large for a result: as a link in it, and as one that clients know."""
     return Outcome(
         head | {"url": link.url, "expiresIn": link.expires_in},
         [
+            *content,
             {
                 "type": "resource_link",
                 "uri": link.url,
                 "name": link.file_name,
                 "mimeType": link.media_type,
-            }
+            },
         ],
     )
 

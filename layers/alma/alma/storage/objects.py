@@ -172,23 +172,6 @@ def get(organisation: str, key: str) -> bytes:
     return answer["Body"].read()
 
 
-def size(organisation: str, key: str) -> int:
-    """Return how many bytes an object of the archive has.
-
-    Raises
-    ------
-    NotFoundError
-        It is not there.
-    """
-    try:
-        answer = _client().head_object(Bucket=settings().archive_bucket, Key=_archive_key(organisation, key))
-    except ClientError as error:
-        if _status(error) != 404:
-            raise
-        raise NotFoundError(f"{key} is not in the archive.") from None
-    return answer["ContentLength"]
-
-
 def copy(organisation: str, source: str, key: str) -> None:
     """Copy an object of the archive within the organisation's prefix, without reading it.
 
