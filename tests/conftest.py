@@ -1,6 +1,7 @@
 """What every test shares: an environment without a cloud, and moto in its place."""
 
 import os
+import tempfile
 
 # Before anything imports alma: the table's name is read at import, and no test may reach a real account.
 os.environ.update(
@@ -23,6 +24,8 @@ os.environ.update(
     POWERTOOLS_METRICS_DISABLED="true",
     POWERTOOLS_TRACE_DISABLED="true",
 )
+# No test finds, or touches, the key of whoever runs them.
+os.environ["XDG_CONFIG_HOME"] = tempfile.mkdtemp(prefix="alma-test-")
 os.environ.pop("AWS_PROFILE", None)
 os.environ.pop("AWS_ENDPOINT_URL", None)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -83,3 +84,27 @@ def test_the_bridge_speaks_the_revision_the_client_asks_for(office: Office, mode
             return client.protocol_version, len((await client.list_tools()).tools)
 
     assert asyncio.run(session()) == (version, 11)
+
+
+def test_a_desktop_agent_needs_no_key_in_its_configuration(office: Office, tmp_path: Path) -> None:
+    home = {"XDG_CONFIG_HOME": str(tmp_path / "config")}
+    done = subprocess.run(
+        [sys.executable, "-m", "alma.cli", "login", "--url", office.runtime.api_url],
+        input=office.token,
+        env={**os.environ, **home},
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0
+
+    async def session() -> int:
+        # As such programs start others: elsewhere, with next to no environment.
+        agent = StdioServerParameters(
+            command=sys.executable, args=["-m", "alma.cli", "mcp", "--stdio"], env=home, cwd=tmp_path
+        )
+        async with Client(agent) as client:
+            found = await client.call_tool("list_documents", {})
+            assert found.structured_content is not None
+            return len(found.structured_content["documents"])
+
+    assert asyncio.run(session()) == 2

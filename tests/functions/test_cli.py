@@ -1,6 +1,8 @@
 """The operator's commands against the table; the others are driven end to end."""
 
+import io
 import json
+import os
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -130,7 +132,10 @@ def test_without_an_installation_the_command_says_what_to_give(
     assert main(["org", "create", "greaves"]) == 1
 
     said = capsys.readouterr().err.replace("\n", " ")
-    assert "Set ALMA_API_URL and ALMA_API_KEY, or start alma on this machine with `make run`." in said
+    assert (
+        "Set ALMA_API_URL and ALMA_API_KEY, store them with `alma login`, or start alma on this machine with "
+        "`make run`." in said
+    )
     assert "Name the deployed stack with --stack" in said
 
 
@@ -139,6 +144,7 @@ class _Portal(BaseHTTPRequestHandler):
 
     keys_seen: list[str | None]
     announced: int
+    refuses = 0
 
     def do_POST(self) -> None:
         """Take an announcement at the second attempt."""
@@ -155,6 +161,12 @@ class _Portal(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         type(self).keys_seen.append(self.headers["Authorization"])
+        if self.refuses:
+            self.send_response(self.refuses)
+            self.send_header("Content-Length", "24")
+            self.end_headers()
+            self.wfile.write(b'{"error":"unauthorized"}')
+            return
         if self.path.startswith("/api/v1/documents/6"):
             self.send_response(303)
             self.send_header("Location", f"http://127.0.0.1:{self.server.server_port}/{self.path[8:]}")  # type: ignore[attr-defined]
@@ -211,3 +223,84 @@ def test_tracks_are_printed_below_their_field_with_the_reasons(
     assert status == 0
     assert "escalated: only_hosted" in printed
     assert "hosted" in printed.split("only_hosted")[1]
+
+
+# --- a key of one's own -----------------------------------------------------
+
+TOKEN = "alma_" + "k" * 33
+
+
+@pytest.fixture
+def away(portal: type[_Portal], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[str, Path]:
+    """A folder from which nothing is known of any alma; the address of one, and where a key would be."""
+    url = os.environ["ALMA_API_URL"]
+    for name in ("ALMA_API_URL", "ALMA_API_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    return url, tmp_path / "config" / "alma" / "credentials.json"
+
+
+def log_in(monkeypatch: pytest.MonkeyPatch, url: str, key: str = TOKEN) -> int:
+    monkeypatch.setattr("sys.stdin", io.StringIO(key + "\n"))
+    return main(["login", "--url", url])
+
+
+def test_a_stored_key_is_found_from_any_folder_and_readable_by_nobody_else(
+    away: tuple[str, Path],
+    portal: type[_Portal],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    url, file = away
+
+    # An address as people copy it, of the endpoint for agents.
+    assert log_in(monkeypatch, f"{url}/api/mcp/") == 0
+    assert json.loads(file.read_text()) == {"url": url, "key": TOKEN}
+    assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert TOKEN not in capsys.readouterr().out
+
+    assert run(capsys, "get", "6", "--json")[0] == 0
+    assert portal.keys_seen[-2:] == [f"Bearer {TOKEN}", None]
+
+    assert main(["logout"]) == 0
+    assert not file.exists()
+    assert main(["get", "6"]) == 1
+
+
+@pytest.mark.parametrize("key", ["", "sk-something", "alma_short", f"{TOKEN} more"])
+def test_what_is_no_key_is_not_stored(
+    away: tuple[str, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], key: str
+) -> None:
+    url, file = away
+
+    assert log_in(monkeypatch, url, key) == 1
+    assert "A key is alma_ and 33 letters and digits" in capsys.readouterr().err.replace("\n", " ")
+    assert not file.exists()
+
+
+def test_a_key_that_the_api_refuses_is_not_stored(
+    away: tuple[str, Path], portal: type[_Portal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, file = away
+
+    monkeypatch.setattr(portal, "refuses", 401)
+    assert log_in(monkeypatch, url) == 1
+    assert log_in(monkeypatch, "http://127.0.0.1:9") == 1
+    assert not file.exists()
+    # Good for something else than what was asked to try it.
+    monkeypatch.setattr(portal, "refuses", 403)
+    assert log_in(monkeypatch, url) == 0
+
+
+def test_a_stored_key_is_never_sent_to_another_address(
+    away: tuple[str, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url, _ = away
+    log_in(monkeypatch, url)
+    monkeypatch.setenv("ALMA_API_URL", "https://elsewhere.test")
+
+    assert main(["get", "6"]) == 1
+    assert f"Set ALMA_API_KEY too: the key that is known is for {url}." in capsys.readouterr().err.replace(
+        "\n", " "
+    )

@@ -251,5 +251,9 @@ def _refusal(answer: urllib3.BaseHTTPResponse) -> ApiError:
     except (ValueError, KeyError, TypeError):
         return ApiError(answer.status, "unexpected", f"An unexpected answer, status {answer.status}.")
     if answer.status == 401:
-        return ApiError(401, error, "The key is missing, malformed or revoked; check ALMA_API_KEY.")
+        return ApiError(
+            401,
+            error,
+            "The key is malformed, expired or revoked; check ALMA_API_KEY, or log in with another.",
+        )
     return ApiError(answer.status, error, str(body.get("detail", error)))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import getpass
 import json
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -73,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="alma",
         description="Documents in, fields with evidence out.",
-        epilog="The API is found through ALMA_API_URL and ALMA_API_KEY, or the alma that runs here.",
+        epilog="The API: ALMA_API_URL and ALMA_API_KEY, else the alma that runs here, else `alma login`.",
     )
     parser.add_argument("--version", action="version", version=f"alma {__version__}")
     shared = argparse.ArgumentParser(add_help=False)
@@ -121,6 +123,19 @@ def _parser() -> argparse.ArgumentParser:
         "--overlap", type=int, default=86400, metavar="SECONDS", help="how long the old one goes on: a day"
     )
     rotate.set_defaults(run=_key_rotate)
+
+    login = commands.add_parser(
+        "login",
+        parents=[shared],
+        help="store a key for this user",
+        description="Asks for a key, or reads it from standard input, checks it against the API, and stores "
+        "it for this user alone: commands, and agents that start `alma mcp --stdio`, find it from any "
+        "folder.",
+    )
+    login.add_argument("--url", help="address of the API; without it, the alma that runs here")
+    login.set_defaults(run=_login)
+    logout = commands.add_parser("logout", parents=[shared], help="forget the stored key")
+    logout.set_defaults(run=_logout)
 
     usage = commands.add_parser(
         "usage", parents=[shared], help="what the organisation's keys used in a month"
@@ -584,6 +599,36 @@ def _export(options: argparse.Namespace) -> None:
 
 def _mcp(options: argparse.Namespace) -> None:
     bridge.run(Client(target.api()), sys.stdin.buffer, sys.stdout.buffer)
+
+
+def _login(options: argparse.Namespace) -> None:
+    url = options.url or (target.local_file() or {}).get("api_url")
+    if url is None:
+        raise BadRequestError("Name the API with --url, or start alma here with `make run`.")
+    key = (getpass.getpass("key: ") if sys.stdin.isatty() else sys.stdin.readline()).strip()
+    if not re.fullmatch(r"alma_[0-9A-Za-z]{33}", key):
+        raise BadRequestError("A key is alma_ and 33 letters and digits; `alma key create` prints one.")
+    given = target.Api(target.base_url(url), key)
+    try:
+        Client(given).call("GET", "/models")
+    except ApiError as error:
+        if error.status != 403:  # a good key, which may do other things
+            raise
+    path = target.store(given)
+    if options.json:
+        _print_json({"url": given.url, "file": str(path)})
+    else:
+        out.print(f"the key to {given.url} is stored in {path}", highlight=False, soft_wrap=True)
+
+
+def _logout(options: argparse.Namespace) -> None:
+    found = target.forget()
+    if options.json:
+        _print_json({"forgotten": found})
+    else:
+        out.print(
+            "the stored key is forgotten; it stays good until it is revoked" if found else "none is stored"
+        )
 
 
 def _usage(options: argparse.Namespace) -> None:

@@ -1,7 +1,8 @@
 """Which installation a command is for.
 
 In this order: options and environment (`ALMA_API_URL`, `ALMA_API_KEY`; `--stack` for the operator's
-commands), then `.alma/local.json` of this folder or one above, which the runtime for one machine writes.
+commands), then `.alma/local.json` of this folder or one above, which the runtime for one machine writes,
+then what `alma login` stored for this user, which is found from any folder.
 """
 
 from __future__ import annotations
@@ -47,15 +48,77 @@ def api() -> Api:
     Raises
     ------
     TargetError
-        None is known.
+        None is known, or the key to the one that is named is not.
     """
     url, key = os.environ.get("ALMA_API_URL"), os.environ.get("ALMA_API_KEY")
+    url = None if not url else base_url(url)
     if url and key:
-        return Api(url.rstrip("/"), key)
+        return Api(url, key)
     local = local_file()
-    if local is None:
-        raise TargetError("Set ALMA_API_URL and ALMA_API_KEY, or start alma on this machine with `make run`.")
-    return Api((url or str(local["api_url"])).rstrip("/"), key or str(local["api_key"]))
+    known = stored() if local is None else Api(base_url(str(local["api_url"])), str(local["api_key"]))
+    if known is None:
+        raise TargetError(
+            "Set ALMA_API_URL and ALMA_API_KEY, store them with `alma login`, or start alma on this machine "
+            "with `make run`."
+        )
+    if url and url != known.url:
+        # A key is never sent to another address than the one it was given for.
+        raise TargetError(f"Set ALMA_API_KEY too: the key that is known is for {known.url}.")
+    return Api(known.url, key or known.key)
+
+
+def base_url(url: str) -> str:
+    """Return the address that routes are appended to; who copies it may have copied more."""
+    url = url.strip().rstrip("/")
+    for more in ("/mcp", "/v1", "/api"):
+        url = url.removesuffix(more)
+    return url
+
+
+def stored_path() -> Path:
+    """Return where `alma login` stores its key: of this user, found from any folder."""
+    home = os.environ.get("XDG_CONFIG_HOME") or (os.environ.get("APPDATA") if os.name == "nt" else None)
+    return (Path(home) if home else Path.home() / ".config") / "alma" / "credentials.json"
+
+
+def stored() -> Api | None:
+    """Return what `alma login` stored; None for nothing.
+
+    Raises
+    ------
+    TargetError
+        The file is none of ours.
+    """
+    path = stored_path()
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return Api(base_url(str(found["url"])), str(found["key"]))
+    except FileNotFoundError:
+        return None
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise TargetError(f"{path} is not what `alma login` writes; log in again.") from None
+
+
+def store(given: Api) -> Path:
+    """Store an address and the key to it for this user alone, and return the file."""
+    path = stored_path()
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".part")
+    unfinished.unlink(missing_ok=True)
+    # Nobody else can read it, not even while it is written.
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as file:
+        json.dump({"url": given.url, "key": given.key}, file)
+    unfinished.replace(path)
+    return path
+
+
+def forget() -> bool:
+    """Remove what `alma login` stored, and tell whether there was anything."""
+    path = stored_path()
+    found = path.is_file()
+    path.unlink(missing_ok=True)
+    return found
 
 
 def use_table(stack: str | None) -> None:
