@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any, Final
 
 import boto3
+from pynamodb.exceptions import CancellationReason, TransactWriteError, VerboseClientError
 
 from alma import documents, keys, organisations
 from alma.documents import Document
@@ -189,6 +190,16 @@ class Context:
     def get_remaining_time_in_millis(self) -> int:
         """Return plenty."""
         return 30_000
+
+
+def conflict() -> TransactWriteError:
+    """Return what DynamoDB says when two transactions meet at a row; moto never does."""
+    cause = VerboseClientError(
+        {"Error": {"Code": "TransactionCanceledException"}},
+        "TransactWriteItems",
+        cancellation_reasons=[CancellationReason(code="TransactionConflict")],
+    )
+    return TransactWriteError("held", cause)
 
 
 def seed_fields() -> list[Field]:

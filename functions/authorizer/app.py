@@ -40,6 +40,7 @@ def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
         "context": {
             "organisation": caller.organisation,
             "key_id": caller.key_id,
+            "user": caller.user,
             "role": caller.role.value,
             "scopes": " ".join(scopes.listed(caller.scopes)),
         }
@@ -61,13 +62,15 @@ def _values(event: dict[str, Any], header: str) -> list[str]:
         value
         for name, values in (event.get("multiValueHeaders") or {}).items()
         if name.lower() == header
-        for value in values
+        for value in values or []
     ]
 
 
 def _bearer(value: str) -> str | None:
-    scheme, *token = value.split(None, 1)
-    return token[0].strip() if token and scheme.lower() == "bearer" else None
+    match value.split(None, 1):
+        case [scheme, token] if scheme.lower() == "bearer":
+            return token.strip()
+    return None
 
 
 def _identify(token: str | None) -> Caller | None:

@@ -24,6 +24,7 @@ def create(request: Request) -> Response:
     """Mint a key and answer with its token, this once."""
     body = request.json(CreateKeyBody)
     return _minted(
+        request,
         *keys.create(
             request.organisation,
             body.name,
@@ -32,24 +33,31 @@ def create(request: Request) -> Response:
             owner=body.owner,
             expires=body.expiresAt,
             by=request.caller,
-        )
+        ),
     )
 
 
 def rotate(request: Request) -> Response:
     """Mint a key in place of another and answer with its token, this once."""
     overlap = timedelta(seconds=request.json(RotateKeyBody).overlapSeconds)
-    return _minted(*keys.rotate(request.organisation, request.path["id"], overlap, by=request.caller))
+    rotated = request.named["rotated"] = request.path["id"]
+    return _minted(request, *keys.rotate(request.organisation, rotated, overlap, by=request.caller))
 
 
-def _minted(key: Key, token: str) -> Response:
+def _minted(request: Request, key: Key, token: str) -> Response:
+    request.named["minted"] = key.id
     view = MintedKey(**KeyView.of(key).model_dump(), token=token)
     return Response(201, view.model_dump(mode="json"), {"Cache-Control": "no-store"})
 
 
 def revoke(request: Request) -> Response:
-    """Revoke a key."""
-    keys.revoke(request.organisation, request.path["id"])
+    """Revoke a key, with `descendants=true` also those that it made."""
+    asked = request.query.get("descendants", "false")
+    if asked not in ("true", "false"):
+        raise BadRequestError("descendants is true, to revoke the keys that it made too, or false.")
+    request.named["revoked"] = keys.revoke(
+        request.organisation, request.path["id"], by=request.caller, descendants=asked == "true"
+    )
     return Response(204)
 
 

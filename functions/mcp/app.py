@@ -1,15 +1,23 @@
 """POST /mcp: the Model Context Protocol."""
 
+from alma import limits
 from alma.archive import Archive
 from alma.http.dispatch import serve
 from alma.http.message import Request, Response
+from alma.limits import Family
 from alma.mcp.toolbox import ToolBox
 from alma.mcp.transport import handle, internal_error
 
 
 def mcp(request: Request) -> Response:
     """Answer one message; the transport decides about every method."""
-    tools = ToolBox(Archive(request.organisation, request.key_id), request.scopes)
+
+    def admit(family: Family) -> None:
+        standing = limits.take(family, request.caller, request.address)
+        if standing.refusal is not None:
+            raise standing.refusal
+
+    tools = ToolBox(Archive(request.organisation, request.key_id), request.scopes, admit)
     try:
         answer = handle(request.method, request.headers, request.body, tools, host=request.domain)
     finally:

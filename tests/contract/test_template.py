@@ -58,6 +58,7 @@ def statements() -> list[tuple[str, dict[str, Any]]]:
         (name, statement)
         for name, function in functions().items()
         for policy in function.get("Policies", [])
+        if "Statement" in policy
         for statement in policy["Statement"]
     ]
 
@@ -204,6 +205,22 @@ def test_no_policy_has_a_wildcard_resource() -> None:
             text = resource if isinstance(resource, str) else str(next(iter(resource.values())))
             assert text != "*", name
             assert not re.search(r":\*|\$\{AWS::(?:Partition|Region|AccountId)\}\*", text), (name, text)
+
+
+def test_rows_of_tokens_are_out_of_reach_but_for_the_authorizer_and_whoever_mints() -> None:
+    (policy,) = (
+        statement
+        for each in resources("AWS::IAM::ManagedPolicy").values()
+        for statement in each["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Deny"
+    )
+    assert policy["Condition"] == {"ForAnyValue:StringLike": {"dynamodb:LeadingKeys": ["token#*"]}}
+    apart = {
+        name
+        for name, function in functions().items()
+        if {"Ref": "TokensApart"} in function.get("Policies", [])
+    }
+    assert set(functions()) - apart == {"AuthorizerFunction", "KeysFunction"}
 
 
 def test_no_policy_has_a_wildcard_action() -> None:

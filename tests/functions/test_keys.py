@@ -1,15 +1,20 @@
 """Keys: minted once, kept as a hash, revoked for good."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from pynamodb.transactions import TransactWrite
 
 from alma import keys
 from alma.clock import timestamp
 from alma.keys import Role
+from alma.scopes import Scope
 from alma.settings import settings
-from tests.cloud import Answer, Tenant, client, function
+from alma.storage import table
+from tests.cloud import Answer, Tenant, client, conflict, function
 
 pytestmark = pytest.mark.usefixtures("aws")
 
@@ -18,13 +23,13 @@ def _authorize(token: str | None, name: str = "Authorization") -> dict[str, obje
     return _authorized({} if token is None else {name: [f"Bearer {token}"]})
 
 
-def _authorized(headers: dict[str, list[str]]) -> dict[str, object]:
+def _authorized(headers: dict[str, Any]) -> dict[str, object]:
     app = function("authorizer")
     answer = app.handler(
         {
             "type": "REQUEST",
             "methodArn": "arn:aws:execute-api:eu-west-1:1:x/api/GET/v1/models",
-            "headers": {name: values[0] for name, values in headers.items()},
+            "headers": {name: values and values[0] for name, values in headers.items()},
             "multiValueHeaders": headers,
         },
         None,
@@ -65,6 +70,7 @@ def test_the_authorizer_passes_on_whose_key_it_is() -> None:
         "effect": "Allow",
         "organisation": "greaves",
         "key_id": tenant.ids[Role.READER],
+        "user": tenant.ids[Role.READER],
         "role": "reader",
         "scopes": "documents:read models:read export:read mcp:read",
     }
@@ -178,6 +184,21 @@ def test_headers_that_name_different_keys_are_refused_though_both_are_good() -> 
         {"X-API-Key": [f"Bearer {reader}"]},
     ):
         assert _authorized(headers) == {"effect": "Deny"}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Authorization": [""]},
+        {"Authorization": ["   "]},
+        {"Authorization": ["Bearer"]},
+        {"Authorization": ["Bearer "]},
+        {"Authorization": None},
+        {"X-API-Key": ["\t"]},
+    ],
+)
+def test_a_header_without_a_key_is_denied_and_is_no_failure(headers: dict[str, Any]) -> None:
+    assert _authorized(headers) == {"effect": "Deny"}
 
 
 # --- scopes ----------------------------------------------------------------
@@ -387,3 +408,144 @@ def test_a_key_is_rotated_once_and_not_when_it_is_not_good() -> None:
     assert rotate(tenant, "key_x").status == 404
     assert rotate(stranger, tenant.ids[Role.READER]).status == 404
     assert rotate(tenant, tenant.ids[Role.READER], {"overlapSeconds": 604801}).status == 400
+
+
+def test_a_revoked_key_mints_and_rotates_nothing_while_the_authorizer_remembers_it() -> None:
+    tenant = Tenant.create("greaves")
+    reader = tenant.ids[Role.READER]
+    keys.revoke("greaves", tenant.ids[Role.ADMIN])
+    before = keys.list_keys("greaves")
+
+    for answer in (mint(tenant), rotate(tenant, reader)):
+        assert (answer.status, answer.json) == (401, {"error": "unauthorized"})
+    assert rotate(tenant, tenant.ids[Role.ADMIN]).status == 409  # itself
+    assert keys.list_keys("greaves") == before
+
+
+def test_an_expired_key_mints_nothing_while_the_authorizer_remembers_it(clock: Clock) -> None:
+    tenant = Tenant.create("greaves")
+    tenant.ids[Role.ADMIN] = mint(tenant, role="admin", expiresAt="2026-11-24T12:01:00Z").json["id"]
+    clock.move(minutes=1)
+
+    assert mint(tenant, expiresAt="2026-11-24T12:00:59Z").status == 400
+    assert rotate(tenant, tenant.ids[Role.READER]).status == 403
+
+
+def test_a_key_in_wrong_hands_goes_with_all_that_it_made() -> None:
+    tenant = Tenant.create("greaves")
+    owner, stolen = tenant.ids[Role.ADMIN], mint(tenant, role="admin").json
+    spared = mint(tenant).json
+    tenant.ids[Role.ADMIN] = stolen["id"]
+    minted = mint(tenant, role="admin").json
+    taken_over = rotate(tenant, tenant.ids[Role.READER]).json
+    tenant.ids[Role.ADMIN] = minted["id"]
+    deeper = mint(tenant).json
+    heir = rotate(tenant, stolen["id"]).json
+    tenant.ids[Role.ADMIN] = owner
+    gone = [stolen, minted, taken_over, deeper, heir]
+
+    assert revoke(tenant, stolen["id"], "yes").status == 400
+    assert revoke(tenant, stolen["id"]).status == 204
+    assert [keys.identify(each["token"]) is None for each in gone] == [True, False, False, False, False]
+    assert revoke(tenant, stolen["id"], "true").status == 204
+
+    assert [keys.identify(each["token"]) for each in gone] == [None] * 5
+    assert keys.identify(spared["token"]) is not None
+    listed = {key["id"]: key for key in tenant.call("keys", "GET", "/v1/keys").json["keys"]}
+    assert {listed[each["id"]]["revokedBy"] for each in gone} == {owner}
+
+
+def revoke(tenant: Tenant, key_id: str, descendants: str | None = None) -> Answer:
+    query = None if descendants is None else {"descendants": descendants}
+    return tenant.call("keys", "DELETE", "/v1/keys/{id}", path={"id": key_id}, query=query)
+
+
+def test_rows_that_another_transaction_holds_are_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    tenant = Tenant.create("greaves")
+    held, begin = [0], table.transaction
+
+    def contended() -> TransactWrite:
+        if held[0]:
+            held[0] -= 1
+            raise conflict()
+        return begin()
+
+    monkeypatch.setattr(table, "transaction", contended)
+    held[0] = 2
+    assert (mint(tenant).status, held[0]) == (201, 0)
+    held[0] = 2
+    assert (rotate(tenant, tenant.ids[Role.REVIEWER]).status, held[0]) == (201, 0)
+    held[0] = 2
+    assert (revoke(tenant, tenant.ids[Role.READER]).status, held[0]) == (204, 0)
+
+
+def test_rows_that_stay_held_are_an_outage_to_come_back_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    tenant = Tenant.create("greaves")
+
+    def held() -> Any:
+        raise conflict()
+
+    monkeypatch.setattr(table, "transaction", held)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+
+    answer = revoke(tenant, tenant.ids[Role.READER])
+
+    assert (answer.status, answer.json["error"], answer.headers["Retry-After"]) == (503, "unavailable", "5")
+
+
+def test_an_organisation_has_no_more_good_keys_than_it_may(
+    monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    four = replace(settings(), max_keys=4)
+    monkeypatch.setattr(keys, "settings", lambda: four)
+    tenant = Tenant.create("greaves")
+    assert mint(tenant, expiresAt="2026-11-24T13:00:00Z").status == 201
+
+    refused = mint(tenant)
+    assert (refused.status, refused.json["error"]) == (409, "too_many_keys")
+    assert refused.json["detail"] == "There are 4 good keys, which is the most; revoke one first."
+    assert rotate(tenant, tenant.ids[Role.READER]).status == 201  # one for another
+    clock.move(hours=25)
+    assert mint(tenant).status == 201
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        (
+            {"expiresAt": "9999-12-31T23:59:59-12:00"},
+            "The expiry is too far away; leave it out for none.",
+        ),
+        (
+            {"name": "console\u202e"},
+            "People read a key's name and owner: it has a control or invisible character, U+202E; "
+            "leave it out.",
+        ),
+        (
+            {"owner": "ines\u0000"},
+            "People read a key's name and owner: it has a control or invisible character, U+0000; "
+            "leave it out.",
+        ),
+    ],
+)
+def test_what_cannot_be_kept_or_seen_of_a_key_is_refused(body: dict[str, str], sentence: str) -> None:
+    answer = mint(Tenant.create("greaves"), **body)
+
+    assert (answer.status, answer.json["detail"]) == (400, sentence)
+
+
+def test_a_narrowed_key_hands_on_what_there_is_now_and_not_what_its_role_is_given_later() -> None:
+    tenant = Tenant.create("greaves")
+    narrowed = [scope.value for scope in Scope if scope is not Scope.MODELS_WRITE]
+    body = {"name": "n", "role": "reader"}
+
+    tenant.call("keys", "POST", "/v1/keys", body=body, scopes=narrowed)
+    tenant.call("keys", "POST", "/v1/keys", body=body)
+
+    kept = [sorted(row.get("scopes", {}).get("SS", [])) for row in key_rows() if row["name"]["S"] == "n"]
+    assert sorted(kept) == [[], ["documents:read", "export:read", "mcp:read", "models:read"]]
+
+
+def key_rows() -> list[dict[str, Any]]:
+    rows = client("dynamodb").scan(TableName=settings().table)["Items"]
+    return [row for row in rows if row["kind"]["S"] == "key"]

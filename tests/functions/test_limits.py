@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -222,6 +223,7 @@ def test_every_route_has_a_family_and_these_are_not_the_ordinary_ones() -> None:
     assert special == {
         "digitize": "reading",
         "digitize_with_model": "models",
+        "extract_again": "models",
         "create_model": "models",
         "export_document": "export",
         "list_datasets": "export",
@@ -268,20 +270,80 @@ def test_an_address_of_version_6_is_its_network(clock: Clock, limit: Limit) -> N
     assert [health(f"2001:db8:0:1::{number}") for number in range(5)] == [200] * 4 + [429]
     assert health("2001:db8:0:2::1") == 200
     assert {partition for partition, _ in rows()} == {
-        "limit#address#2001:db8:0:1::/64",
-        "limit#address#2001:db8:0:2::/64",
+        "limit#anybody#2001:db8:0:1::/64",
+        "limit#anybody#2001:db8:0:2::/64",
     }
 
 
-def test_minting_has_a_bucket_by_key_and_one_by_address_of_the_same_size(clock: Clock, limit: Limit) -> None:
-    limit(minting="5/3")
-    tenant, other = Tenant.create("greaves"), Tenant.create("other")
+def test_minting_has_a_bucket_by_key_and_one_by_address(clock: Clock, limit: Limit) -> None:
+    limit(minting="5/1")
+    tenants = [Tenant.create(name) for name in ("one", "two", "three", "four", "five")]
 
-    assert [mint(tenant).status for _ in range(4)] == [201, 201, 201, 429]
-    assert mint(tenant, address="192.0.2.9").status == 429  # the key, from another address
-    assert mint(other).status == 429  # the address, with another key
-    assert mint(other, address="192.0.2.9").status == 201
-    assert read(tenant).status == 200
+    assert [mint(tenants[0]).status for _ in range(2)] == [201, 429]
+    assert mint(tenants[0], address="192.0.2.9").status == 429  # the key, from another address
+    assert [mint(tenant).status for tenant in tenants[1:]] == [201, 201, 201, 429]  # the address, with others
+    assert read(tenants[4]).status == 200
+
+
+def test_who_may_not_mint_takes_nothing_from_those_who_may(clock: Clock, limit: Limit) -> None:
+    limit(minting="5/1", reading="60/2")
+    tenant = Tenant.create("greaves")
+
+    assert [mint(tenant, Role.READER).status for _ in range(3)] == [403, 403, 429]
+    assert mint(tenant).status == 201
+
+
+def test_who_comes_without_a_key_takes_nothing_from_those_who_have_one(clock: Clock, limit: Limit) -> None:
+    limit(reading="60/1")
+    tenant = Tenant.create("greaves")
+
+    health = [tenant.call("portal", "GET", "/v1/health", role=None).status for _ in range(5)]
+
+    assert health == [200] * 4 + [429]
+    assert read(tenant, address="127.0.0.1").status == 200
+
+
+def test_what_an_agent_does_is_limited_as_it_is_elsewhere(clock: Clock, limit: Limit) -> None:
+    limit(mcp="600/60", export="60/2")
+    tenant = Tenant.create("greaves")
+    tenant.seed_document(seed_fields())
+    call = {"name": "export_document", "arguments": {"documentId": 1}}
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}
+
+    def told() -> Any:
+        answer = tenant.call("mcp", "POST", "/mcp", body=message, role=Role.READER)
+        assert answer.status == 200
+        return json.loads(base64.b64decode(answer.body))["result"]
+
+    by_tool = [told().get("isError", False) for _ in range(3)]
+    by_route = tenant.call(
+        "export", "GET", "/v1/export/{documentId}", path={"documentId": "1"}, role=Role.READER
+    )
+
+    assert (by_tool, by_route.status) == ([False, False, True], 429)
+    assert json.loads(told()["content"][0]["text"]) == {
+        "error": "rate_limited",
+        "detail": "Too many requests with this key; try again in 1 second.",
+    }
+
+
+def test_keys_that_a_user_mints_or_rotates_share_the_users_bucket(clock: Clock, limit: Limit) -> None:
+    limit(minting="5/3")
+    tenant = Tenant.create("greaves")
+    first = tenant.call("keys", "POST", "/v1/keys", body={"name": "n", "role": "admin"}, address="192.0.2.1")
+    path = {"id": first.json["id"]}
+    second = tenant.call("keys", "POST", "/v1/keys/{id}/rotate", path=path, body={}, address="192.0.2.2")
+    callers = [keys.identify(answer.json["token"]) for answer in (first, second)]
+
+    assert [caller.user for caller in callers if caller] == [tenant.ids[Role.ADMIN]] * 2
+    # Two were made with the first key; a third is left, for whichever key of the line, from anywhere.
+    standings = [
+        limits.take(Family.MINTING, caller, f"192.0.2.{number}")
+        for number, caller in enumerate(callers, start=3)
+    ]
+    assert [each.refusal is None for each in standings] == [True, False]
+    assert str(standings[1].refusal) == "Too many requests by this user; try again in 12 seconds."
+    assert mint(tenant, address="192.0.2.9").status == 429
 
 
 def test_rotation_is_minting(clock: Clock, limit: Limit) -> None:
@@ -415,7 +477,9 @@ def test_no_row_of_the_limiter_is_in_an_organisations_partition_and_all_go_by_th
     assert found["limit#address#192.0.2.1", "reading"]["expires_at"] == {"N": str(1_764_000_000 + 3600 + 2)}
 
 
-@pytest.mark.parametrize("text", ["", "60", "60/0", "0/60", "-1/5", "60/5/5", "1e3/5", "99999999999/1"])
+@pytest.mark.parametrize(
+    "text", ["", "60", "60/0", "0/60", "-1/5", "60/5/5", "1e3/5", "10000001/1", "1/10000001", "9" * 5000]
+)
 def test_a_limit_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="A limit is RATE/BURST"):
         Bucket.parse(text)

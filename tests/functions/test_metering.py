@@ -12,14 +12,14 @@ from io import StringIO
 from typing import Any
 
 import pytest
-from pynamodb.exceptions import CancellationReason, TransactWriteError, VerboseClientError
+from pynamodb.exceptions import UpdateError
 
 from alma import documents, organisations, quotas, usage
 from alma.clock import now
 from alma.keys import Role
 from alma.settings import settings
 from alma.storage import table
-from tests.cloud import Tenant, client, function
+from tests.cloud import Tenant, client, conflict, function
 from tests.reading import (
     FIVE_RECEIPTS,
     SHOPS,
@@ -150,34 +150,51 @@ def test_the_month_of_another_organisation_is_its_own(greaves: Tenant) -> None:
     assert used(greaves)["quota"] == used(other)["quota"] == {"used": 2, "limit": 2}
 
 
-def test_rows_held_by_another_transaction_are_tried_again(
+def test_files_that_arrive_together_do_not_fail_each_other_on_the_months_row(
     greaves: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    conflicts = [2]
+    events = [drop(f"inbox/greaves/{number}.pdf", TWO_PAGES) for number in range(3)]
     begin = table.transaction
 
-    def contended() -> Any:
-        if conflicts[0]:
-            conflicts[0] -= 1
-            raise TransactWriteError("held", _Conflict())
-        return begin()
+    class Contended:
+        """A transaction that meets another one on any row that all documents share."""
 
-    monkeypatch.setattr(table, "transaction", contended)
-    ingest(drop("inbox/greaves/two.pdf", TWO_PAGES))
+        def __init__(self) -> None:
+            self.inner = begin()
 
-    assert (conflicts[0], used(greaves)["quota"]["used"]) == (0, 2)
+        def __enter__(self) -> Any:
+            entered = self.inner.__enter__()
+            for write in ("save", "update"):
+                monkeypatch.setattr(entered, write, self.refusing(getattr(entered, write)))
+            return entered
+
+        def __exit__(self, *error: Any) -> None:
+            self.inner.__exit__(*error)  # type: ignore[no-untyped-call]
+
+        def refusing(self, write: Any) -> Any:
+            def checked(item: Any, **more: Any) -> None:
+                if item.sk.startswith(("quota#", "usage#")):
+                    raise conflict()
+                write(item, **more)
+
+            return checked
+
+    monkeypatch.setattr(table, "transaction", Contended)
+    for event in events:
+        ingest(event)
+    read_to_the_end()
+
+    assert [documents.get("greaves", number).error for number in (1, 2, 3)] == [None] * 3
+    assert (used(greaves)["quota"]["used"], used(greaves)["total"]["pages"]) == (6, 6)
 
 
-class _Conflict(VerboseClientError):
-    """What DynamoDB says when two transactions meet; moto never does."""
+def test_a_file_larger_than_a_months_quota_is_told_what_helps(greaves: Tenant) -> None:
+    organisations.set_monthly_pages("greaves", 4)
+    ingest(drop("inbox/greaves/five.pdf", FIVE_RECEIPTS))
 
-    def __init__(self) -> None:
-        reason = CancellationReason(code="TransactionConflict")
-        super().__init__(
-            {"Error": {"Code": "TransactionCanceledException"}},
-            "TransactWriteItems",
-            cancellation_reasons=[reason],
-        )
+    assert read(greaves, 1).json["detail"] == (
+        "The file has 5 pages, and 4 may be read in a month; divide it, or have the quota raised."
+    )
 
 
 # --- usage -----------------------------------------------------------------
@@ -244,12 +261,47 @@ def test_a_document_whose_counting_was_cut_off_is_counted_by_the_next_delivery(
     with monkeypatch.context() as patched:
         patched.setattr(usage, "count_document", lambda *_: None)
         extract(message)
-    assert used(greaves)["total"]["pages"] == 0
+    assert used(greaves)["total"]["fields"] == 0
 
     for _ in range(2):
         extract(message)
 
-    assert used(greaves)["total"]["pages"] == 1
+    assert used(greaves)["total"]["fields"] == len(documents.read("greaves", 1)[1]) > 0
+
+
+def test_pages_are_counted_though_the_document_is_removed_before_it_is_read(greaves: Tenant) -> None:
+    ingest(drop("inbox/greaves/two.pdf", TWO_PAGES))
+    greaves.call("documents", "DELETE", "/v1/documents/{id}", path={"id": "1"})
+
+    told = used(greaves)
+
+    assert told["quota"]["used"] == told["total"]["pages"] == 2
+    assert told["total"]["bytes"] == len(TWO_PAGES)
+
+
+def test_all_that_is_uploaded_to_an_announced_url_is_the_announcing_keys(greaves: Tenant) -> None:
+    body = {"fileName": "two.pdf", "docType": "receipt", "split": False}
+    announced = greaves.call("documents", "POST", "/v1/documents", body=body, role=Role.REVIEWER)
+    key = documents.get("greaves", announced.json["documentId"]).object_key
+
+    for number, content in enumerate((TWO_PAGES, FIVE_RECEIPTS)):
+        ingest(drop(key, content, sequencer=f"0{number}"))
+    read_to_the_end()
+
+    (by_key,) = (each for each in used(greaves)["keys"] if each["name"] == "reviewer")
+    assert by_key["pages"] == 7
+    assert [documents.get("greaves", number).doc_type for number in (1, 2)] == ["receipt", "receipt"]
+
+
+def test_a_run_of_a_model_that_cannot_be_counted_is_no_failure(
+    greaves: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def held(*_: object, **__: object) -> None:
+        raise UpdateError("held", conflict().cause)
+
+    monkeypatch.setattr(table.UsageItem, "update", held)
+
+    usage.count_model_run("greaves", greaves.ids[Role.READER])
 
 
 def test_requests_are_counted_by_key_and_month_and_refused_ones_are_not(greaves: Tenant) -> None:

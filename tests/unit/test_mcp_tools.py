@@ -11,7 +11,9 @@ import pytest
 from pydantic import BaseModel, create_model
 
 from alma.documents import MAX_LIMIT, DocumentStatus
+from alma.errors import RateLimitedError
 from alma.evidence import Box
+from alma.limits import Family
 from alma.mcp import toolbox as box_module
 from alma.mcp import tools
 from alma.mcp.tool import Archive, Outcome, Tool
@@ -266,7 +268,7 @@ class Stamp(Tool):
 
 
 def test_a_key_without_the_scope_neither_sees_a_tool_nor_may_call_it() -> None:
-    reader = ToolBox(MemoryArchive(), {Scope.MCP_READ}, [*tools.TOOLS, Stamp])
+    reader = ToolBox(MemoryArchive(), {Scope.MCP_READ}, tools=[*tools.TOOLS, Stamp])
     assert "stamp" not in [tool["name"] for tool in reader.definitions()]
     refused = reader.call("stamp", {})
     assert refused["isError"] is True
@@ -277,7 +279,7 @@ def test_a_key_without_the_scope_neither_sees_a_tool_nor_may_call_it() -> None:
 
 
 def test_a_tool_that_writes_is_marked_and_open_to_a_key_with_the_scope() -> None:
-    writer = ToolBox(MemoryArchive(), {Scope.MCP_READ, Scope.MCP_WRITE}, [*tools.TOOLS, Stamp])
+    writer = ToolBox(MemoryArchive(), {Scope.MCP_READ, Scope.MCP_WRITE}, tools=[*tools.TOOLS, Stamp])
     assert writer.definitions()[-1]["annotations"] == {
         "title": "Stamp",
         "readOnlyHint": False,
@@ -289,12 +291,56 @@ def test_a_tool_that_writes_is_marked_and_open_to_a_key_with_the_scope() -> None
 
 
 def test_every_tool_names_the_scopes_it_needs() -> None:
-    writing = {
+    assert {tool.name: tool.scopes() for tool in tools.TOOLS} == {
+        "list_documents": {Scope.MCP_READ},
+        "get_document_fields": {Scope.MCP_READ},
+        "export_document": {Scope.MCP_READ},
+        "search_documents": {Scope.MCP_READ},
+        "get_page_text": {Scope.MCP_READ},
+        "get_page_image": {Scope.MCP_READ},
+        "list_schemas": {Scope.MCP_READ},
+        "list_models": {Scope.MCP_READ},
+        "review_queue": {Scope.MCP_READ},
         "digitize_with_model": {Scope.MCP_WRITE, Scope.MODELS_READ},
         "propose_correction": {Scope.MCP_WRITE},
     }
-    assert {tool.name: tool.scopes() for tool in tools.TOOLS} == {
-        tool.name: writing.get(tool.name, {Scope.MCP_READ}) for tool in tools.TOOLS
+
+
+def test_a_tool_that_says_no_scope_is_open_to_nobody() -> None:
+    class Unsaid(Tool):
+        name = "unsaid"
+        title = "Unsaid"
+        description = "Nobody said who may call it."
+
+        def run(self, archive: Archive) -> Outcome:
+            return Outcome({})
+
+        @classmethod
+        def result(cls) -> type[BaseModel]:
+            return create_model("Nothing")
+
+    with pytest.raises(AttributeError, match="scope"):
+        ToolBox(MemoryArchive(), frozenset(Scope), tools=[Unsaid]).definitions()
+
+
+def test_a_tool_takes_from_the_bucket_of_what_it_does_too() -> None:
+    taken: list[Family] = []
+
+    def admit(family: Family) -> None:
+        taken.append(family)
+        if len(taken) > 2:
+            raise RateLimitedError("Too many requests with this key; try again in 2 seconds.", 2)
+
+    box = ToolBox(MemoryArchive(), frozenset(Scope), admit)
+    box.call("list_documents", {})
+    box.call("export_document", {"documentId": 4012})
+    box.call("digitize_with_model", {"modelId": "mdl_x", "documentId": 4012})
+    refused = box.call("export_document", {"documentId": 4012})
+
+    assert taken == [Family.EXPORT, Family.MODELS, Family.EXPORT]
+    assert json.loads(refused["content"][0]["text"]) == {
+        "error": "rate_limited",
+        "detail": "Too many requests with this key; try again in 2 seconds.",
     }
 
 

@@ -452,6 +452,10 @@ def _claim(organisation: str, file_item: FileItem, etag: str) -> int | None:
     name = file_item.object_key.rsplit("/", 1)[-1]
     item = _new_item(organisation, document_id, name, file_item.object_key)
     item.file_key, item.etag = file_item.sk, etag
+    if announced is not None and (first := _announcement(organisation, announced)) is not None:
+        # Whoever was given the URL goes on using it, and it is theirs that it is used for.
+        item.requested_type, item.whole = first.requested_type, first.whole
+        item.announced_by = first.announced_by
     try:
         with transaction() as write:
             write.save(file_item, condition=FileItem.pk.does_not_exist())
@@ -461,6 +465,13 @@ def _claim(organisation: str, file_item: FileItem, etag: str) -> int | None:
         if refused(error):
             return None
         raise
+
+
+def _announcement(organisation: str, document_id: int) -> DocumentItem | None:
+    try:
+        return DocumentItem.get(organisation, document_key(document_id), consistent_read=True)
+    except DocumentItem.DoesNotExist:
+        return None
 
 
 def _announced_id(organisation: str, object_key: str) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+from alma import usage
 from alma.extraction import hosted
 from alma.fields import Extraction
 from alma.pages import PageText
@@ -15,7 +16,14 @@ from alma.storage import bedrock
 _log = logging.getLogger(__name__)
 
 
-def second_reading(extraction: Extraction, pages: Sequence[PageText], schema: DocumentSchema) -> Extraction:
+def second_reading(
+    extraction: Extraction,
+    pages: Sequence[PageText],
+    schema: DocumentSchema,
+    *,
+    organisation: str,
+    key_id: str | None,
+) -> Extraction:
     """Return an extraction with what a hosted model reads beside it.
 
     It stays as it is where no model is named or none answers: the service can fail, the document cannot. The
@@ -29,6 +37,8 @@ def second_reading(extraction: Extraction, pages: Sequence[PageText], schema: Do
         The document's words.
     schema : DocumentSchema
         Its type.
+    organisation, key_id : str, str or None
+        For whom the run of the model is counted; None for the inbox.
     """
     given = settings()
     if not given.hosted_model_id:
@@ -50,6 +60,7 @@ def second_reading(extraction: Extraction, pages: Sequence[PageText], schema: Do
     except bedrock.ModelCallError as error:
         _log.warning("the hosted model gave no answer: %s", error)
         return extraction
+    usage.count_model_run(organisation, key_id)
     found = hosted.ground(asked, schema, answer.input)
     _log.info(
         "hosted model: %d answers stand on a page, %d were dropped; %d tokens in, %d out",

@@ -76,7 +76,9 @@ def _split(document: Document, etag: str) -> Document:
         path = Path(folder) / "file"
         objects.fetch_inbox(document.object_key, etag, path)
         with read_file(path, settings(), first_page=len(known) + 1) as file:
-            quotas.count(document, file.pages, path.stat().st_size)
+            size = path.stat().st_size
+            if quotas.count(document, file.pages, size):
+                usage.count_file(document, file.pages, size)
             for page in file:
                 _store(document, page)
     waiting = [page.number for page in documents.list_pages(document) if page.waiting]

@@ -9,6 +9,7 @@ Nobody can mint more than they have: neither scopes nor time.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import re
@@ -24,9 +25,11 @@ from pynamodb.transactions import TransactWrite
 
 from alma import organisations, scopes
 from alma.clock import now, timestamp
-from alma.errors import BadRequestError, ConflictError, ForbiddenError, NotFoundError
+from alma.errors import BadRequestError, ConflictError, ForbiddenError, NotFoundError, UnauthorizedError
 from alma.scopes import Role, Scope
-from alma.storage.table import KeyItem, TokenItem, refused, transaction, unless_refused
+from alma.settings import settings
+from alma.storage.table import KeyItem, TokenItem, refusals, refused, unless_refused, write_together
+from alma.visible import check_visible
 
 __all__ = [
     "PREFIX",
@@ -71,8 +74,8 @@ class Key:
         The token's beginning, to recognise it by.
     created_at : str
         ISO 8601.
-    created_by : str or None
-        Id of the key that minted it.
+    created_by, revoked_by : str or None
+        Ids of the keys that minted and revoked it; None for the operator.
     valid_until, revoked_at, last_used_at : str or None
         ISO 8601; `revoked_at` is None while the key is good, `last_used_at` exact to some minutes.
     replaced_by : str or None
@@ -89,16 +92,31 @@ class Key:
     created_by: str | None
     valid_until: str | None
     revoked_at: str | None
+    revoked_by: str | None
     last_used_at: str | None
     replaced_by: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who a request comes from, and what their key may do."""
+    """Who a request comes from, and what their key may do.
+
+    Attributes
+    ----------
+    organisation, key_id : str
+        Whose key, and which.
+    user : str
+        Id of the key that the operator minted and this one comes from, by minting or rotation: it stands for
+        the user, who cannot become another one with keys of their own making.
+    role, scopes : Role, frozenset of Scope
+        What the key may do.
+    valid_until, last_used_at : str or None
+        As in `Key`.
+    """
 
     organisation: str
     key_id: str
+    user: str
     role: Role
     scopes: frozenset[Scope]
     valid_until: str | None = None
@@ -143,16 +161,31 @@ def create(
         The minter does not have what the key would have.
     NotFoundError
         There is no such organisation.
+    ConflictError
+        It has as many keys as it may have.
+    UnauthorizedError
+        The minter's key has been revoked meanwhile.
     """
-    name = name.strip()
+    name, owner = name.strip(), (owner or "").strip() or None
     if not 1 <= len(name) <= 100:
         raise BadRequestError("Give the key a name of 1 to 100 characters.")
+    for said in (name, owner or ""):
+        try:
+            check_visible(said)
+        except ValueError as error:
+            raise BadRequestError(f"People read a key's name and owner: {error}.") from None
     if expires is not None and expires <= now():
         raise BadRequestError("The key would have expired already; give a time to come.")
     given = None if narrowed is None else scopes.listed(narrowed)
     if given == []:
         raise BadRequestError("Give the key one scope at least, or leave scopes out for those of its role.")
-    until = None if expires is None else timestamp(expires.astimezone(UTC))
+    if given is None and by is not None and by.scopes != scopes.of_role(by.role):
+        # Who was narrowed hands on what there is now, not what the role may be given later.
+        given = scopes.listed(scopes.of_role(role))
+    try:
+        until = None if expires is None else timestamp(expires.astimezone(UTC))
+    except OverflowError:
+        raise BadRequestError("The expiry is too far away; leave it out for none.") from None
     if excess := scopes.listed(scopes.parse(given, role) - scopes.of_role(role)):
         raise BadRequestError(
             f"A {role.value} has no {', '.join(excess)}; name another role or fewer scopes."
@@ -160,6 +193,7 @@ def create(
     organisations.get(organisation)
     if by is not None:
         _check_not_above(by, scopes.parse(given, role), until)
+        _check_room(organisation)
     item, token_item, token = _new(
         organisation,
         name=name,
@@ -168,10 +202,54 @@ def create(
         owner=owner,
         valid_until=until,
         created_by=by.key_id if by else None,
+        line=by.user if by else None,
     )
-    with transaction() as write:
-        _save(write, item, token_item)
+
+    def write(transact: TransactWrite) -> None:
+        if by is not None:
+            _check_good(transact, by)
+        _save(transact, item, token_item)
+
+    try:
+        write_together(write)
+    except TransactWriteError as error:
+        if by is None or not refusals(error)[0]:
+            raise
+        raise _not_good(by) from None
     return _from_item(item), token
+
+
+def _check_good(transact: TransactWrite, by: Caller) -> None:
+    """Write only if the key of whoever asks is still good: the authorizer may remember it a little longer.
+
+    pynamodb puts checks before all writes, so this is the first of the refusals.
+    """
+    transact.condition_check(
+        KeyItem, by.organisation, _SORT_PREFIX + by.key_id.removeprefix("key_"), condition=_is_good()
+    )
+
+
+def _is_good() -> Any:
+    in_time = KeyItem.valid_until.does_not_exist() | (KeyItem.valid_until > timestamp())
+    return KeyItem.revoked_at.does_not_exist() & in_time
+
+
+def _not_good(by: Caller) -> UnauthorizedError:
+    return UnauthorizedError(f"{by.key_id} is revoked or has expired.")
+
+
+def _check_room(organisation: str) -> None:
+    """Refuse a key where an organisation has as many good ones as it may."""
+    most = settings().max_keys
+    good = KeyItem.query(
+        organisation,
+        KeyItem.sk.startswith(_SORT_PREFIX),
+        filter_condition=_is_good(),
+    )
+    if sum(1 for _ in good) >= most:
+        raise ConflictError(
+            f"There are {most} good keys, which is the most; revoke one first.", code="too_many_keys"
+        )
 
 
 def _check_not_above(by: Caller, wanted: frozenset[Scope], until: str | None) -> None:
@@ -200,6 +278,7 @@ def _new(organisation: str, **of_key: Any) -> tuple[KeyItem, TokenItem, str]:
         *_token_key(item.key_id),
         organisation=organisation,
         key_id=item.key_id,
+        line=item.line,
         role=item.role,
         scopes=item.scopes,
         valid_until=item.valid_until,
@@ -231,6 +310,8 @@ def rotate(
         The organisation has no such key.
     ConflictError
         It is revoked, expired or rotated already.
+    UnauthorizedError
+        The rotator's key has been revoked meanwhile.
     """
     if not timedelta() <= overlap <= MAX_OVERLAP:
         raise BadRequestError(f"The overlap is 0 to {MAX_OVERLAP.days * 86400} seconds.")
@@ -247,25 +328,33 @@ def rotate(
         owner=old.owner,
         valid_until=old.valid_until,
         created_by=by.key_id if by else None,
+        line=old.line or old.key_id,
     )
     end = timestamp(now() + overlap)
     end = end if old.valid_until is None else min(end, old.valid_until)
+
+    def write(transact: TransactWrite) -> None:
+        transact.update(
+            old,
+            actions=[KeyItem.valid_until.set(end), KeyItem.replaced_by.set(item.key_id)],
+            condition=KeyItem.replaced_by.does_not_exist() & KeyItem.revoked_at.does_not_exist(),
+        )
+        transact.update(
+            TokenItem(*_token_key(key_id)),
+            actions=[TokenItem.valid_until.set(end)],
+            condition=TokenItem.pk.exists(),
+        )
+        _save(transact, item, token_item)
+        if by is not None and by.key_id != key_id:  # no row is twice in a transaction
+            _check_good(transact, by)
+
     try:
-        with transaction() as write:
-            _save(write, item, token_item)
-            write.update(
-                old,
-                actions=[KeyItem.valid_until.set(end), KeyItem.replaced_by.set(item.key_id)],
-                condition=KeyItem.replaced_by.does_not_exist() & KeyItem.revoked_at.does_not_exist(),
-            )
-            write.update(
-                TokenItem(*_token_key(key_id)),
-                actions=[TokenItem.valid_until.set(end)],
-                condition=TokenItem.pk.exists(),
-            )
+        write_together(write)
     except TransactWriteError as error:
         if not refused(error):
             raise
+        if by is not None and by.key_id != key_id and refusals(error)[0]:
+            raise _not_good(by) from None
         raise ConflictError(
             f"{key_id} was rotated or revoked already; GET /api/v1/keys shows into which.",
             code="key_not_good",
@@ -283,27 +372,67 @@ def list_keys(organisation: str) -> list[Key]:
     )
 
 
-def revoke(organisation: str, key_id: str) -> None:
-    """Revoke a key: its token's row goes, its own row stays and says when. Twice is fine.
+def revoke(
+    organisation: str, key_id: str, *, by: Caller | None = None, descendants: bool = False
+) -> list[str]:
+    """Revoke a key: its token's row goes, its own row stays and says when and by whom. Twice is fine.
+
+    Parameters
+    ----------
+    by : Caller, optional
+        Who revokes it; None for the operator.
+    descendants : bool
+        Whether all keys go too that it minted or was rotated into, and theirs: for a key in wrong hands.
+
+    Returns
+    -------
+    list of str
+        Ids of the keys that were good until now.
 
     Raises
     ------
     NotFoundError
         The organisation has no such key.
     """
-    item = _row(organisation, key_id)
+    waiting, revoked = [_row(organisation, key_id)], []
+    while waiting:
+        # What is revoked mints no more, so what it has minted by now is all.
+        revoked += [item.key_id for item in waiting if _revoke(item, by)]
+        if not descendants:
+            break
+        gone = {item.key_id for item in waiting}
+        heirs = {item.replaced_by for item in waiting}
+        items = list(KeyItem.query(organisation, KeyItem.sk.startswith(_SORT_PREFIX), consistent_read=True))
+        # A key that was rotated on the way knows its heir only by now.
+        heirs |= {item.replaced_by for item in items if item.key_id in gone}
+        waiting = [item for item in items if item.created_by in gone or item.key_id in heirs]
+    return revoked
+
+
+def _revoke(item: KeyItem, by: Caller | None) -> bool:
+    """Revoke a key and tell whether it was not revoked before."""
     if item.revoked_at is not None:
-        return
+        return False
+    token = TokenItem(*_token_key(item.key_id))
     actions: list[Any] = [KeyItem.revoked_at.set(timestamp())]
+    if by is not None:
+        actions.append(KeyItem.revoked_by.set(by.key_id))
+    with contextlib.suppress(TokenItem.DoesNotExist):
+        token.refresh()
+    if token.last_used_at is not None:
+        actions.append(KeyItem.last_used_at.set(token.last_used_at))
+
+    def write(transact: TransactWrite) -> None:
+        transact.update(item, actions=actions, condition=KeyItem.revoked_at.does_not_exist())
+        transact.delete(token)
+
     try:
-        used = TokenItem.get(*_token_key(key_id)).last_used_at
-    except TokenItem.DoesNotExist:
-        used = None
-    if used is not None:
-        actions.append(KeyItem.last_used_at.set(used))
-    with transaction() as write:
-        write.delete(TokenItem(*_token_key(key_id)))
-        write.update(item, actions=actions)
+        write_together(write)
+    except TransactWriteError as error:
+        if not refused(error):
+            raise
+        return False  # somebody else was at it
+    return True
 
 
 def identify(token: str) -> Caller | None:
@@ -321,6 +450,7 @@ def identify(token: str) -> Caller | None:
     caller = Caller(
         item.organisation,
         item.key_id,
+        item.line or item.key_id,
         role,
         scopes.parse(item.scopes, role),
         item.valid_until,
@@ -372,6 +502,7 @@ def _from_item(item: KeyItem, last_used_at: str | None = None) -> Key:
         created_by=item.created_by,
         valid_until=item.valid_until,
         revoked_at=item.revoked_at,
+        revoked_by=item.revoked_by,
         last_used_at=last_used_at or item.last_used_at,
         replaced_by=item.replaced_by,
     )

@@ -20,6 +20,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -34,6 +35,8 @@ from alma.storage import arrivals
 
 _log = logging.getLogger(__name__)
 _SECOND = 1_000_000
+#: Highest rate, and largest burst: several times as much, which an address has, is still a whole microsecond.
+_MOST = 10_000_000
 #: An address may stand for several people with a key each, so it has several times the limit of a key.
 _KEYS_OF_AN_ADDRESS = 4
 #: Days that a key's row stays after its last request; it counts the requests of the months before.
@@ -68,10 +71,11 @@ class Bucket:
             It is none.
         """
         rate, slash, burst = text.partition("/")
-        if not (
-            slash and rate.isdecimal() and burst.isdecimal() and 0 < int(rate) <= 60 * _SECOND and int(burst)
-        ):
-            raise ValueError(f"A limit is RATE/BURST, requests a minute and at once, not {text!r}.")
+        given = slash and rate.isdecimal() and burst.isdecimal() and len(rate) + len(burst) <= 16
+        if not given or not 0 < int(rate) <= _MOST or not 0 < int(burst) <= _MOST:
+            raise ValueError(
+                f"A limit is RATE/BURST, requests a minute and at once, each 1 to {_MOST:,}, not {text!r}."
+            )
         return cls(int(rate), int(burst))
 
     def times(self, factor: int) -> Bucket:
@@ -119,7 +123,7 @@ class Standing:
 
 
 def take(family: Family, caller: Caller | None, address: str) -> Standing:
-    """Take a token for a request from the buckets of its key and of its address.
+    """Take a token for a request from the buckets of its key and of its address; to mint, also of its user.
 
     Returns
     -------
@@ -127,23 +131,13 @@ def take(family: Family, caller: Caller | None, address: str) -> Standing:
         Of the bucket that refuses, else of the one with the least left.
     """
     bucket = limit_of(family)
-    # Minting keys must not be a way to more keys, and so to more of everything.
-    at_address = bucket if family is Family.MINTING else bucket.times(_KEYS_OF_AN_ADDRESS)
+    standings = []
     try:
-        if caller is None:
-            return _take(at_address, _address_partition(address), family, "from this address", counter=None)
-        counter = counter_of(now().strftime("%Y-%m"))
-        own = _take(
-            bucket,
-            key_partition(caller.organisation, caller.key_id),
-            family,
-            "with this key",
-            counter=counter,
-        )
-        if own.refusal is not None:
-            return own
-        shared = _take(at_address, _address_partition(address), family, "from this address", counter=None)
-        return shared if shared.refusal or shared.remaining < own.remaining else own
+        for each in _buckets(bucket, family, caller, address):
+            standing = _take(each, family)
+            if standing.refusal is not None:
+                return standing
+            standings.append(standing)
     except arrivals.OutOfReachError as error:
         _log.warning("the limiter is out of reach: %r", error.__cause__)
         metrics.count({Metric.LIMITER_FAILURES: 1})
@@ -151,26 +145,68 @@ def take(family: Family, caller: Caller | None, address: str) -> Standing:
         if family is Family.MINTING:
             refusal = UnavailableError("Keys cannot be minted at this moment; try again in a few seconds.")
         return Standing(bucket.burst, bucket.burst, _microseconds() // _SECOND, refusal)
+    return min(standings, key=lambda standing: standing.remaining)
 
 
-def _take(bucket: Bucket, partition: str, family: Family, whose: str, *, counter: str | None) -> Standing:
-    at = _microseconds()
-    keep = 3600 + bucket.tolerance // _SECOND if counter is None else _DAYS_COUNTED * 86400
+@dataclass(frozen=True, slots=True)
+class _Whose:
+    """A bucket of somebody's.
+
+    Attributes
+    ----------
+    bucket : Bucket
+        Its size and rate.
+    partition : str
+        Where it stands.
+    told : str
+        Whose it is, for the sentence of a refusal.
+    keep : int
+        Seconds that its row stays after it has become idle.
+    counter : str or None
+        What counts its requests by month.
+    """
+
+    bucket: Bucket
+    partition: str
+    told: str
+    keep: int
+    counter: str | None = None
+
+
+def _buckets(bucket: Bucket, family: Family, caller: Caller | None, address: str) -> Iterator[_Whose]:
+    """Yield the buckets that a request takes a token of, in this order."""
+    if caller is not None:
+        own = key_partition(caller.organisation, caller.key_id)
+        counter = counter_of(now().strftime("%Y-%m"))
+        yield _Whose(bucket, own, "with this key", _DAYS_COUNTED * 86400, counter)
+        # Minting keys must not be a way to more keys, and so to more of everything.
+        if family is Family.MINTING and caller.user != caller.key_id:
+            users = key_partition(caller.organisation, caller.user)
+            yield _Whose(bucket, users, "by this user", _DAYS_COUNTED * 86400)
+    # Who comes without a key takes nothing from those at the same address who have one.
+    kind = "anybody" if caller is None else "address"
+    shared = bucket.times(_KEYS_OF_AN_ADDRESS)
+    keep = 3600 + shared.tolerance // _SECOND
+    yield _Whose(shared, f"limit#{kind}#{_one_client(address)}", "from this address", keep)
+
+
+def _take(whose: _Whose, family: Family) -> Standing:
+    at, bucket = _microseconds(), whose.bucket
     let_in, arrival = arrivals.advance(
-        partition,
+        whose.partition,
         family.value,
         now=at,
         interval=bucket.interval,
         tolerance=bucket.tolerance,
-        keep=keep,
-        counter=counter,
+        keep=whose.keep,
+        counter=whose.counter,
     )
     ahead = max(arrival - at, 0)
     reset = _up(at + ahead)
     if let_in:
         return Standing(bucket.burst, (bucket.tolerance - ahead) // bucket.interval, reset)
     wait = max(_up(ahead + bucket.interval - bucket.tolerance), 1)
-    sentence = f"Too many requests {whose}; try again in {wait} second{'s' if wait > 1 else ''}."
+    sentence = f"Too many requests {whose.told}; try again in {wait} second{'s' if wait > 1 else ''}."
     return Standing(bucket.burst, 0, reset, RateLimitedError(sentence, wait))
 
 
@@ -192,10 +228,6 @@ def key_partition(organisation: str, key_id: str) -> str:
 def counter_of(month: str) -> str:
     """Return the attribute that counts a key's requests of a month, `2026-11`."""
     return f"requests_{month}"
-
-
-def _address_partition(address: str) -> str:
-    return f"limit#address#{_one_client(address)}"
 
 
 def _one_client(address: str) -> str:

@@ -1,7 +1,9 @@
 """Quotas: pages an organisation may have read in a month (UTC).
 
-A document's pages are counted when their number is known and before anything is done with them. Its row and
-the month's change together or not at all, so however often a document is begun, it counts once.
+A document's pages are counted when their number is known and before anything is done with them. First its own
+row is marked, so that it counts once, however often it is begun; then the month's row is added to. These are
+two writes and no transaction: every file of an organisation adds to that one row, and transactions that meet
+on a row fail each other. Who is cut off between the two has counted nothing.
 """
 
 from __future__ import annotations
@@ -9,15 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from pynamodb.exceptions import TransactWriteError
-from pynamodb.transactions import TransactWrite
-
 from alma import organisations
 from alma.clock import now
 from alma.documents import Document, DocumentStatus
 from alma.errors import UnreadableFileError
 from alma.settings import settings
-from alma.storage.table import DocumentItem, QuotaItem, document_key, refusals, write_together
+from alma.storage.table import DocumentItem, QuotaItem, document_key, unless_refused
 
 
 class QuotaExceededError(UnreadableFileError):
@@ -39,8 +38,13 @@ def get(organisation: str, month: str) -> Quota:
     return Quota(_used(organisation, month), _limit(organisation))
 
 
-def count(document: Document, pages: int, size: int) -> None:
+def count(document: Document, pages: int, size: int) -> bool:
     """Count the pages of a document that is about to be read, once, and note the size of its file in bytes.
+
+    Returns
+    -------
+    bool
+        Whether they were counted now; False where they had been, or where the document is on its way out.
 
     Raises
     ------
@@ -48,41 +52,42 @@ def count(document: Document, pages: int, size: int) -> None:
         They are more than are left.
     """
     month, limit = now().strftime("%Y-%m"), _limit(document.organisation)
-
-    def write(transact: TransactWrite) -> None:
-        transact.update(
-            DocumentItem(document.organisation, document_key(document.id)),
+    row = DocumentItem(document.organisation, document_key(document.id))
+    marked = unless_refused(
+        lambda: row.update(
             actions=[DocumentItem.counted_pages.set(pages), DocumentItem.file_bytes.set(size)],
             condition=(DocumentItem.status == DocumentStatus.PROCESSING.value)
             & DocumentItem.counted_pages.does_not_exist(),
         )
-        left = None
-        if limit is not None:
-            left = QuotaItem.pages <= limit - pages
-            if pages <= limit:
-                left = QuotaItem.pages.does_not_exist() | left
-        transact.update(
-            QuotaItem(document.organisation, _key(month)),
-            actions=[QuotaItem.kind.set(QuotaItem), QuotaItem.pages.add(pages)],
-            condition=left,
+    )
+    if marked is None:
+        return False
+    left = None
+    if limit is not None:
+        left = QuotaItem.pages <= limit - pages
+        if pages <= limit:
+            left = QuotaItem.pages.does_not_exist() | left
+    added = unless_refused(
+        lambda: QuotaItem(document.organisation, _key(month)).update(
+            actions=[QuotaItem.kind.set(QuotaItem), QuotaItem.pages.add(pages)], condition=left
         )
+    )
+    if added is None:
+        raise QuotaExceededError(_refusal(pages, limit or 0, _used(document.organisation, month)))
+    return True
 
-    try:
-        write_together(write)
-    except TransactWriteError as error:
-        match refusals(error):
-            case [True, _]:
-                return  # counted already, or on its way out
-            case [False, True]:
-                pass
-            case _:
-                raise
-        used = _used(document.organisation, month)
-        opens = (now().replace(day=1) + timedelta(days=32)).replace(day=1)
-        raise QuotaExceededError(
-            f"The file has {pages} pages, and {used} of the {limit} pages of this month are used; drop it "
-            f"again from {opens:%Y-%m-%d} on, or have the quota raised."
-        ) from None
+
+def _refusal(pages: int, limit: int, used: int) -> str:
+    if pages > limit:
+        return (
+            f"The file has {pages} pages, and {limit} may be read in a month; divide it, or have the quota "
+            "raised."
+        )
+    opens = (now().replace(day=1) + timedelta(days=32)).replace(day=1)
+    return (
+        f"The file has {pages} pages, and {used} of the {limit} pages of this month are used; drop it "
+        f"again from {opens:%Y-%m-%d} on, or have the quota raised."
+    )
 
 
 def _limit(organisation: str) -> int | None:

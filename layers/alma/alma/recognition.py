@@ -75,7 +75,7 @@ def read_again(organisation: str, document_id: int, doc_type: str | None, actor:
         if document.status is not DocumentStatus.READY:
             return
         words = read_words(document, documents.list_pages(document))
-        extraction = _extraction(document, words, doc_type or document.doc_type, hosted=True)
+        extraction = _extraction(document, words, doc_type or document.doc_type, hosted=True, asked_by=actor)
         extractions.keep_again(organisation, document_id, extraction, actor)
     except NotFoundError:
         if documents.exists(organisation, document_id):
@@ -147,7 +147,11 @@ def _resolve(document: Document) -> None:
     # The last attempt goes without the hosted model: a service that does not answer in time can then delay a
     # document and never lose it.
     extraction = _extraction(
-        document, words, document.requested_type, hosted=begun < documents.MAX_RESOLUTIONS
+        document,
+        words,
+        document.requested_type,
+        hosted=begun < documents.MAX_RESOLUTIONS,
+        asked_by=document.announced_by,
     )
     documents.finish(document, extraction, unread_lines=sum(text.unreadable for text in words))
     if not documents.exists(document.organisation, document.id):
@@ -155,7 +159,7 @@ def _resolve(document: Document) -> None:
 
 
 def _extraction(
-    document: Document, words: list[PageText], doc_type: str | None, *, hosted: bool
+    document: Document, words: list[PageText], doc_type: str | None, *, hosted: bool, asked_by: str | None
 ) -> Extraction:
     """Return the fields of a document, missing ones included, from its words and today's document types."""
     schemas = catalogue.schemas_of(document.organisation)
@@ -164,4 +168,8 @@ def _extraction(
     if extraction.doc_type is None:
         return extraction
     schema = schemas[extraction.doc_type]
-    return with_missing(second_reading(extraction, words, schema) if hosted else extraction, schema)
+    if hosted:
+        extraction = second_reading(
+            extraction, words, schema, organisation=document.organisation, key_id=asked_by
+        )
+    return with_missing(extraction, schema)

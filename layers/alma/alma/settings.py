@@ -52,6 +52,8 @@ class Settings:
         How long the authorizer may trust a key it has seen; the bound of a revocation's delay.
     limit_reading, limit_writing, limit_models, limit_export, limit_mcp, limit_minting : str
         Requests of a family that one key may send: `RATE/BURST`, a minute and at once.
+    max_keys : int
+        Good keys that an organisation may have before its own keys can mint no more.
     monthly_pages : int
         Pages an organisation may have read in a month, unless it has a number of its own; 0 for any.
     max_inline_bytes : int
@@ -92,6 +94,7 @@ class Settings:
     limit_export: str = "120/20"
     limit_mcp: str = "300/60"
     limit_minting: str = "5/3"
+    max_keys: int = 500
     monthly_pages: int = 0
     max_inline_bytes: int = 4_500_000
     hosted_model_id: str = ""

@@ -1,26 +1,29 @@
 """Usage: what each key of an organisation caused in a month (UTC).
 
-Pages, fields and bytes are counted when a document comes to its end, together with a mark on its row, so
-once; they are those of the key that announced it, or of the inbox where it was dropped. Requests are counted
-by the limiter, whose rows are written for every request anyway.
+Pages and bytes are counted when a file is about to be read, with the quota (`alma.quotas`), so that both
+say the same and nobody gets round it by removing a document in time; fields when a document comes to its
+end. They are those of the key that announced it, or of the inbox where it was dropped. What was counted is
+marked on the document's row first, and so counted once. Requests are counted by the limiter, whose rows are
+written for every request anyway.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from pynamodb.exceptions import TransactWriteError
-from pynamodb.transactions import TransactWrite
+from pynamodb.exceptions import PynamoDBException
 
 from alma import documents, keys, limits, metrics
 from alma.clock import now
-from alma.documents import DocumentStatus
+from alma.documents import Document, DocumentStatus
 from alma.metrics import Metric
 from alma.storage import arrivals
-from alma.storage.table import DocumentItem, UsageItem, document_key, refused, write_together
+from alma.storage.table import DocumentItem, UsageItem, document_key, unless_refused
 
+_log = logging.getLogger(__name__)
 _INBOX = "inbox"
 
 
@@ -48,59 +51,60 @@ class KeyUsage:
     amounts: Amounts
 
 
+def count_file(document: Document, pages: int, size: int) -> None:
+    """Count a file that is about to be read: its pages, and its size in bytes."""
+    _add(document.organisation, document.announced_by, Amounts(pages=pages, bytes=size))
+
+
 def count_document(organisation: str, document_id: int) -> None:
-    """Count a document that has come to its end, unless it was counted or is gone. Twice is fine."""
+    """Count the fields of a document that has come to its end, unless it was counted or is gone."""
     try:
         item = DocumentItem.get(organisation, document_key(document_id), consistent_read=True)
     except DocumentItem.DoesNotExist:
         return
     if item.metered or item.status == DocumentStatus.PROCESSING.value:
         return
-    found = documents.read(organisation, document_id)[1] if item.status == DocumentStatus.READY.value else []
-    amounts = Amounts(
-        pages=int(item.pages or 0),
-        fields=sum(1 for field in found if field.readings),
-        bytes=int(item.file_bytes or 0),
-    )
-
-    def write(transact: TransactWrite) -> None:
-        transact.update(
-            DocumentItem(organisation, item.sk),
+    ready = item.status == DocumentStatus.READY.value
+    found = documents.read(organisation, document_id)[1] if ready else []
+    marked = unless_refused(
+        lambda: item.update(
             actions=[DocumentItem.metered.set(True)],
             condition=DocumentItem.pk.exists() & DocumentItem.metered.does_not_exist(),
         )
-        row, actions = _addition(organisation, item.announced_by, amounts)
-        transact.update(row, actions=actions)
-
-    try:
-        write_together(write)
-    except TransactWriteError as error:
-        if not refused(error):
-            raise
+    )
+    if marked is None:
         return
-    failed = item.status == DocumentStatus.FAILED.value
-    metrics.count({Metric.DOCUMENTS: 1, Metric.PAGES: amounts.pages, Metric.FAILURES: int(failed)})
+    if ready:
+        fields_read = sum(1 for field in found if field.readings)
+        _add(organisation, item.announced_by, Amounts(fields=fields_read))
+    metrics.count({Metric.DOCUMENTS: 1, Metric.PAGES: int(item.pages or 0), Metric.FAILURES: int(not ready)})
 
 
-def count_model_run(organisation: str, key_id: str) -> None:
-    """Count that a model of the organisation's own was run over a document."""
-    row, actions = _addition(organisation, key_id, Amounts(model_runs=1))
-    row.update(actions=actions)
+def count_model_run(organisation: str, key_id: str | None) -> None:
+    """Count that a model was run over a document; None for the key where nobody's caused it.
+
+    It has been run by then, so whoever waits for its readings gets them even where nothing can be counted.
+    """
+    try:
+        _add(organisation, key_id, Amounts(model_runs=1))
+    except PynamoDBException:
+        _log.warning("a run of a model is not counted", exc_info=True)
 
 
-def _addition(organisation: str, key_id: str | None, amounts: Amounts) -> tuple[UsageItem, list[Any]]:
-    """Return the row of a key's month, and what adds to it."""
+def _add(organisation: str, key_id: str | None, amounts: Amounts) -> None:
     row = UsageItem(organisation, f"{_prefix(now().strftime('%Y-%m'))}{key_id or _INBOX}")
     actions: list[Any] = [UsageItem.kind.set(UsageItem)]
     if key_id is not None:
         actions.append(UsageItem.key_id.set(key_id))
-    actions += [
-        UsageItem.pages.add(amounts.pages),
-        UsageItem.fields.add(amounts.fields),
-        UsageItem.model_runs.add(amounts.model_runs),
-        UsageItem.file_bytes.add(amounts.bytes),
-    ]
-    return row, actions
+    row.update(
+        actions=[
+            *actions,
+            UsageItem.pages.add(amounts.pages),
+            UsageItem.fields.add(amounts.fields),
+            UsageItem.model_runs.add(amounts.model_runs),
+            UsageItem.file_bytes.add(amounts.bytes),
+        ]
+    )
 
 
 def of_month(organisation: str, month: str) -> list[KeyUsage]:

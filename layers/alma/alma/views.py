@@ -382,6 +382,7 @@ class KeyView(BaseModel):
     expiresAt: str | None = Field(description="When it stops working.")
     lastUsedAt: str | None = Field(description="When it was last used, exact to some minutes.")
     revokedAt: str | None
+    revokedBy: str | None = Field(description="Id of the key that revoked it; null for the operator.")
     replacedBy: str | None = Field(description="Id of the key it was rotated into.")
 
     @classmethod
@@ -399,6 +400,7 @@ class KeyView(BaseModel):
             expiresAt=key.valid_until,
             lastUsedAt=key.last_used_at,
             revokedAt=key.revoked_at,
+            revokedBy=key.revoked_by,
             replacedBy=key.replaced_by,
         )
 

@@ -114,6 +114,9 @@ def _parser() -> argparse.ArgumentParser:
     revoke = key.add_parser("revoke", parents=[operator], help="revoke a key")
     revoke.add_argument("id")
     revoke.add_argument("--org", required=True)
+    revoke.add_argument(
+        "--descendants", action="store_true", help="also all keys that it minted or was rotated into"
+    )
     revoke.set_defaults(run=_key_revoke)
 
     rotate = key.add_parser("rotate", parents=[operator], help="replace a key by one with the same rights")
@@ -407,11 +410,12 @@ def _key_revoke(options: argparse.Namespace) -> None:
     target.use_table(options.stack)
     from alma import keys
 
-    keys.revoke(options.org, options.id)
+    revoked = keys.revoke(options.org, options.id, descendants=options.descendants)
     if options.json:
-        _print_json({"id": options.id, "revoked": True})
+        _print_json({"id": options.id, "revoked": True, "keys": revoked})
     else:
-        out.print(f"{options.id} is revoked; running authorizers forget it within 30 seconds")
+        for each in revoked or [options.id]:
+            out.print(f"{each} is revoked; running authorizers forget it within 30 seconds")
 
 
 def _audit_verify(options: argparse.Namespace) -> int:

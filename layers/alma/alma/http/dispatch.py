@@ -12,7 +12,7 @@ from alma import limits, metrics
 from alma.archive import DocumentFailedError, DocumentProcessingError
 from alma.errors import AlmaError, ForbiddenError, RateLimitedError, UnauthorizedError
 from alma.http.message import Request, Response
-from alma.http.routes import ROUTES, route
+from alma.http.routes import ROUTES, Route, route
 from alma.limits import Family, Standing
 from alma.metrics import Metric
 from alma.scopes import Scope
@@ -38,11 +38,14 @@ def serve(function: str, operations: Mapping[str, Operation], *, crashed: Operat
     Raises
     ------
     ValueError
-        Operations and rows of the table disagree; raised at import, so a deployment fails early.
+        Operations and rows of the table disagree, or a limit is none; raised at import, so a deployment
+        fails early.
     """
     expected = {row.operation for row in ROUTES if row.function == function}
     if expected != set(operations):
         raise ValueError(f"{function} serves {sorted(operations)}, the table says {sorted(expected)}")
+    for family in Family:
+        limits.limit_of(family)  # a limit that is none is told now, not with every request
     logger = Logger(service=function)
 
     def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
@@ -58,7 +61,7 @@ def serve(function: str, operations: Mapping[str, Operation], *, crashed: Operat
         outcome: dict[str, object] = {}
         try:
             row = route(request.method, request.resource)
-            standing = limits.take(row.family if row else Family.READING, request.caller, request.address)
+            standing = limits.take(_family(row, request), request.caller, request.address)
             if standing.refusal is not None:
                 raise standing.refusal
             if row is None:
@@ -88,6 +91,12 @@ def serve(function: str, operations: Mapping[str, Operation], *, crashed: Operat
         return (response.with_headers(standing.headers) if standing else response).to_event()
 
     return handler
+
+
+def _family(row: Route | None, request: Request) -> Family:
+    """Return the bucket of a request; one that is going to be refused takes nothing from those who may."""
+    allowed = request.caller is not None and row is not None and row.scope in request.caller.scopes
+    return row.family if row is not None and (allowed or row.scope is None) else Family.READING
 
 
 def _crashed(request: Request) -> Response:

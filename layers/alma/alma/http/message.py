@@ -164,10 +164,11 @@ class Request:
 
 def _caller(authorizer: Mapping[str, Any]) -> Caller:
     role = Role(authorizer["role"])
-    # An authorizer of a version before scopes, while a new one is deployed, sends the role alone.
+    # An authorizer of a version before scopes and users, while a new one is deployed, sends neither.
     given = authorizer.get("scopes")
     allowed = scopes.parse(None if given is None else given.split(), role)
-    return Caller(authorizer["organisation"], authorizer["key_id"], role, allowed)
+    key_id = authorizer["key_id"]
+    return Caller(authorizer["organisation"], key_id, authorizer.get("user") or key_id, role, allowed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -229,6 +229,7 @@ ROUTES: tuple[Route, ...] = (
         {202: views.Queued, 400: views.ErrorView, 404: views.ErrorView, 409: views.ErrorView},
         body=views.ExtractBody,
         parameters=(_ID,),
+        limited_as=Family.MODELS,
     ),
     Route(
         "GET",
@@ -523,8 +524,15 @@ ROUTES: tuple[Route, ...] = (
         "revoke_key",
         "Revoke a key; holds everywhere within 30 seconds.",
         Scope.KEYS_ADMIN,
-        {204: None, 404: views.ErrorView},
-        parameters=(_KEY_ID,),
+        {204: None, 400: views.ErrorView, 404: views.ErrorView},
+        parameters=(
+            _KEY_ID,
+            Parameter(
+                "descendants",
+                "Whether all keys go too that it minted or was rotated into, and theirs.",
+                {"type": "string", "enum": ["true", "false"], "default": "false"},
+            ),
+        ),
     ),
     Route(
         "GET",

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.json_schema import GenerateJsonSchema
 
 from alma.exports import Exported, ExportLink
+from alma.limits import Family
 from alma.scopes import Scope
 
 if TYPE_CHECKING:
@@ -102,10 +103,12 @@ class Tool(BaseModel):
     name: ClassVar[str]
     title: ClassVar[str]
     description: ClassVar[str]
-    #: What a key needs to see and call it.
-    scope: ClassVar[Scope] = Scope.MCP_READ
+    #: What a key needs to see and call it. Every tool says it: none is open by mistake.
+    scope: ClassVar[Scope]
     #: What it needs beside, where it uses something that has a scope of its own.
     uses: ClassVar[frozenset[Scope]] = frozenset()
+    #: Whose bucket it takes from, too, where the API limits the same more than messages to this endpoint.
+    family: ClassVar[Family | None] = None
     #: Whether it may take something away, and whether calling it twice is as calling it once. Both are told
     #: to clients as hints; nothing in alma relies on them.
     destructive: ClassVar[bool] = False

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from typing import Any
 
 from pydantic import ValidationError
 
 from alma.errors import AlmaError
+from alma.limits import Family
 from alma.mcp.tool import Archive, Tool, definition
 from alma.mcp.tools import TOOLS
 from alma.scopes import Scope, listed
@@ -31,6 +32,8 @@ class ToolBox:
         What the tools reach.
     scopes : set of Scope
         What the caller's key may be used for: other tools are not listed, and refused.
+    admit : callable, optional
+        Takes a token of a family's bucket, or raises RateLimitedError; without, every call is let in.
     tools : iterable of type, optional
         All tools there are.
 
@@ -40,8 +43,15 @@ class ToolBox:
         Which tool was called last, on what document and why it could not do it, for the log.
     """
 
-    def __init__(self, archive: Archive, scopes: Set[Scope], tools: Iterable[type[Tool]] = TOOLS) -> None:
+    def __init__(
+        self,
+        archive: Archive,
+        scopes: Set[Scope],
+        admit: Callable[[Family], None] | None = None,
+        tools: Iterable[type[Tool]] = TOOLS,
+    ) -> None:
         self.called: dict[str, object] = {}
+        self._admit = admit
         self._archive = archive
         self._scopes = scopes
         self._tools = {tool.name: tool for tool in tools}
@@ -77,6 +87,8 @@ class ToolBox:
         if (document_id := getattr(call, "documentId", None)) is not None:
             self.called["document_id"] = document_id
         try:
+            if tool.family is not None and self._admit is not None:
+                self._admit(tool.family)
             outcome = call.run(self._archive)
         except AlmaError as error:
             return self._failure(error.slug, error.detail, error.more)

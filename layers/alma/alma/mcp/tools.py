@@ -20,6 +20,7 @@ from alma import evidence as evidences
 from alma.errors import BadRequestError
 from alma.exports import ExportLink
 from alma.fields import MAX_OCCURRENCES
+from alma.limits import Family
 from alma.mcp.tool import Archive, Outcome, Tool
 from alma.projection import DocumentView, FieldView
 from alma.scopes import Scope
@@ -76,6 +77,7 @@ class ListDocuments(Tool):
         "documentId that the other tools take. If nextCursor is not null there are more: call again with it "
         "as cursor and the same filters. Only documents with status ready have fields."
     )
+    scope = Scope.MCP_READ
 
     cursor: Cursor = None
     limit: StrictInt = Field(default=50, ge=1, le=200, description="At most this many documents.")
@@ -111,6 +113,7 @@ class SearchDocuments(Tool):
         "several words are one phrase, so search for one telling word rather than a sentence. Pages may be "
         "misread: try another word of the same thing before you say that it is not there."
     )
+    scope = Scope.MCP_READ
 
     text: StrictStr = Field(min_length=2, max_length=200, description="The word or phrase.")
     cursor: Cursor = None
@@ -140,6 +143,7 @@ class GetDocumentFields(Tool):
         "rejected. With tracks, each field also has the id and version that propose_correction takes, and "
         "fields that were not found are there too."
     )
+    scope = Scope.MCP_READ
 
     documentId: DocumentId
     tracks: StrictBool = Field(
@@ -189,6 +193,8 @@ class ExportDocument(Tool):
         "text if you ask for the encoding utf-8. A large file comes as a url instead. To read values "
         "yourself, use get_document_fields."
     )
+    scope = Scope.MCP_READ
+    family = Family.EXPORT
 
     documentId: DocumentId
     format: Literal["json", "csv", "xlsx"] = Field(default="json", description="What the file is.")
@@ -228,6 +234,7 @@ class GetPageText(Tool):
         "larger. Recognised text (track vision) can hold misread letters; get_page_image shows the page "
         "itself."
     )
+    scope = Scope.MCP_READ
 
     documentId: DocumentId
     page: Page = 1
@@ -283,6 +290,7 @@ class GetPageImage(Tool):
         "large page comes scaled down, with a url of the full image for people: ask for a bbox to see "
         "details."
     )
+    scope = Scope.MCP_READ
 
     documentId: DocumentId
     page: Page = 1
@@ -317,6 +325,7 @@ class ListSchemas(Tool):
         "are read from it. Use it to learn what docType and field keys mean before you filter or answer; "
         "line_items.amount is a column of a table. The list is complete."
     )
+    scope = Scope.MCP_READ
 
     def run(self, archive: Archive) -> Outcome:
         return Outcome(archive.schemas())
@@ -338,6 +347,7 @@ class ListModels(Tool):
         "number of examples behind each. Only a model with status ready can read documents; alma's own "
         "model, which reads them otherwise, is not in the list. The list is complete."
     )
+    scope = Scope.MCP_READ
 
     def run(self, archive: Archive) -> Outcome:
         return Outcome(archive.models())
@@ -362,6 +372,7 @@ class ReviewQueue(Tool):
         "propose_correction takes. A page may be empty and have a nextCursor: call again with it as cursor "
         "and the same filters."
     )
+    scope = Scope.MCP_READ
 
     docType: OfType = None
     field: Annotated[
@@ -409,6 +420,7 @@ class DigitizeWithModel(Tool):
     )
     scope = Scope.MCP_WRITE
     uses = frozenset({Scope.MODELS_READ})
+    family = Family.MODELS
 
     modelId: StrictStr = Field(
         min_length=1, max_length=128, description="id of the model, as list_models gives it."

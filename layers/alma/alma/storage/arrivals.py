@@ -5,6 +5,7 @@ pk                                     sk              row
 =====================================  ==============  ================================================
 limit#key#ORG#KEY                      FAMILY          bucket of a key; counts its requests by month
 limit#address#ADDRESS                  FAMILY          bucket of an address; gone an hour after its use
+limit#anybody#ADDRESS                  FAMILY          the same for requests without a key
 =====================================  ==============  ================================================
 
 No row stands in an organisation's partition: what one key or address does is a partition of its own, and its

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from botocore.exceptions import BotoCoreError, ClientError
-from pynamodb.exceptions import PynamoDBException
+from pynamodb.exceptions import PynamoDBException, VerboseClientError
 
 from alma.errors import UnavailableError
 
@@ -15,8 +15,10 @@ _TRANSIENT = frozenset(
         "RequestTimeout",
         "ServiceUnavailable",
         "SlowDown",
+        "ThrottlingError",
         "ThrottlingException",
         "Throttling",
+        "TransactionConflict",
         "TransactionConflictException",
         "TransactionInProgressException",
     }
@@ -29,6 +31,9 @@ def unavailable(error: BaseException) -> UnavailableError | None:
     if isinstance(cause, ClientError):
         answer = cause.response
         code = str(answer.get("Error", {}).get("Code"))
+        if isinstance(cause, VerboseClientError) and code == "TransactionCanceledException":
+            reasons = {reason.code for reason in cause.cancellation_reasons if reason is not None}
+            code = next(iter(reasons & _TRANSIENT), code)
         if code not in _TRANSIENT and answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) < 500:
             return None
     elif not isinstance(cause, BotoCoreError):

@@ -146,11 +146,14 @@ class KeyItem(Item, discriminator="key"):
     hint = UnicodeAttribute()
     created_at = UnicodeAttribute()
     created_by = UnicodeAttribute(null=True)
+    # First key of the line it comes from; absent where it is that one.
+    line = UnicodeAttribute(null=True)
     owner = UnicodeAttribute(null=True)
     # Narrower than its role; absent where the role decides.
     scopes = UnicodeSetAttribute(null=True)
     valid_until = UnicodeAttribute(null=True)
     revoked_at = UnicodeAttribute(null=True)
+    revoked_by = UnicodeAttribute(null=True)
     replaced_by = UnicodeAttribute(null=True)
     # Of a revoked key; while it is good, on its token's row.
     last_used_at = UnicodeAttribute(null=True)
@@ -161,6 +164,7 @@ class TokenItem(Item, discriminator="token"):
 
     organisation = UnicodeAttribute()
     key_id = UnicodeAttribute()
+    line = UnicodeAttribute(null=True)
     role = UnicodeAttribute()
     scopes = UnicodeSetAttribute(null=True)
     valid_until = UnicodeAttribute(null=True)
