@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import importlib
 import json
 from collections.abc import Iterable, Sequence
@@ -85,7 +86,12 @@ class Answer:
     @property
     def json(self) -> Any:
         """The body as JSON."""
-        return json.loads(self.body)
+        return json.loads(base64.b64decode(self.body) if self.encoded else self.body)
+
+    @property
+    def refusal(self) -> Any:
+        """The one error shape, which stands inside JSON-RPC's where the door speaks that."""
+        return self.json["error"]["data"] if "jsonrpc" in self.json else self.json
 
 
 @dataclass

@@ -2,11 +2,12 @@
 
 from alma import limits
 from alma.archive import Archive
-from alma.http.dispatch import serve
+from alma.errors import AlmaError, UnauthorizedError
+from alma.families import Family
+from alma.http.dispatch import error_response, serve
 from alma.http.message import Request, Response
-from alma.limits import Family
 from alma.mcp.toolbox import ToolBox
-from alma.mcp.transport import handle, internal_error
+from alma.mcp.transport import handle, refusal
 
 
 def mcp(request: Request) -> Response:
@@ -25,10 +26,14 @@ def mcp(request: Request) -> Response:
     return Response(answer.status, answer.body, answer.headers)
 
 
-def crashed(request: Request) -> Response:
-    """Answer in JSON-RPC's own words when something unexpected was raised."""
-    answer = internal_error(request.body)
-    return Response(answer.status, answer.body, answer.headers)
+def refuse(request: Request, error: AlmaError) -> Response:
+    """Answer for an error in JSON-RPC's own words."""
+    usual = error_response(error, request.request_id)
+    if isinstance(error, UnauthorizedError):
+        return usual
+    told = {"error": error.slug, "detail": error.detail, "request_id": request.request_id}
+    answer = refusal(request.body, error.status, error.detail, told)
+    return Response(answer.status, answer.body, {**usual.headers, **answer.headers})
 
 
-handler = serve("mcp", {"mcp": mcp, "mcp_stream": mcp, "mcp_session": mcp}, crashed=crashed)
+handler = serve("mcp", {"mcp": mcp, "mcp_stream": mcp, "mcp_session": mcp}, refuse=refuse)

@@ -133,8 +133,6 @@ class Gateway:
         return response or self._refuse("DEFAULT_5XX", call)
 
     def _match(self, call: _Call) -> tuple[_Route | None, dict[str, str]]:
-        if call.path is None:
-            return None, {}
         for route in self._routes:
             if route.method in (call.request.method, "ANY") and (found := route.pattern.fullmatch(call.path)):
                 names = re.findall(r"\{(\w+)\+?\}", route.resource)
@@ -241,10 +239,10 @@ class _Call:
         self.id = str(uuid.uuid4())
         raw, _, query = request.target.partition("?")
         self.full_path = raw
-        #: Path below the stage, still encoded; None when the stage is another one.
-        self.path: str | None = None
-        if raw == f"/{stage}" or raw.startswith(f"/{stage}/"):
-            self.path = raw.removeprefix(f"/{stage}").rstrip("/") or "/"
+        #: Path below the stage, still encoded. The stage's name may be left out, as behind a domain of one's
+        #: own whose base path is empty.
+        below = raw.removeprefix(f"/{stage}") if f"{raw}/".startswith(f"/{stage}/") else raw
+        self.path = below.rstrip("/") or "/"
         self.query = parse_qsl(query, keep_blank_values=True)
         self.resource: str | None = None
         self.parameters: dict[str, str] = {}

@@ -186,6 +186,7 @@ _MCP_CALLS: dict[str, dict[str, Any]] = {
         "version": 1,
         "value": "x",
         "comment": "x",
+        "evidence": {"page": 1, "bbox": {"x": 0.1, "y": 0.1, "w": 0.1, "h": 0.1}},
     },
 }
 

@@ -41,7 +41,7 @@ def test_a_role_without_the_scope_of_a_route_is_forbidden(row: Route, role: Role
     answer = Tenant.create("greaves").call(row.function, row.method, row.resource, role=role)
 
     assert answer.status == 403
-    assert set(answer.json) == {"error", "detail", "request_id"}
+    assert set(answer.refusal) == {"error", "detail", "request_id"}
 
 
 @pytest.mark.usefixtures("aws")
@@ -51,8 +51,8 @@ def test_all_other_scopes_together_do_not_open_a_route(row: Route) -> None:
 
     answer = Tenant.create("greaves").call(row.function, row.method, row.resource, scopes=others)
 
-    assert (answer.status, answer.json["error"]) == (403, "forbidden")
-    assert answer.json["detail"] == f"This needs a key with the scope {row.scope}; yours does not have it."
+    assert (answer.status, answer.refusal["error"]) == (403, "forbidden")
+    assert answer.refusal["detail"] == f"This needs a key with the scope {row.scope}; yours does not have it."
 
 
 def test_what_anybody_may_ask_is_written_down() -> None:
@@ -92,7 +92,7 @@ def test_every_answer_says_what_is_left_of_the_limit(row: Route) -> None:
 def test_a_matched_route_without_a_row_is_refused(name: str) -> None:
     answer = Tenant.create("greaves").call(name, "PATCH", "/v1/nothing")
 
-    assert (answer.status, answer.json["error"]) == (403, "forbidden")
+    assert (answer.status, answer.refusal["error"]) == (403, "forbidden")
 
 
 @pytest.mark.usefixtures("aws")

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
+from alma.families import Family
 from alma.http.routes import ROUTES
 from alma.inference import MOST_WARM
-from alma.limits import Family
 from alma.settings import PREFIX, Settings
 from alma.storage import bedrock, objects, table
 from infra.local.template import load

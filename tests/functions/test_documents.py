@@ -220,7 +220,7 @@ def test_an_absent_document_is_404_with_the_request_id() -> None:
     assert answer.status == 404
     assert answer.json == {
         "error": "not_found",
-        "detail": "There is no document 4012 in your organisation; GET /api/v1/documents lists them.",
+        "detail": "There is no document 4012 in your organisation; list documents to see those there are.",
         "request_id": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
     }
 

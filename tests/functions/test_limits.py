@@ -16,9 +16,10 @@ import pytest
 from botocore.config import Config
 
 from alma import documents, keys, limits
+from alma.families import Family
 from alma.http.routes import ROUTES
 from alma.keys import Role
-from alma.limits import Bucket, Family
+from alma.limits import Bucket
 from alma.settings import settings
 from alma.storage import arrivals
 from tests.cloud import Answer, Tenant, client, function, seed_fields

@@ -5,18 +5,20 @@ from __future__ import annotations
 import base64
 import io
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from PIL import Image
 
-from alma import documents, search
+from alma import documents, limits, search
 from alma.evidence import Box, Region
 from alma.fields import Field, Reading
 from alma.keys import Role
 from alma.mcp import tools
 from alma.settings import settings
-from tests.cloud import Context, Tenant, client, function, proxy_event, seed_fields
+from tests.cloud import Answer, Context, Tenant, client, function, proxy_event, seed_fields
 from tests.reading import drop, ingest, read_to_the_end
 from tests.unit.making_pdfs import pdf_of_pages, text
 
@@ -77,7 +79,67 @@ def hits(tenant: Tenant, wanted: str, **arguments: object) -> list[int]:
     return [each["documentId"] for each in found["documents"]]
 
 
+# --- the door --------------------------------------------------------------
+
+
+def refusal_of(answer: Answer, status: int, code: int, slug: str) -> str:
+    assert (answer.status, answer.json["id"], answer.json["error"]["code"]) == (status, 7, code)
+    assert set(answer.refusal) == {"error", "detail", "request_id"}
+    assert answer.refusal["error"] == slug
+    assert "X-RateLimit-Limit" in answer.headers
+    return str(answer.json["error"]["message"])
+
+
+LIST: dict[str, Any] = {
+    "jsonrpc": "2.0",
+    "id": 7,
+    "method": "tools/call",
+    "params": {"name": "list_documents"},
+}
+
+
+def test_what_is_refused_before_the_protocol_is_refused_in_its_words(
+    greaves: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    no_scope = greaves.call("mcp", "POST", "/mcp", body=LIST, scopes=["documents:read"])
+    assert "mcp:read" in refusal_of(no_scope, 403, -32600, "forbidden")
+
+    slow = replace(settings(), limit_mcp="1/1")
+    monkeypatch.setattr(limits, "settings", lambda: slow)
+    greaves.call("mcp", "POST", "/mcp", body=LIST)
+    often = greaves.call("mcp", "POST", "/mcp", body=LIST)
+    refusal_of(often, 429, -32600, "rate_limited")
+    assert often.headers["Retry-After"] == "60"
+
+
+@pytest.mark.parametrize(
+    ("raised", "status", "slug"),
+    [
+        (EndpointConnectionError(endpoint_url="http://127.0.0.1:9"), 503, "unavailable"),
+        (RuntimeError("secret detail"), 500, "internal_error"),
+    ],
+)
+def test_what_fails_behind_the_protocol_is_told_in_its_words(
+    greaves: Tenant, monkeypatch: pytest.MonkeyPatch, raised: Exception, status: int, slug: str
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise raised
+
+    monkeypatch.setattr(documents, "list_documents", fails)
+
+    answer = greaves.call("mcp", "POST", "/mcp", body=LIST)
+
+    assert "secret" not in refusal_of(answer, status, -32603, slug)
+
+
 # --- search ----------------------------------------------------------------
+
+
+def test_a_document_is_found_by_the_name_of_its_file(greaves: Tenant) -> None:
+    letter = read(greaves, "Survey of May.pdf")
+    read(greaves, "other.pdf", pdf_of_pages(text(72, 700, "nothing of the kind")))
+
+    assert hits(greaves, "survey of may") == [letter]
 
 
 def test_a_phrase_is_found_with_its_line_its_page_and_its_box(greaves: Tenant) -> None:

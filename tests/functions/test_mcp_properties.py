@@ -62,6 +62,7 @@ meta = st.fixed_dictionaries(
         CLIENT_CAPABILITIES: mostly(st.just({}), values),
     },
 )
+BOX = st.fixed_dictionaries({name: st.floats(-0.1, 1.1) for name in "xywh"})
 #: What arguments of each name may be, to fit or nearly so.
 FITTING: dict[str, st.SearchStrategy[Any]] = {
     "documentId": st.integers(0, 4),
@@ -83,13 +84,9 @@ FITTING: dict[str, st.SearchStrategy[Any]] = {
     "version": st.none() | st.integers(0, 3),
     "row": st.none() | st.integers(-1, 2),
     "value": st.none() | st.sampled_from(["12.5", "Greaves"]) | st.text(max_size=9),
-    "evidence": st.none()
-    | st.fixed_dictionaries(
-        {
-            "page": st.integers(0, 3),
-            "bbox": st.fixed_dictionaries({name: st.floats(-0.1, 1.1) for name in "xywh"}),
-        }
-    ),
+    "encoding": st.sampled_from(["base64", "utf-8", "utf-16"]),
+    "bbox": st.none() | BOX,
+    "evidence": st.none() | st.fixed_dictionaries({"page": st.integers(0, 3), "bbox": BOX}),
     "comment": st.sampled_from(["seen on the page", " "]) | st.text(max_size=9),
     "maxConfidence": st.none() | st.integers(0, 2) | st.floats(-1, 2),
     "modelId": st.sampled_from(["mdl_x", "mdl_greaves", "../x"]) | st.text(max_size=9),

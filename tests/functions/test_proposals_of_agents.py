@@ -35,7 +35,12 @@ def call(desk: Desk, tool: str, role: Role = Role.REVIEWER, **arguments: Any) ->
 
 
 def propose(desk: Desk, field: str | None = "grantor_name", version: int | None = 1, **more: Any) -> Any:
-    arguments = {"documentId": desk.document.id, "comment": "The line above says so.", **more}
+    arguments = {
+        "documentId": desk.document.id,
+        "comment": "The line above says so.",
+        "evidence": BOX,
+        **more,
+    }
     if field is not None:
         arguments |= {"field": field, "version": version}
     return call(desk, "propose_correction", **arguments)
@@ -66,11 +71,12 @@ def test_a_proposal_escalates_the_field_and_stands_beside_its_value(desk: Desk) 
         "escalated",
         ["proposed"],
     )
-    assert [(t["track"], t["value"], t["confidence"]) for t in result["tracks"]] == [
-        ("text", "Josiah Greaves", 0.9),
-        (agent(desk), "Josiah A. Greaves", None),
+    assert [(t["track"], t["value"], t["confidence"], t.get("comment")) for t in result["tracks"]] == [
+        ("text", "Josiah Greaves", 0.9, None),
+        (agent(desk), "Josiah A. Greaves", None, "The line above says so."),
     ]
-    assert (result["version"], result["comment"]) == (2, "The line above says so.")
+    assert result["version"] == 2
+    assert not {"reviewedBy", "reviewedAt", "comment"} & set(result)  # no person has said anything
     assert shown(desk, "grantor_name") == result
     queue = desk.tenant.call("reviews", "GET", "/v1/review-queue", query={"status": "escalated"}).json
     assert result in [each["field"] for each in queue["items"]]
@@ -154,6 +160,55 @@ def test_a_field_nobody_found_is_proposed_by_its_key(desk: Desk) -> None:
 def test_field_and_key_are_not_said_together_nor_both_left_out(desk: Desk) -> None:
     assert refused(propose(desk, key="witness", value="x"))["error"] == "bad_request"
     assert refused(propose(desk, None, value="x"))["error"] == "bad_request"
+    assert refused(propose(desk, version=None, value="x")) == {
+        "error": "bad_request",
+        "detail": "Say the version of the field that you saw, too.",
+    }
+
+
+def test_what_stands_nowhere_cannot_be_proposed(desk: Desk) -> None:
+    before = desk.shown()
+    arguments: dict[str, Any] = {"documentId": desk.document.id, "comment": "I know.", "value": "Nobody"}
+
+    for named in ({"field": "grantor_name", "version": 1}, {"key": "witness"}):
+        told = refused(call(desk, "propose_correction", **{**arguments, **named}))
+        assert (told["error"], told["detail"]) == ("invalid_arguments", "evidence: Field required")
+    assert desk.shown() == before
+
+
+def test_what_people_and_other_agents_said_of_a_field_stays_beside_a_proposal(desk: Desk) -> None:
+    desk.patch("grantor_name", "escalate", 1, comment="Ask Anna.", role=Role.ADMIN)
+    propose(desk, "grantor_name", 2, value="Josiah A. Greaves", comment="The line goes on.")
+    arguments = {"documentId": desk.document.id, "field": "grantor_name", "version": 3, "evidence": BOX}
+    other = call(
+        desk, "propose_correction", Role.ADMIN, **arguments, value="J. Greaves", comment="The stamp says so."
+    )
+
+    field = other["structuredContent"]
+    assert (field["reviewedBy"], field["comment"]) == (desk.tenant.ids[Role.ADMIN], "Ask Anna.")
+    assert [track.get("comment") for track in field["tracks"]] == [
+        None,
+        "The line goes on.",
+        "The stamp says so.",
+    ]
+    history = desk.call("GET", "/v1/documents/{id}/history").json["entries"]
+    assert [(entry["action"], entry["comment"]) for entry in history[-3:]] == [
+        ("escalated", "Ask Anna."),
+        ("proposed", "The line goes on."),
+        ("proposed", "The stamp says so."),
+    ]
+    assert whole()
+    accepted = desk.patch("grantor_name", "accept", 4, track=agent(desk), role=Role.ADMIN)
+    assert accepted.json["value"] == "Josiah A. Greaves"
+    assert whole()
+
+
+def test_a_comment_of_a_proposal_that_was_changed_in_the_table_is_found(desk: Desk) -> None:
+    propose(desk, value="Josiah A. Greaves")
+    item = FieldItem.get("greaves", field_key(desk.document.id, "grantor_name", 0))
+    item.readings[-1]["comment"] = "Accept this at once."
+    item.save()
+    assert not whole()
 
 
 def test_reading_the_document_anew_keeps_proposals(desk: Desk) -> None:

@@ -223,7 +223,7 @@ def test_values_are_kept_in_the_form_of_their_type(desk: Desk, field: str, value
         ("consideration", "12²", "write an amount as 1234.50."),
         ("consideration", "½", "write an amount as 1234.50."),
         ("consideration", "9" * 31, "write an amount as 1234.50."),
-        ("grantor_name", "   ", "value is empty; reject the field if there is none."),
+        ("grantor_name", "   ", "value is empty; where the document has none, a person rejects the field."),
     ],
 )
 def test_a_value_that_is_none_of_its_type_is_refused(

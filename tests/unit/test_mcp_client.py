@@ -72,6 +72,7 @@ def test_the_client_lists_the_tools_and_calls_each(url: str, mode: str, version:
             "field": "parcel_acreage",
             "version": 1,
             "value": "13.5",
+            "evidence": {"page": 2, "bbox": {"x": 0.5, "y": 0.2, "w": 0.1, "h": 0.03}},
             "comment": "The plan on page 2 says so.",
         },
     }

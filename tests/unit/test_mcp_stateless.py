@@ -180,6 +180,12 @@ def test_an_unknown_version_is_refused_with_those_there_are() -> None:
     )
 
 
+def test_of_an_unknown_version_nothing_else_is_asked() -> None:
+    meta = {f"{PREFIX}protocolVersion": "2099-01-01"}
+    headers = {"Content-Type": "application/json", "MCP-Protocol-Version": "2099-01-01"}
+    assert code(post(request("server/discover", meta), headers)) == (400, -32022)
+
+
 def test_a_handshake_revision_in_the_metadata_is_refused() -> None:
     meta = META | {f"{PREFIX}protocolVersion": "2025-11-25"}
     headers = headers_for("tools/list") | {"MCP-Protocol-Version": "2025-11-25"}

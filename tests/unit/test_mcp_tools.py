@@ -13,7 +13,7 @@ from pydantic import BaseModel, create_model
 from alma.documents import MAX_LIMIT, DocumentStatus
 from alma.errors import RateLimitedError
 from alma.evidence import Box
-from alma.limits import Family
+from alma.families import Family
 from alma.mcp import toolbox as box_module
 from alma.mcp import tools
 from alma.mcp.tool import Archive, Outcome, Tool
@@ -80,6 +80,83 @@ def test_every_schema_is_a_valid_json_schema_of_an_object() -> None:
             assert schema["type"] == "object"
 
 
+#: What clients that check schemas strictly know; others refuse a tool for a word of its library's own.
+KEYWORDS = {
+    "$defs", "$ref", "additionalProperties", "anyOf", "const", "default", "description", "enum", "items",
+    "maximum", "maxLength", "minimum", "minLength", "pattern", "properties", "required", "title", "type",
+}  # fmt: skip
+
+
+def keywords_of(schema: Any) -> set[str]:
+    found = set(schema)
+    for name in ("properties", "$defs"):
+        found = found.union(*(keywords_of(each) for each in schema.get(name, {}).values()))
+    inner = [schema[name] for name in ("items", "additionalProperties") if isinstance(schema.get(name), dict)]
+    return found.union(*(keywords_of(each) for each in [*inner, *schema.get("anyOf", [])]))
+
+
+def test_schemas_hold_no_word_that_is_not_json_schemas() -> None:
+    for tool in DEFINITIONS.values():
+        for schema in (tool["inputSchema"], tool["outputSchema"]):
+            assert keywords_of(schema) <= KEYWORDS
+
+
+def test_bounds_are_published_where_they_are_enforced() -> None:
+    for name, arguments in (
+        ("review_queue", {"maxConfidence": 7}),
+        ("get_page_image", {"documentId": 4012, "bbox": {"x": -5, "y": 0, "w": 1, "h": 1}}),
+        ("get_document_fields", {"documentId": 0}),
+    ):
+        assert failure(name, **arguments)["error"] == "invalid_arguments"
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(arguments, DEFINITIONS[name]["inputSchema"])
+
+
+def test_a_whole_number_may_be_written_as_one_with_a_fraction_of_nothing() -> None:
+    assert call("get_document_fields", documentId=4012.0) == DEED_BODY
+    for wrong in (4012.5, True, "4012", 1e300):
+        assert failure("get_document_fields", documentId=wrong)["error"] == "invalid_arguments"
+
+
+def test_fields_come_in_parts_if_there_are_more() -> None:
+    first = call("get_document_fields", documentId=4012, limit=1)
+    assert (first["fields"], first["nextCursor"]) == (DEED_BODY["fields"][:1], "1")
+    rest = call("get_document_fields", documentId=4012, limit=1, cursor="1")
+    assert rest == DEED_BODY | {"fields": DEED_BODY["fields"][1:]}
+    assert failure("get_document_fields", documentId=4012, cursor="x")["error"] == "bad_request"
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "of"),
+    [
+        ("list_documents", {}, "documents"),
+        ("search_documents", {"text": "Greaves"}, "documents"),
+        ("review_queue", {}, "items"),
+    ],
+)
+def test_a_type_that_is_none_is_told_and_not_taken_for_one_without_documents(
+    name: str, arguments: dict[str, Any], of: str
+) -> None:
+    class Empty(MemoryArchive):
+        def list_documents(self, **_: Any) -> dict[str, Any]:
+            return {"documents": [], "nextCursor": None}
+
+        def search(self, text: str, **_: Any) -> dict[str, Any]:
+            return {"documents": [], "searched": 0, "nextCursor": None}
+
+        def review_queue(self, **_: Any) -> dict[str, Any]:
+            return {"items": [], "nextCursor": None}
+
+    box = ToolBox(Empty(), frozenset(Scope))
+    known = SCHEMAS["schemas"][0]["docType"]
+    assert box.call(name, arguments | {"docType": known})["structuredContent"][of] == []
+    told = json.loads(box.call(name, arguments | {"docType": "Invoice"})["content"][0]["text"])
+    assert (told["error"], told["detail"]) == (
+        "bad_request",
+        f"There is no document type of that name; those known: {known}.",
+    )
+
+
 def test_every_argument_is_described_and_others_are_refused() -> None:
     for tool in DEFINITIONS.values():
         assert tool["inputSchema"]["additionalProperties"] is False
@@ -93,7 +170,19 @@ def test_the_input_of_get_document_fields_is_a_number_and_how_much_to_tell() -> 
         "documentId": {
             "description": "Number of the document, as list_documents gives it.",
             "minimum": 1,
-            "exclusiveMaximum": 10**12,
+            "maximum": 10**12 - 1,
+            "type": "integer",
+        },
+        "cursor": {
+            "anyOf": [{"maxLength": 200, "type": "string"}, {"type": "null"}],
+            "default": None,
+            "description": "nextCursor of the result before.",
+        },
+        "limit": {
+            "default": 500,
+            "description": "At most this many fields.",
+            "maximum": 1000,
+            "minimum": 1,
             "type": "integer",
         },
         "tracks": {
@@ -381,11 +470,15 @@ def test_a_foreign_cursor_is_a_result_the_model_can_act_on() -> None:
     assert failure("list_documents", cursor="x")["error"] == "bad_request"
 
 
-def test_a_result_too_large_for_an_answer_points_to_the_export(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(box_module, "MAX_RESULT", 100)
-    told = failure("get_document_fields", documentId=4012)
-    assert told["error"] == "result_too_large"
-    assert "export_document" in told["detail"]
+def test_a_result_too_large_for_an_answer_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    size = len(json.dumps(toolbox().call("get_document_fields", {"documentId": 4012})))
+    monkeypatch.setattr(box_module, "MAX_RESULT", size)
+    assert call("get_document_fields", documentId=4012) == DEED_BODY
+    monkeypatch.setattr(box_module, "MAX_RESULT", size - 1)
+    assert failure("get_document_fields", documentId=4012) == {
+        "error": "result_too_large",
+        "detail": "That is too much for one answer; ask for less of it with limit.",
+    }
 
 
 def test_a_flood_of_wrong_arguments_is_reported_in_short() -> None:

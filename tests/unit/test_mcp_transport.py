@@ -11,7 +11,7 @@ import pytest
 from alma import __version__
 from alma.mcp.jsonrpc import Response
 from alma.mcp.methods import INSTRUCTIONS
-from alma.mcp.transport import handle, internal_error
+from alma.mcp.transport import handle, refusal
 from tests.unit.mcp_archive import DEED_BODY, toolbox
 
 JSON = {"Content-Type": "application/json"}
@@ -354,15 +354,31 @@ def test_text_that_has_no_utf8_form_is_echoed_as_its_escape() -> None:
     assert answer(b'{"jsonrpc": "2.0", "id": "\\ud800", "method": "ping"}')["id"] == "\ud800"
 
 
-def test_a_crash_is_an_internal_error_with_the_id_of_the_request() -> None:
-    response = internal_error(json.dumps(request("tools/list")).encode())
-    assert response.status == 500
+@pytest.mark.parametrize(("status", "code"), [(500, -32603), (503, -32603), (429, -32600), (403, -32600)])
+def test_a_refusal_is_an_error_with_the_id_of_the_request(status: int, code: int) -> None:
+    body = json.dumps(request("tools/list")).encode()
+    response = refusal(body, status, "Try again.", {"error": "slug"})
+    assert response.status == status
     assert json.loads(response.body) == {
         "jsonrpc": "2.0",
         "id": 1,
-        "error": {"code": -32603, "message": "Something went wrong on our side; try again."},
+        "error": {"code": code, "message": "Try again.", "data": {"error": "slug"}},
     }
-    assert internal_error(b"{").status == 400
+    assert json.loads(refusal(b"{", status, "Try again.", {}).body)["id"] is None
+
+
+def test_an_id_that_would_not_fit_into_an_answer_is_refused() -> None:
+    assert error({"jsonrpc": "2.0", "id": "x" * 1001, "method": "ping"}, 400) == (
+        None,
+        -32600,
+        "Invalid request: id has at most 1000 characters.",
+    )
+    assert answer({"jsonrpc": "2.0", "id": "x" * 1000, "method": "ping"})["result"] == {}
+
+
+def test_a_body_that_is_compressed_is_an_unsupported_media_type() -> None:
+    assert post(request("ping"), {**JSON, "Content-Encoding": "gzip"}).status == 415
+    assert post(request("ping"), {**JSON, "Content-Encoding": "identity"}).status == 200
 
 
 def test_the_endpoint_starts_without_the_storage_and_the_spreadsheets() -> None:

@@ -172,7 +172,8 @@ def state_of(field: Field | None) -> dict[str, Any] | None:
 def state_of_reading(reading: Reading) -> list[Any]:
     """Return all that a reading says, as JSON."""
     regions = [region.to_dict() for region in reading.regions]
-    return [reading.track, reading.value, reading.content, reading.confidence, regions]
+    said = [reading.track, reading.value, reading.content, reading.confidence, regions]
+    return said if reading.comment is None else [*said, reading.comment]
 
 
 def fields_digest(fields: Iterable[Field]) -> str:

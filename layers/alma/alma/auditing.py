@@ -341,8 +341,9 @@ def _agrees(each: Field, entry: AuditItem, content: Mapping[str, Any]) -> bool:
     return (
         all(said[key] == now[key] for key in keys)
         and (each.reviewed is None) != each.status.verified
-        and (each.reviewed_by, each.reviewed_at, each.comment)
-        == (entry.actor, entry.at, content.get("comment"))
+        and [each.reviewed_by, each.reviewed_at, each.comment]
+        # A proposal leaves what a person has said of the field, and says what that was.
+        == said.get("said", [entry.actor, entry.at, content.get("comment")])
     )
 
 

@@ -91,7 +91,7 @@ def get(organisation: str, doc_type: str) -> DocumentType:
         return _from_item(item)
     shipped = shipped_schemas().get(doc_type)
     if shipped is None:
-        raise NotFoundError(f"There is no document type {doc_type!r}; GET /api/v1/schemas lists them.")
+        raise NotFoundError(f"There is no document type {doc_type!r}; list the types to see those there are.")
     return DocumentType(shipped, Origin.SHIPPED)
 
 

@@ -79,7 +79,7 @@ def row_of(organisation: str, document_id: int) -> DocumentItem:
 def absent(document_id: int) -> NotFoundError:
     """Return the error to raise for a document the organisation does not have."""
     return NotFoundError(
-        f"There is no document {document_id} in your organisation; GET /api/v1/documents lists them."
+        f"There is no document {document_id} in your organisation; list documents to see those there are."
     )
 
 

@@ -74,7 +74,7 @@ def correction(
         _check(document, place)
     if value is not None:
         if not squeeze(value):
-            raise BadRequestError("value is empty; reject the field if there is none.")
+            raise BadRequestError("value is empty; where the document has none, a person rejects the field.")
         if place is not None:
             regions: tuple[Region, ...] = (Region(place.page, place.box),)
         else:

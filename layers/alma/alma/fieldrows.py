@@ -99,15 +99,16 @@ def review_rank(document_id: int, field: Field) -> str | None:
 
 
 def _reading_to_json(reading: Reading) -> dict[str, Any]:
-    return {
+    kept: dict[str, Any] = {
         "track": reading.track,
         "value": reading.value,
         "content": reading.content,
         "confidence": reading.confidence,
         "regions": [region.to_dict() for region in reading.regions],
     }
+    return kept if reading.comment is None else kept | {"comment": reading.comment}
 
 
 def _reading_from_json(raw: dict[str, Any]) -> Reading:
     regions = tuple(Region(region["page"], Box.from_dict(region["bbox"])) for region in raw["regions"])
-    return Reading(raw["track"], raw["value"], raw["content"], raw["confidence"], regions)
+    return Reading(raw["track"], raw["value"], raw["content"], raw["confidence"], regions, raw.get("comment"))

@@ -61,6 +61,8 @@ class Reading:
         Calibrated probability that `value` is right; None where nothing is known.
     regions : tuple of Region
         The lines it was cut from, in reading order; at least one for anything alma itself reads.
+    comment : str or None
+        Why an agent proposes it; None for what is read.
     """
 
     track: str
@@ -68,6 +70,7 @@ class Reading:
     content: str
     confidence: float | None
     regions: tuple[Region, ...]
+    comment: str | None = None
 
     @property
     def proposed(self) -> bool:
@@ -139,8 +142,9 @@ class Field:
 
     @property
     def touched(self) -> bool:
-        """A person has decided it, or asked for it to be looked at: no extraction may take that back."""
-        return self.status.decided or self.reviewed_by is not None
+        """A person decided it or asked for a look at it, or an agent did: no extraction takes that back."""
+        proposed = any(reading.proposed for reading in self.readings)
+        return self.status.decided or self.reviewed_by is not None or proposed
 
     @property
     def group(self) -> str | None:

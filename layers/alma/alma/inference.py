@@ -88,7 +88,7 @@ def read(model: Model, document: Document, *, actor: str = "alma") -> list[Field
     if schema is None or document.doc_type != schema.doc_type:
         raise ConflictError(
             f"{model.id} reads documents of the type {model.doc_type}, and document {document.id} is of "
-            f"{document.doc_type or 'no known type'}; use a model for that, or POST /api/v1/digitize.",
+            f"{document.doc_type or 'no known type'}; use a model for that, or digitize it without one.",
             code="wrong_doc_type",
         )
     words = read_words(document, documents.list_pages(document))
@@ -99,7 +99,7 @@ def read(model: Model, document: Document, *, actor: str = "alma") -> list[Field
         _log.warning("model %s of %s failed with %s", model.id, model.organisation, failure.code)
         raise ConflictError(
             f"{model.id} could not be run ({failure.code}); ask again, and if it stays, train or register it "
-            "anew. POST /api/v1/digitize answers without it.",
+            "anew. Digitizing without it goes on.",
             code="model_failed",
         ) from None
     kept = merge_readings(

@@ -22,12 +22,12 @@ import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import lru_cache
 
 from alma import metrics
 from alma.clock import now
 from alma.errors import AlmaError, RateLimitedError, UnavailableError
+from alma.families import Family
 from alma.keys import Caller
 from alma.metrics import Metric
 from alma.settings import settings
@@ -41,17 +41,6 @@ _MOST = 10_000_000
 _KEYS_OF_AN_ADDRESS = 4
 #: Days that a key's row stays after its last request; it counts the requests of the months before.
 _DAYS_COUNTED = 400
-
-
-class Family(StrEnum):
-    """Requests that share a bucket."""
-
-    READING = "reading"
-    WRITING = "writing"
-    MODELS = "models"
-    EXPORT = "export"
-    MCP = "mcp"
-    MINTING = "minting"
 
 
 @dataclass(frozen=True, slots=True)

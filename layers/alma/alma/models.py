@@ -132,7 +132,7 @@ def get(organisation: str, model_id: str) -> Model:
         return _from_item(ModelItem.get(organisation, _SORT_PREFIX + model_id, consistent_read=True))
     except ModelItem.DoesNotExist:
         raise NotFoundError(
-            f"There is no model {model_id!r} in your organisation; GET /api/v1/models lists them."
+            f"There is no model {model_id!r} in your organisation; list the models to see those there are."
         ) from None
 
 

@@ -64,6 +64,9 @@ class TrackView(BaseModel):
         description="Probability that the value is right; null where nothing is known."
     )
     evidence: EvidenceView | None = pydantic.Field(description="Where it stands.")
+    comment: str | None = pydantic.Field(
+        default=None, description="Why an agent proposes it; only given on what one proposes."
+    )
 
 
 class FieldView(BaseModel):
@@ -72,7 +75,7 @@ class FieldView(BaseModel):
     id: str | None = pydantic.Field(
         default=None,
         description="What to call the field by to decide it: its key, with [N] where it occurs again; "
-        "GROUP[ROW].COLUMN for a column of a group. Only given with tracks=all.",
+        "GROUP[ROW].COLUMN for a column of a group. Only given with tracks.",
     )
 
     key: str = pydantic.Field(
@@ -99,23 +102,23 @@ class FieldView(BaseModel):
         description="null for a value that a person entered without a place."
     )
     tracks: list[TrackView] = pydantic.Field(
-        default=[], description="What each track reads, the best first; only given with tracks=all."
+        default=[], description="What each track reads, the best first; only given with tracks."
     )
     reasons: list[str] = pydantic.Field(
         default=[],
         description="Why a person should look, as slugs: low_confidence, tracks_disagree, rule_violated, "
-        "required_missing, only_hosted, proposed (by an agent); only given with tracks=all.",
+        "required_missing, only_hosted, proposed (by an agent); only given with tracks.",
     )
     version: int | None = pydantic.Field(
-        default=None, description="Grows with every change of the field; only given with tracks=all."
+        default=None, description="Grows with every change of the field; only given with tracks."
     )
     reviewedBy: str | None = pydantic.Field(
         default=None,
-        description="Id of the key it was last decided, escalated or proposed with; only with tracks=all, "
-        "if it was.",
+        description="Id of the key that a person last decided or escalated it with; only with tracks, if one "
+        "did.",
     )
     reviewedAt: str | None = pydantic.Field(default=None, description="When it was.")
-    comment: str | None = pydantic.Field(default=None, description="What that person or agent said of it.")
+    comment: str | None = pydantic.Field(default=None, description="What that person said of it.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +195,7 @@ class DocumentView(BaseModel):
         default=None, description="Number of the first document of the file; only given on the others."
     )
     claimedBy: str | None = pydantic.Field(
-        default=None, description="Id of the key that works on it now; only with tracks=all, if one does."
+        default=None, description="Id of the key that works on it now; only with tracks, if one does."
     )
     claimedUntil: str | None = pydantic.Field(default=None, description="When that ends by itself.")
     fields: list[FieldView] = pydantic.Field(description="A repeated field has one entry for each value.")
@@ -279,10 +282,11 @@ def project_field(field: Field) -> dict[str, Any]:
 
 
 def _track(reading: Reading) -> dict[str, Any]:
-    return {
+    shown = {
         "track": reading.track,
         "value": reading.value,
         "content": reading.content,
         "confidence": rounded(reading.confidence),
         "evidence": evidence_of(reading.regions),
     }
+    return shown if reading.comment is None else shown | {"comment": reading.comment}

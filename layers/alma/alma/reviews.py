@@ -60,17 +60,19 @@ class Proposal:
         Id of the field and the version of it that the agent saw; None for one that was not found.
     key, row : optional
         Key, and row of its group, of a field that was not found.
-    value, place : optional
-        What it is and where that stands; one of them at least.
+    place : Place
+        Where it stands: what an agent says can be looked at.
+    value : str or None
+        What it is; None for what is read there.
     """
 
     comment: str
+    place: Place
     field: str | None = None
     version: int | None = None
     key: str | None = None
     row: int | None = None
     value: str | None = None
-    place: Place | None = None
 
 
 def decide(organisation: str, document_id: int, field_id: str, decision: Decision, *, actor: str) -> Field:
@@ -192,6 +194,8 @@ def propose(organisation: str, document_id: int, proposal: Proposal, *, actor: s
     """
     if (proposal.field is None) == (proposal.key is None):
         raise BadRequestError("Say field, the id of one that is there, or key, of one that was not found.")
+    if proposal.field is not None and proposal.version is None:
+        raise BadRequestError("Say the version of the field that you saw, too.")
     proposed: list[Field] = []
 
     def plan(row: DocumentItem) -> changes.Change:
@@ -214,16 +218,16 @@ def propose(organisation: str, document_id: int, proposal: Proposal, *, actor: s
         if proposal.key is None:
             _check_version(known, proposal.version)
         said = correction(document, column, value=proposal.value, place=proposal.place, former=known)
-        reading = fieldrows.as_kept(replace(said, track=AGENT + actor))
+        reading = fieldrows.as_kept(replace(said, track=AGENT + actor, comment=proposal.comment))
         others = tuple(each for each in known.readings if each.track != reading.track)
-        waiting = replace(
+        after = replace(
             known,
             status=Status.ESCALATED,
             reviewed=None,
             readings=(*others, reading),
             reasons=tuple(dict.fromkeys((*known.reasons, PROPOSED))),
+            version=_next_version(row, there),
         )
-        after = _said(waiting, _next_version(row, there), actor, proposal.comment)
         proposed[:] = [after]
         return _change(row, Action.PROPOSED, there, after, actor, proposal=reading)
 
@@ -247,8 +251,7 @@ def _field(document: Document, field_id: str) -> Field:
         except FieldItem.DoesNotExist:
             pass
     raise NotFoundError(
-        f"There is no such field in document {document.id}; "
-        f"GET /api/v1/documents/{document.id}?tracks=all says the id of each."
+        f"There is no such field in document {document.id}; its fields with tracks say the id of each."
     )
 
 
@@ -354,16 +357,12 @@ def _change(
 ) -> changes.Change:
     condition: Any = (DocumentItem.status == DocumentStatus.READY.value) & claims.free_for(actor)
     became = audit.state_of(after) or {}
+    comment, at = after.comment, after.reviewed_at
     if proposal is not None:
         became["proposal"] = audit.state_of_reading(proposal)
-    event = audit.Event(
-        action,
-        after.id,
-        audit.state_of(before),
-        became,
-        after.comment,
-        at=after.reviewed_at or clock.timestamp(),
-    )
+        became["said"] = [after.reviewed_by, after.reviewed_at, after.comment]
+        comment, at = proposal.comment, None
+    event = audit.Event(action, after.id, audit.state_of(before), became, comment, at=at or clock.timestamp())
     return changes.Change(event, [changes.FieldChange(before, after)], row.doc_type, condition=condition)
 
 
@@ -393,7 +392,7 @@ def _known_column(document: Document, key: str) -> ColumnSchema:
     if schema is None:
         raise BadRequestError(
             "This document is of no known type, so it has no fields to add; "
-            f"POST /api/v1/documents/{document.id}/extract with a docType gives it one."
+            "have it read again as the docType that it is of."
         )
     column = _column(schema, key)
     if column is None:

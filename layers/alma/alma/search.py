@@ -1,6 +1,6 @@
 """Finding text in an organisation's documents, without an index.
 
-Documents are read one after the other, newest first: their field values, then the words of their pages. A
+Documents are read one after the other, newest first: name, field values, then the words of their pages. A
 call looks at so many documents and pages and says where the next one goes on.
 """
 
@@ -96,7 +96,7 @@ def search(
     limit: int = 10,
     doc_type: str | None = None,
 ) -> Found:
-    """Return documents that a text stands in, newest first.
+    """Return documents that a text stands in, or in the name of whose file it does, newest first.
 
     Capitals, accents and line breaks do not matter. The text has to stand as it is: several words are a
     phrase. Only documents that have been read are looked at.
@@ -137,7 +137,7 @@ def search(
             hit = _look(document, wanted)
         except NotFoundError:
             continue  # removed in the meantime
-        if hit.fields or hit.places:
+        if hit.fields or hit.places or wanted in _folded(document.file_name):
             hits.append(hit)
     return Found(hits, len(listing.documents), listing.next_cursor)
 

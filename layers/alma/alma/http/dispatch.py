@@ -11,19 +11,21 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from alma import limits, metrics
 from alma.archive import DocumentFailedError, DocumentProcessingError
 from alma.errors import AlmaError, ForbiddenError, RateLimitedError, UnauthorizedError
+from alma.families import Family
 from alma.http.message import Request, Response
 from alma.http.routes import ROUTES, Route, route
-from alma.limits import Family, Standing
+from alma.limits import Standing
 from alma.metrics import Metric
 from alma.scopes import Scope
 from alma.storage.failures import unavailable
 from alma.views import Processing
 
 Operation = Callable[[Request], Response]
+Refusal = Callable[[Request, AlmaError], Response]
 Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
 
 
-def serve(function: str, operations: Mapping[str, Operation], *, crashed: Operation | None = None) -> Handler:
+def serve(function: str, operations: Mapping[str, Operation], *, refuse: Refusal | None = None) -> Handler:
     """Return the Lambda handler of a function behind the API.
 
     Parameters
@@ -32,8 +34,8 @@ def serve(function: str, operations: Mapping[str, Operation], *, crashed: Operat
         Its folder; its rows of the route table name the operations it must bring.
     operations : mapping
         Operation -> what serves it.
-    crashed : callable, optional
-        What answers when an operation raised what nobody expected, for a door with its own error shape.
+    refuse : callable, optional
+        What answers for an error, for a door with an error shape of its own.
 
     Raises
     ------
@@ -47,6 +49,7 @@ def serve(function: str, operations: Mapping[str, Operation], *, crashed: Operat
     for family in Family:
         limits.limit_of(family)  # a limit that is none is told now, not with every request
     logger = Logger(service=function)
+    refused = refuse or _refused
 
     def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         request = Request.from_event(event, context.get_remaining_time_in_millis() / 1000)
@@ -78,15 +81,11 @@ def serve(function: str, operations: Mapping[str, Operation], *, crashed: Operat
             outcome["error"] = error.slug
             if isinstance(error, RateLimitedError):
                 metrics.count({Metric.RATE_LIMITED: 1})
-            response = error_response(error, request.request_id, **error.more)
+            response = refused(request, error)
         except Exception as error:
             # The top level: whatever it is, the caller gets the one error shape and the log the traceback.
             logger.exception("failed")
-            out_of_reach = unavailable(error)
-            if out_of_reach is not None:
-                response = error_response(out_of_reach, request.request_id)
-            else:
-                response = (crashed or _crashed)(request)
+            response = refused(request, unavailable(error) or AlmaError(_FAILED))
         logger.info("answered", extra={"status": response.status, **outcome, **request.named})
         return (response.with_headers(standing.headers) if standing else response).to_event()
 
@@ -99,9 +98,11 @@ def _family(row: Route | None, request: Request) -> Family:
     return row.family if row is not None and (allowed or row.scope is None) else Family.READING
 
 
-def _crashed(request: Request) -> Response:
-    error = AlmaError("Something went wrong on our side; try again, and quote the request_id.")
-    return error_response(error, request.request_id)
+_FAILED = "Something went wrong on our side; try again, and quote the request_id."
+
+
+def _refused(request: Request, error: AlmaError) -> Response:
+    return error_response(error, request.request_id, **error.more)
 
 
 def error_response(error: AlmaError, request_id: str, **more: object) -> Response:

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from alma import views
 from alma.examples import Manifest
-from alma.limits import Family
+from alma.families import Family
 from alma.projection import DocumentView, FieldView
 from alma.schemas import KEY, SchemaDefinition
 from alma.scopes import Scope

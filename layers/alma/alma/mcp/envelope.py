@@ -57,16 +57,16 @@ def check(headers: Mapping[str, str], message: Mapping[str, Any]) -> None:
     version = meta.get(PROTOCOL_VERSION)
     if not isinstance(version, str):
         raise _missing(f"params._meta.{PROTOCOL_VERSION}, a string")
-    if not isinstance(meta.get(CLIENT_CAPABILITIES), dict):
-        raise _missing(f"params._meta.{CLIENT_CAPABILITIES}, an object")
     # Who routes on the headers and who reads the body must not see two different requests.
     _check_header("MCP-Protocol-Version", headers.get(VERSION_HEADER), version)
+    if not versions.stateless(version):
+        raise unsupported(version)  # what else that version asks for is not known
+    if not isinstance(meta.get(CLIENT_CAPABILITIES), dict):
+        raise _missing(f"params._meta.{CLIENT_CAPABILITIES}, an object")
     _check_header("Mcp-Method", headers.get(METHOD_HEADER), message["method"])
     name = message["params"].get(_NAMED.get(message["method"], ""))
     if isinstance(name, str):
         _check_header("Mcp-Name", _decoded(headers.get(NAME_HEADER)), name)
-    if not versions.stateless(version):
-        raise unsupported(version)
 
 
 def unsupported(requested: str) -> RpcError:

@@ -13,6 +13,8 @@ INVALID_REQUEST = -32600
 METHOD_NOT_FOUND = -32601
 INVALID_PARAMS = -32602
 INTERNAL_ERROR = -32603
+#: Characters of a request's id; clients count, or use UUIDs.
+MAX_ID = 1000
 # MCP 2026-07-28, "Error Codes".
 HEADER_MISMATCH = -32020
 UNSUPPORTED_VERSION = -32022
@@ -76,6 +78,9 @@ def parsed(body: bytes) -> dict[str, Any]:
         raise RpcError(INVALID_REQUEST, 'Invalid request: not an object with "jsonrpc": "2.0".', 400)
     if "id" in message and (not isinstance(message["id"], str | int) or isinstance(message["id"], bool)):
         raise RpcError(INVALID_REQUEST, "Invalid request: id is a string or a whole number.", 400)
+    if isinstance(message.get("id"), str) and len(message["id"]) > MAX_ID:
+        # It comes back with the answer, which has to fit.
+        raise RpcError(INVALID_REQUEST, f"Invalid request: id has at most {MAX_ID} characters.", 400)
     if "method" in message:
         if not isinstance(message["method"], str):
             raise RpcError(INVALID_REQUEST, "Invalid request: method is a string.", 400)

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.json_schema import GenerateJsonSchema
 
 from alma.exports import Exported, ExportLink
-from alma.limits import Family
+from alma.families import Family
 from alma.scopes import Scope
 
 if TYPE_CHECKING:

@@ -9,14 +9,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from alma.errors import AlmaError
-from alma.limits import Family
+from alma.families import Family
 from alma.mcp.tool import Archive, Tool, definition
 from alma.mcp.tools import TOOLS
 from alma.scopes import Scope, listed
 
-#: Bytes of JSON in a result. It goes out twice (structured and as text, where its quotes are escaped) and may
-#: then travel as base64, all within the 6 MB that a Lambda function can answer.
-MAX_RESULT = 1_800_000
+#: Bytes of JSON of a result, the structured one and its text together: they travel as base64, within the 6 MB
+#: that a Lambda function can answer.
+MAX_RESULT = 4_400_000
 
 
 class UnknownToolError(Exception):
@@ -81,7 +81,7 @@ class ToolBox:
                 f"{name} needs a key with the scope {' and '.join(lacking)}; ask an administrator for one.",
             )
         try:
-            call = tool.model_validate(arguments)
+            call = tool.model_validate(_numbers(arguments))
         except ValidationError as error:
             return self._failure("invalid_arguments", _what_is_wrong(error))
         if (document_id := getattr(call, "documentId", None)) is not None:
@@ -93,20 +93,31 @@ class ToolBox:
         except AlmaError as error:
             return self._failure(error.slug, error.detail, error.more)
         text = json.dumps(outcome.structured, ensure_ascii=False)
-        if len(text.encode(errors="backslashreplace")) > MAX_RESULT:
-            return self._failure(
-                "result_too_large",
-                "That is too much for one answer; ask for less, or use export_document, which gives a link.",
-            )
-        return {
+        result = {
             "content": [{"type": "text", "text": text}, *outcome.content],
             "structuredContent": outcome.structured,
         }
+        if len(json.dumps(result, ensure_ascii=False).encode(errors="backslashreplace")) > MAX_RESULT:
+            return self._failure(
+                "result_too_large", "That is too much for one answer; ask for less of it with limit."
+            )
+        return result
 
     def _failure(self, slug: str, detail: str, more: Mapping[str, object] | None = None) -> dict[str, Any]:
         self.called["error"] = slug
         text = json.dumps({"error": slug, "detail": detail, **(more or {})}, ensure_ascii=False)
         return {"content": [{"type": "text", "text": text}], "isError": True}
+
+
+def _numbers(given: dict[str, Any], depth: int = 3) -> dict[str, Any]:
+    """Return arguments with 3.0 as 3: JSON has one kind of number, and some clients write all of them so."""
+    plain: dict[str, Any] = {}
+    for name, value in given.items():
+        if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+            plain[name] = int(value)
+        else:
+            plain[name] = _numbers(value, depth - 1) if depth and isinstance(value, dict) else value
+    return plain
 
 
 def _what_is_wrong(error: ValidationError) -> str:

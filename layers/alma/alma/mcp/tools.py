@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -11,7 +11,6 @@ from pydantic import (
     ConfigDict,
     Field,
     StrictBool,
-    StrictFloat,
     StrictInt,
     StrictStr,
 )
@@ -19,23 +18,21 @@ from pydantic import (
 from alma import evidence as evidences
 from alma.errors import BadRequestError
 from alma.exports import ExportLink
+from alma.families import Family
 from alma.fields import MAX_OCCURRENCES
-from alma.limits import Family
 from alma.mcp.tool import Archive, Outcome, Tool
 from alma.projection import DocumentView, FieldView
 from alma.scopes import Scope
 from alma.visible import check_visible
-
-if TYPE_CHECKING:
-    from alma.corrections import Place
 
 #: An export up to this many bytes is part of the result, a larger one is a link.
 MAX_INLINE_EXPORT = 1_000_000
 #: A picture of a page has at most this many bytes, which is 1 MB as base64.
 MAX_IMAGE = 750_000
 
+
 DocumentId = Annotated[
-    StrictInt, Field(ge=1, lt=10**12, description="Number of the document, as list_documents gives it.")
+    StrictInt, Field(ge=1, le=10**12 - 1, description="Number of the document, as list_documents gives it.")
 ]
 Page = Annotated[StrictInt, Field(ge=1, le=100_000, description="1-based page of the document.")]
 Cursor = Annotated[
@@ -49,7 +46,7 @@ OfType = Annotated[
     ),
 ]
 
-_Share = Annotated[StrictFloat | StrictInt, Field(ge=0, le=1)]
+_Share = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
 
 
 class Box(BaseModel):
@@ -64,7 +61,7 @@ class Box(BaseModel):
 
     def on_page(self) -> evidences.Box:
         """Return it as the rest of alma has boxes."""
-        return evidences.Box(float(self.x), float(self.y), float(self.w), float(self.h))
+        return evidences.Box(self.x, self.y, self.w, self.h)
 
 
 class ListDocuments(Tool):
@@ -87,11 +84,10 @@ class ListDocuments(Tool):
     )
 
     def run(self, archive: Archive) -> Outcome:
-        return Outcome(
-            archive.list_documents(
-                cursor=self.cursor, limit=self.limit, doc_type=self.docType, status=self.status
-            )
+        found = archive.list_documents(
+            cursor=self.cursor, limit=self.limit, doc_type=self.docType, status=self.status
         )
+        return _of_a_known_type(archive, self.docType, found, "documents")
 
     @classmethod
     def result(cls) -> type[BaseModel]:
@@ -106,10 +102,11 @@ class SearchDocuments(Tool):
     name = "search_documents"
     title = "Search documents"
     description = (
-        "Find a word or phrase in the field values and on the pages of documents, newest first; each place "
-        "comes with its page and box. There is no index: one call looks at the newest 50 documents or 200 "
-        "pages, so a result without documents means not found there. While nextCursor is not null, call "
-        "again with it as cursor to look at older ones. Capitals, accents and line breaks do not matter; "
+        "Find a word or phrase in the file names, the field values and on the pages of documents, newest "
+        "first; each place comes with its page and box. There is no index: one call looks at the newest 50 "
+        "documents or 200 pages, so a result without documents means not found there. While nextCursor is "
+        "not null, call again with it as cursor to look at older ones. Capitals, accents and line breaks do "
+        "not matter; "
         "several words are one phrase, so search for one telling word rather than a sentence. Pages may be "
         "misread: try another word of the same thing before you say that it is not there."
     )
@@ -121,13 +118,22 @@ class SearchDocuments(Tool):
     docType: OfType = None
 
     def run(self, archive: Archive) -> Outcome:
-        return Outcome(archive.search(self.text, cursor=self.cursor, limit=self.limit, doc_type=self.docType))
+        found = archive.search(self.text, cursor=self.cursor, limit=self.limit, doc_type=self.docType)
+        return _of_a_known_type(archive, self.docType, found, "documents")
 
     @classmethod
     def result(cls) -> type[BaseModel]:
         from alma.views import SearchResult
 
         return SearchResult
+
+
+class DocumentFields(DocumentView):
+    """A document with its fields, or some of them."""
+
+    nextCursor: str | None = Field(
+        default=None, description="Send it as cursor for the next fields; only given if there are more."
+    )
 
 
 class GetDocumentFields(Tool):
@@ -141,7 +147,8 @@ class GetDocumentFields(Tool):
         "that the value stands in, as shares of the page's width and height from its top left corner. Cite "
         "page and box with the value. Trust accepted and edited values; say so when one is escalated or "
         "rejected. With tracks, each field also has the id and version that propose_correction takes, and "
-        "fields that were not found are there too."
+        "fields that were not found are there too. If nextCursor is given there are more fields: call again "
+        "with it as cursor."
     )
     scope = Scope.MCP_READ
 
@@ -151,13 +158,26 @@ class GetDocumentFields(Tool):
         description="Whether each field comes with its id and version, why it waits, and what each track "
         "reads.",
     )
+    cursor: Cursor = None
+    limit: StrictInt = Field(default=500, ge=1, le=1000, description="At most this many fields.")
 
     def run(self, archive: Archive) -> Outcome:
-        return Outcome(archive.document(self.documentId, tracks=self.tracks))
+        start = self._start()
+        body = archive.document(self.documentId, tracks=self.tracks)
+        end = start + self.limit
+        more = {"nextCursor": str(end)} if end < len(body["fields"]) else {}
+        return Outcome(body | {"fields": body["fields"][start:end]} | more)
+
+    def _start(self) -> int:
+        if self.cursor is None:
+            return 0
+        if not (self.cursor.isascii() and self.cursor.isdigit() and len(self.cursor) <= 9):
+            raise BadRequestError("cursor is nextCursor of the fields before, or left out.")
+        return int(self.cursor)
 
     @classmethod
     def result(cls) -> type[BaseModel]:
-        return DocumentView
+        return DocumentFields
 
 
 class _Link(BaseModel):
@@ -378,10 +398,9 @@ class ReviewQueue(Tool):
     field: Annotated[
         StrictStr | None, Field(max_length=129, description="Only fields of this key, such as total.")
     ] = None
-    maxConfidence: Annotated[
-        StrictFloat | StrictInt | None,
-        Field(ge=0, le=1, description="Only fields at most this sure, and those of unknown confidence."),
-    ] = None
+    maxConfidence: _Share | None = Field(
+        default=None, description="Only fields at most this sure, and those of unknown confidence."
+    )
     status: Literal["escalated", "unreviewed"] | None = Field(
         default=None, description="Only fields of this status."
     )
@@ -389,16 +408,15 @@ class ReviewQueue(Tool):
     cursor: Cursor = None
 
     def run(self, archive: Archive) -> Outcome:
-        return Outcome(
-            archive.review_queue(
-                doc_type=self.docType,
-                key=self.field,
-                max_confidence=None if self.maxConfidence is None else float(self.maxConfidence),
-                status=self.status,
-                cursor=self.cursor,
-                limit=self.limit,
-            )
+        found = archive.review_queue(
+            doc_type=self.docType,
+            key=self.field,
+            max_confidence=self.maxConfidence,
+            status=self.status,
+            cursor=self.cursor,
+            limit=self.limit,
         )
+        return _of_a_known_type(archive, self.docType, found, "items")
 
     @classmethod
     def result(cls) -> type[BaseModel]:
@@ -453,15 +471,15 @@ class ProposeCorrection(Tool):
     name = "propose_correction"
     title = "Propose a correction"
     description = (
-        "Propose what a field of a document is, for a person to decide: a value, the place it stands at "
-        "(evidence, as get_page_text gives boxes), or both; a place alone is read. It never accepts "
-        "anything: the field becomes escalated and keeps its value, and your proposal stands beside it with "
-        "your comment. Give field and version as review_queue, or get_document_fields with tracks, has them; "
-        "for a field that was not found and is not listed, key (list_schemas) instead. Dates as "
-        "2026-05-14, amounts as 1234.50. Refused if a person has decided the field, or if it has "
-        "changed since "
-        "(stale_version: look at current, and propose again if it still holds). Your next proposal for a "
-        "field replaces the one before."
+        "Propose what a field of a document is, for a person to decide: the place it stands at (evidence, "
+        "with a box from get_page_text), and the value, which is read there if you leave it out. It never "
+        "accepts anything: the field becomes escalated and keeps its value, and your proposal stands beside "
+        "it with your comment. Give field and version as review_queue, or get_document_fields with tracks, "
+        "has them; for a field that was not found and is not listed, key (list_schemas) instead. Dates as "
+        "2026-05-14, amounts as 1234.50. Refused if a person has decided the field, or if it has changed "
+        "since (stale_version: look at current, and propose again if it still holds). Your next proposal for "
+        "a field replaces the one before. What stands nowhere in the document cannot be proposed: tell the "
+        "user instead, as you do where a field has a value and should have none."
     )
     scope = Scope.MCP_WRITE
     idempotent = False
@@ -471,7 +489,7 @@ class ProposeCorrection(Tool):
         default=None, max_length=200, description="id of the field, such as total or line_items[3].amount."
     )
     version: StrictInt | None = Field(
-        default=None, ge=1, lt=10**9, description="version of the field that you saw; needed with field."
+        default=None, ge=1, le=10**9, description="version of the field that you saw; needed with field."
     )
     key: StrictStr | None = Field(
         default=None,
@@ -482,13 +500,13 @@ class ProposeCorrection(Tool):
     row: StrictInt | None = Field(
         default=None,
         ge=0,
-        lt=MAX_OCCURRENCES,
+        le=MAX_OCCURRENCES - 1,
         description="With the key of a column: row of the group, 0 for the first; a new row without it.",
     )
     value: Annotated[_Said, Field(max_length=4000)] | None = Field(
-        default=None, description="What the field is."
+        default=None, description="What the field is; without it, what stands at the place."
     )
-    evidence: Evidence | None = Field(default=None, description="Where that stands.")
+    evidence: Evidence = Field(description="Where it stands.")
     comment: _Said = Field(
         max_length=2000,
         pattern=r"\S",
@@ -496,11 +514,11 @@ class ProposeCorrection(Tool):
     )
 
     def run(self, archive: Archive) -> Outcome:
-        from alma.reviews import Proposal  # what parses values takes long to import
+        from alma.corrections import Place  # what parses values takes long to import
+        from alma.reviews import Proposal
 
-        proposal = Proposal(
-            self.comment, self.field, self.version, self.key, self.row, self.value, _place(self.evidence)
-        )
+        place = Place(self.evidence.page, self.evidence.bbox.on_page())
+        proposal = Proposal(self.comment, place, self.field, self.version, self.key, self.row, self.value)
         return Outcome(archive.propose(self.documentId, proposal))
 
     @classmethod
@@ -508,12 +526,13 @@ class ProposeCorrection(Tool):
         return FieldView
 
 
-def _place(evidence: Evidence | None) -> Place | None:
-    from alma.corrections import Place
-
-    if evidence is None:
-        return None
-    return Place(evidence.page, evidence.bbox.on_page())
+def _of_a_known_type(archive: Archive, doc_type: str | None, found: dict[str, Any], what: str) -> Outcome:
+    """Return what was found of a type, or raise where nothing was because there is no such type."""
+    if doc_type is not None and not found[what]:
+        known = [each["docType"] for each in archive.schemas()["schemas"]]
+        if doc_type not in known:
+            raise BadRequestError(f"There is no document type of that name; those known: {', '.join(known)}.")
+    return Outcome(found)
 
 
 def _base64(body: bytes) -> str:

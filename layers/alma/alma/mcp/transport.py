@@ -82,13 +82,26 @@ def handle(
     return answer(200, {"jsonrpc": "2.0", "id": request_id, "result": result})
 
 
-def internal_error(body: bytes) -> Response:
-    """Return the answer to a request whose handling raised what nobody expected."""
+def refusal(body: bytes, status: int, detail: str, data: Mapping[str, object]) -> Response:
+    """Return the answer to a request that was refused before, or failed behind, the protocol.
+
+    Parameters
+    ----------
+    body : bytes
+        Of the request; its id is the answer's.
+    status : int
+        HTTP status.
+    detail : str
+        What to do.
+    data : mapping
+        What else there is to say, for programs.
+    """
     try:
         request_id = parsed(body).get("id")
-    except RpcError as error:
-        return error.response(None)
-    return RpcError(INTERNAL_ERROR, "Something went wrong on our side; try again.", 500).response(request_id)
+    except RpcError:
+        request_id = None
+    code = INTERNAL_ERROR if status >= 500 else INVALID_REQUEST
+    return RpcError(code, detail, status, dict(data)).response(request_id)
 
 
 def _check_origin(origin: str | None, host: str | None) -> None:
@@ -111,6 +124,8 @@ def _is_loopback(name: str) -> bool:
 
 
 def _check_media_types(headers: Mapping[str, str]) -> None:
+    if headers.get("content-encoding", "identity").lower() != "identity":
+        raise RpcError(INVALID_REQUEST, "Send the message as it is, without Content-Encoding.", 415)
     if _media_types(headers.get("content-type", "")) != ["application/json"]:
         raise RpcError(INVALID_REQUEST, "Send the message as Content-Type: application/json.", 415)
     # Clients must list application/json and text/event-stream; curl and simple ones send */* or nothing.
