@@ -158,7 +158,7 @@ def test_an_unreadable_upload_is_told_in_one_line(offices: tuple[Office, Office]
 
     done = run_alma(offices[0].folder, "drop", str(path), "--wait")
 
-    assert done.returncode == 0
+    assert done.returncode == 1
     assert "unsupported_type" in done.stdout
 
 

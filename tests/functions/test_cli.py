@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -225,6 +226,31 @@ def test_tracks_are_printed_below_their_field_with_the_reasons(
     assert "hosted" in printed.split("only_hosted")[1]
 
 
+def test_a_list_goes_on_through_its_pages_and_says_if_there_is_more(
+    portal: type[_Portal], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = []
+
+    def listed(_: Client, method: str, path: str, **query: Any) -> dict[str, Any]:
+        asked.append((query["limit"], query["cursor"]))
+        first = 0 if query["cursor"] is None else int(query["cursor"])
+        about = {"docType": None, "status": "ready", "error": None, "pages": 1, "createdAt": ""}
+        rows = [
+            {"documentId": number, "fileName": "a.pdf", **about}
+            for number in range(first, min(first + query["limit"], 450))
+        ]
+        end = first + len(rows)
+        return {"documents": rows, "nextCursor": None if end == 450 else str(end)}
+
+    monkeypatch.setattr(Client, "call", listed)
+
+    assert len(json.loads(run(capsys, "list", "--limit", "500", "--json")[1])["documents"]) == 450
+    assert asked == [(200, None), (200, "200"), (100, "400")]
+    assert "the newest 3; there are more (--limit)" in run(capsys, "list", "--limit", "3")[1]
+    with pytest.raises(SystemExit):
+        main(["list", "--limit", "0"])
+
+
 # --- a key of one's own -----------------------------------------------------
 
 TOKEN = "alma_" + "k" * 33
@@ -304,3 +330,36 @@ def test_a_stored_key_is_never_sent_to_another_address(
     assert f"Set ALMA_API_KEY too: the key that is known is for {url}." in capsys.readouterr().err.replace(
         "\n", " "
     )
+
+
+def test_an_agents_key_is_stored_apart_and_comes_before_that_of_the_alma_here(
+    away: tuple[str, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    url, file = away
+    log_in(monkeypatch, url)
+    monkeypatch.setattr("sys.stdin", io.StringIO("alma_" + "a" * 33))
+    assert main(["login", "--url", url, "--agent"]) == 0
+    local = tmp_path / ".alma" / "local.json"
+    local.parent.mkdir()
+    local.write_text(json.dumps({"api_url": url, "api_key": "alma_local"}))
+
+    assert (target.api(agent=True).key, target.api().key) == ("alma_" + "a" * 33, "alma_local")
+    assert main(["logout", "--agent"]) == 0
+    assert target.api(agent=True).key == "alma_local"
+    local.unlink()
+    assert target.api(agent=True).key == target.api().key == TOKEN
+    assert file.exists()
+
+
+def test_a_key_that_no_header_can_hold_is_refused_and_not_shown(
+    away: tuple[str, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ALMA_API_URL", away[0])
+    for key in ("secret\nkey", "kľúč"):
+        monkeypatch.setenv("ALMA_API_KEY", key)
+        assert main(["get", "6"]) == 1
+        said = capsys.readouterr().err
+        assert "copy it again" in said
+        assert key not in said
+    monkeypatch.setenv("ALMA_API_KEY", f"{TOKEN}\n")
+    assert main(["get", "6"]) == 0

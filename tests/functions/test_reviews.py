@@ -13,16 +13,18 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
-from alma import audit, clock, documents, extractions, merging, recognition, reviewqueue
+from alma import audit, clock, documents, extractions, merging, recognition, reviewqueue, reviews
 from alma.audit import Event
 from alma.cli import main
 from alma.cli.client import ApiError, Client
+from alma.corrections import Place
 from alma.documents import Document
 from alma.errors import ConflictError
 from alma.evidence import Box, Region, Word
 from alma.fields import Extraction, Field, Reading, Status
 from alma.keys import Role
 from alma.pages import PageText, Track
+from alma.reviews import Proposal
 from alma.storage import objects
 from alma.storage.table import AuditItem, DocumentItem, document_key
 from tests.cloud import Answer, Tenant
@@ -1109,7 +1111,18 @@ def test_the_command_decides_fields_without_being_told_their_versions(
     desk: Desk, command: Callable[..., tuple[int, str]]
 ) -> None:
     assert command("accept", "1", "grantor_name") == (0, "grantor_name is accepted: Josiah Greaves\n")
-    edited = command("edit", "1", "grantor_name[0]", "--value", "J. [red]Greaves", "--comment", "as signed")
+    edit = ("edit", "1", "grantor_name[0]", "--value", "J. [red]Greaves", "--comment", "as signed")
+    # What somebody has decided is decided anew only by who has seen it.
+    assert command(*edit) == (
+        1,
+        f"alma: grantor_name is accepted by {desk.fields()['grantor_name']['reviewedBy']}; "
+        "give --version 2 to decide it anew.\n",
+    )
+    assert command(*edit, "--version", "1") == (
+        1,
+        "alma: This field was changed since version 1; look at what it is now.\n",
+    )
+    edited = command(*edit, "--version", "2")
     assert edited == (0, "grantor_name is edited: J. [red]Greaves\n")
     assert command("reject", "1", "deed_date")[0] == 0
     drawn = command("edit", "1", "consideration", "--page", "1", "--box", "0,.29,1,.04", "--json")
@@ -1123,6 +1136,29 @@ def test_the_command_says_why_it_cannot(command: Callable[..., tuple[int, str]])
     assert command("edit", "1", "deed_date", "--page", "1") == (1, "alma: Give --page and --box together.\n")
     with pytest.raises(SystemExit):
         command("edit", "1", "deed_date", "--page", "1", "--box", "0,0,1")
+
+
+def test_a_proposal_is_printed_with_its_reason_and_taken_or_left_only_if_that_is_said(
+    desk: Desk, command: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Place(1, Box(0.19, 0.09, 0.3, 0.04))
+    proposal = Proposal("The line goes on.", place, "grantor_name", 1, value="Josiah A. Greaves")
+    monkeypatch.setenv("COLUMNS", "200")
+    reviews.propose("greaves", desk.document.id, proposal, actor="key_agent")
+
+    for argv in (("review", "--field", "grantor_name"), ("get", "1", "--tracks")):
+        printed = "".join(command(*argv)[1].split())
+        assert "agent:key_agent" in printed
+        assert "JosiahA.Greaves" in printed
+        assert "Thelinegoeson." in printed
+    assert "proposed:JosiahA.Greaves" in "".join(command("history", "1")[1].split())
+    assert command("accept", "1", "grantor_name") == (
+        1,
+        "alma: There is a proposal for grantor_name; say which is right: --track text for 'Josiah Greaves', "
+        "--track agent:key_agent for 'Josiah A. Greaves'.\n",
+    )
+    accepted = command("accept", "1", "grantor_name", "--track", "agent:key_agent")
+    assert accepted == (0, "grantor_name is accepted: Josiah A. Greaves\n")
 
 
 def test_the_command_goes_on_through_pages_of_the_queue_that_are_not_full(

@@ -16,8 +16,9 @@ from alma.cli.target import Api
 #: Requests that may be under way at once.
 PARALLEL = 8
 _TIMEOUT = urllib3.Timeout(connect=5, read=35)
-#: Seconds that a call waits in all until the API takes it.
+#: Seconds that a call waits in all until the API takes it; agents think about what takes long.
 _PATIENCE = 60
+_PATIENCE_OF_AGENTS = 10
 
 
 class ApiError(Exception):
@@ -66,7 +67,8 @@ class Client:
             "Content-Type": "application/json",
             "Accept": "application/json, text/event-stream",
         }
-        answer = self._request("POST", f"{self._api.url}/api/mcp", body=body, headers={**given, **headers})
+        options = {"body": body, "headers": {**given, **headers}}
+        answer = self._patiently("POST", f"{self._api.url}/api/mcp", _PATIENCE_OF_AGENTS, **options)
         if answer.status == 401:
             raise _refusal(answer)
         return answer.status, answer.data
@@ -204,12 +206,17 @@ class Client:
         if body is not None:
             options["headers"]["Content-Type"] = "application/json"
             options["body"] = json.dumps(body)
-        until = time.monotonic() + _PATIENCE
+        return self._patiently(method, url, _PATIENCE, **options)
+
+    def _patiently(self, method: str, url: str, patience: float, **options: Any) -> urllib3.BaseHTTPResponse:
+        """Return the answer of the API, asked again where it says so, for so many seconds."""
+        until = time.monotonic() + patience
         while True:
             answer = self._request(method, url, **options)
             # Whatever was asked, 429 says that nothing was done; 503 may come when something was.
             again = answer.status == 429 or (answer.status == 503 and method == "GET")
-            seconds = int(answer.headers.get("Retry-After", "5"))
+            after = answer.headers.get("Retry-After", "5")
+            seconds = int(after) if after.isdecimal() else 5
             if not again or time.monotonic() + seconds > until:
                 return answer
             answer.drain_conn()

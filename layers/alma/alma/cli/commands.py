@@ -32,7 +32,7 @@ from alma.cli import bridge, tables, target
 from alma.cli.client import ApiError, Client
 from alma.cli.datasets import Pulled, pull
 from alma.clock import now
-from alma.errors import AlmaError, BadRequestError, NotFoundError
+from alma.errors import AlmaError, BadRequestError, ConflictError, NotFoundError
 from alma.scopes import Scope
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 _FORMATS = ("csv", "xlsx", "xml", "json", "jsonl")
 _ROLES = ("admin", "reviewer", "reader")
+#: Documents in one answer of the API.
+_MOST_LISTED = 200
 
 out = Console()
 err = Console(stderr=True)
@@ -103,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     create = key.add_parser("create", parents=[operator], help="mint a key; its token is shown once")
     create.add_argument("--org", required=True)
     create.add_argument("--name", required=True)
-    create.add_argument("--role", choices=_ROLES, default="reader")
+    create.add_argument("--role", choices=_ROLES, default="reader", help="reader without it")
     create.add_argument("--scopes", type=_scopes, help="fewer than those of the role: a,b,…")
     create.add_argument("--owner", help="who answers for it")
     create.add_argument("--expires", type=_expiry, help="when it stops working: 90d, 2027-01-31")
@@ -132,13 +134,15 @@ def _parser() -> argparse.ArgumentParser:
         parents=[shared],
         help="store a key for this user",
         description="Asks for a key, or reads it from standard input, checks it against the API, and stores "
-        "it for this user alone: commands, and agents that start `alma mcp --stdio`, find it from any "
-        "folder.",
+        "it for this user alone, in a file of its own: commands find it from any folder. With --agent it is "
+        "what `alma mcp --stdio` uses, wherever it is started.",
     )
     login.add_argument("--url", help="address of the API; without it, the alma that runs here")
     login.set_defaults(run=_login)
     logout = commands.add_parser("logout", parents=[shared], help="forget the stored key")
     logout.set_defaults(run=_logout)
+    for each in (login, logout):
+        each.add_argument("--agent", action="store_true", help="the key that `alma mcp --stdio` uses")
 
     usage = commands.add_parser(
         "usage", parents=[shared], help="what the organisation's keys used in a month"
@@ -147,10 +151,15 @@ def _parser() -> argparse.ArgumentParser:
     usage.set_defaults(run=_usage)
 
     mcp = commands.add_parser(
-        "mcp", parents=[shared], help="the tools for agents, over standard input and output"
+        "mcp",
+        help="the tools for agents, over standard input and output",
+        description="Hands the messages of an agent's program to the endpoint. The key is that of "
+        "ALMA_API_URL and ALMA_API_KEY, else that of `alma login --agent`, else the one commands use.",
     )
-    mcp.add_argument("--stdio", action="store_true", required=True, help="speak MCP there until it ends")
-    mcp.set_defaults(run=_mcp)
+    mcp.add_argument(
+        "--stdio", action="store_true", required=True, help="read messages from standard input until it ends"
+    )
+    mcp.set_defaults(run=_mcp, json=False)
     trail = commands.add_parser("audit", help="audit trails (operator)").add_subparsers(
         required=True, metavar="COMMAND"
     )
@@ -180,7 +189,7 @@ def _parser() -> argparse.ArgumentParser:
     listing = commands.add_parser("list", parents=[shared], help="list documents, newest first")
     listing.add_argument("--status", choices=("processing", "ready", "failed"))
     listing.add_argument("--type", dest="doc_type")
-    listing.add_argument("--limit", type=int, default=50)
+    listing.add_argument("--limit", type=_limit, default=50, help="at most so many: 50 without it")
     listing.set_defaults(run=_list)
 
     get = commands.add_parser("get", parents=[shared], help="print a document's fields")
@@ -193,7 +202,7 @@ def _parser() -> argparse.ArgumentParser:
     review = commands.add_parser("review", parents=[shared], help="list fields that wait for a person")
     review.add_argument("--type", dest="doc_type")
     review.add_argument("--field", help="its key")
-    review.add_argument("--limit", type=int, default=50)
+    review.add_argument("--limit", type=_limit, default=50, help="at most so many: 50 without it")
     review.set_defaults(run=_review)
     field = argparse.ArgumentParser(add_help=False, parents=[shared])
     field.add_argument("id", type=int, help="number of the document")
@@ -205,7 +214,14 @@ def _parser() -> argparse.ArgumentParser:
         ("reject", "say that nobody should use a field's value"),
     ):
         decide = commands.add_parser(verb, parents=[field], help=purpose)
-        decide.set_defaults(run=_decide, action=verb, value=None, page=None, box=None)
+        decide.set_defaults(run=_decide, action=verb, value=None, page=None, box=None, track=None)
+        decide.add_argument(
+            "--version",
+            type=int,
+            help="the one you saw, from `review`: refused if the field has changed since",
+        )
+        if verb == "accept":
+            decide.add_argument("--track", help="whose reading is right, where an agent proposes another")
         if verb == "edit":
             decide.add_argument("--value")
             decide.add_argument("--page", type=int, help="the page it stands on")
@@ -304,6 +320,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _limit(text: str) -> int:
+    if not (text.isdecimal() and int(text)):
+        raise argparse.ArgumentTypeError("give a whole number from 1 on")
+    return int(text)
+
+
 def _pages(text: str) -> int | None:
     """Return a number of pages; None for the installation's."""
     return None if text == "default" else int(text)
@@ -396,9 +418,10 @@ def _print_minted(options: argparse.Namespace, key: Key, token: str) -> None:
 
 def _key_list(options: argparse.Namespace) -> None:
     target.use_table(options.stack)
-    from alma import keys
+    from alma import keys, organisations
     from alma.views import KeyView
 
+    organisations.get(options.org)
     found = [KeyView.of(key).model_dump(mode="json") for key in keys.list_keys(options.org)]
     if options.json:
         _print_json({"keys": found})
@@ -460,7 +483,7 @@ def _heads(path: Path) -> dict[str, dict[str, list[Any]]]:
         raise BadRequestError(f"{path} is not what `alma audit verify --save` writes.") from None
 
 
-def _drop(options: argparse.Namespace) -> None:
+def _drop(options: argparse.Namespace) -> int:
     client = Client(target.api())
     for path in options.files:
         if not path.is_file():
@@ -483,9 +506,10 @@ def _drop(options: argparse.Namespace) -> None:
             for answer in answers:
                 answer |= _outcome(client, answer["documentId"])
                 progress.advance(waiting)
+    failed = any("error" in answer for answer in answers)
     if options.json:
         _print_json({"documents": answers})
-        return
+        return int(failed)
     for answer in answers:
         if "fields" in answer:
             out.print(tables.fields_table(answer, answer["fileName"]))
@@ -498,6 +522,7 @@ def _drop(options: argparse.Namespace) -> None:
             )
         else:
             out.print(f"{answer['documentId']}  {answer['fileName']}")
+    return int(failed)
 
 
 def _outcome(client: Client, document_id: int) -> dict[str, Any]:
@@ -508,13 +533,20 @@ def _outcome(client: Client, document_id: int) -> dict[str, Any]:
 
 
 def _list(options: argparse.Namespace) -> None:
-    found = Client(target.api()).call(
-        "GET", "/documents", limit=options.limit, status=options.status, docType=options.doc_type
-    )
+    client, query = Client(target.api()), {"status": options.status, "docType": options.doc_type}
+    found: dict[str, Any] = {"documents": [], "nextCursor": None}
+    while (missing := options.limit - len(found["documents"])) > 0:
+        limit, cursor = min(missing, _MOST_LISTED), found["nextCursor"]
+        more = client.call("GET", "/documents", limit=limit, cursor=cursor, **query)
+        found = {**more, "documents": found["documents"] + more["documents"]}
+        if found["nextCursor"] is None:
+            break
     if options.json:
         _print_json(found)
-    else:
-        out.print(tables.documents_table(found["documents"]))
+        return
+    out.print(tables.documents_table(found["documents"]))
+    if found["nextCursor"] is not None:
+        out.print(f"the newest {len(found['documents'])}; there are more (--limit)")
 
 
 def _get(options: argparse.Namespace) -> None:
@@ -549,7 +581,9 @@ def _decide(options: argparse.Namespace) -> None:
     there = [each for each in document.get("fields", []) if each["id"].replace("[0]", "") == wanted]
     if not there:
         raise NotFoundError(f"There is no field {options.field} in document {options.id}.")
-    body = {"action": options.action, "version": there[0]["version"]}
+    body = {"action": options.action, "version": _version(options, there[0])}
+    if options.action == "accept":
+        body["track"] = _track(options, there[0])
     if options.value is not None:
         body["value"] = options.value
     if options.box is not None:
@@ -562,6 +596,25 @@ def _decide(options: argparse.Namespace) -> None:
     else:
         value = "" if field["value"] is None else f": {field['value']}"
         out.print(f"{field['id']} is {field['status']}{value}", markup=False, highlight=False)
+
+
+def _version(options: argparse.Namespace, field: dict[str, Any]) -> int:
+    """Return the version to decide: the one that was seen, or what it is now where nobody has decided yet."""
+    if options.version is None and field["status"] in ("accepted", "edited", "rejected"):
+        raise ConflictError(
+            f"{field['id']} is {field['status']} by {field['reviewedBy']}; give --version "
+            f"{field['version']} to decide it anew."
+        )
+    return int(field["version"] if options.version is None else options.version)
+
+
+def _track(options: argparse.Namespace, field: dict[str, Any]) -> str | None:
+    """Return whose reading to accept; where there is a proposal beside what was read, that has to be said."""
+    tracks = [each["track"] for each in field["tracks"]]
+    if options.track is None and len(tracks) > 1 and any(each.startswith("agent:") for each in tracks):
+        values = ", ".join(f"--track {each['track']} for {each['value']!r}" for each in field["tracks"])
+        raise BadRequestError(f"There is a proposal for {field['id']}; say which is right: {values}.")
+    return str(options.track) if options.track is not None else None
 
 
 def _box(text: str) -> dict[str, float]:
@@ -602,7 +655,7 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _mcp(options: argparse.Namespace) -> None:
-    bridge.run(Client(target.api()), sys.stdin.buffer, sys.stdout.buffer)
+    bridge.run(Client(target.api(agent=True)), sys.stdin.buffer, sys.stdout.buffer)
 
 
 def _login(options: argparse.Namespace) -> None:
@@ -618,7 +671,7 @@ def _login(options: argparse.Namespace) -> None:
     except ApiError as error:
         if error.status != 403:  # a good key, which may do other things
             raise
-    path = target.store(given)
+    path = target.store(given, agent=options.agent)
     if options.json:
         _print_json({"url": given.url, "file": str(path)})
     else:
@@ -626,7 +679,7 @@ def _login(options: argparse.Namespace) -> None:
 
 
 def _logout(options: argparse.Namespace) -> None:
-    found = target.forget()
+    found = target.forget(agent=options.agent)
     if options.json:
         _print_json({"forgotten": found})
     else:

@@ -29,7 +29,8 @@ def fields_table(document: dict[str, Any], title: str | None = None) -> Table:
     for field in document["fields"]:
         table.add_row(escape(_label(field)), *_reading_cells(field, _status(field)))
         for reading in field.get("tracks", []):
-            table.add_row(f"  [dim]{escape(reading['track'])}[/]", *_reading_cells(reading, ""))
+            said = _reading_cells(reading, _comment(reading))
+            table.add_row(f"  [dim]{escape(reading['track'])}[/]", *said)
     return table
 
 
@@ -80,24 +81,31 @@ def documents_table(documents: Iterable[dict[str, Any]]) -> Table:
 
 
 def queue_table(items: Iterable[dict[str, Any]]) -> Table:
-    """Return the fields that wait for a person."""
+    """Return the fields that wait for a person, with what agents propose below."""
     table = Table()
-    table.add_column("document", justify="right")
-    table.add_column("file", overflow="fold")
+    table.add_column("document", overflow="fold")
     table.add_column("field", no_wrap=True)
     table.add_column("value", overflow="fold")
     table.add_column("confidence", justify="right")
-    table.add_column("status")
+    table.add_column("status", overflow="fold")
     table.add_column("page", justify="right")
     for item in items:
         field = item["field"]
         table.add_row(
-            str(item["documentId"]),
-            escape(item["fileName"]),
-            escape(field["id"]),
+            f"{item['documentId']}\n[dim]{escape(item['fileName'])}[/]",
+            f"{escape(field['id'])}\n[dim]version {field['version']}[/]",
             *_reading_cells(field, _status(field)),
         )
+        for reading in field["tracks"]:
+            if "comment" in reading:
+                track = f"[dim]{escape(reading['track'])}[/]"
+                table.add_row("", track, *_reading_cells(reading, _comment(reading)))
     return table
+
+
+def _comment(reading: dict[str, Any]) -> str:
+    """Return why an agent proposes a reading; nothing for what was read."""
+    return f"[dim]{escape(reading['comment'])}[/]" if "comment" in reading else ""
 
 
 def history_table(entries: Iterable[dict[str, Any]]) -> Table:
@@ -113,10 +121,17 @@ def history_table(entries: Iterable[dict[str, Any]]) -> Table:
             entry["by"],
             entry["action"],
             escape(entry["field"] or ""),
-            *(escape(str((entry[side] or {}).get("value") or "")) for side in ("before", "after")),
+            escape(str((entry["before"] or {}).get("value") or "")),
+            escape(_became(entry["after"] or {})),
             escape(entry["comment"] or ""),
         )
     return table
+
+
+def _became(after: dict[str, Any]) -> str:
+    """Return the value a field has since, or what is proposed for it."""
+    proposal = after.get("proposal")
+    return str(after.get("value") or "") if proposal is None else f"proposed: {proposal[1]}"
 
 
 def schemas_table(schemas: Iterable[dict[str, Any]]) -> Table:

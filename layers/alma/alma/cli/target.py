@@ -2,18 +2,21 @@
 
 In this order: options and environment (`ALMA_API_URL`, `ALMA_API_KEY`; `--stack` for the operator's
 commands), then `.alma/local.json` of this folder or one above, which the runtime for one machine writes,
-then what `alma login` stored for this user, which is found from any folder.
+then what `alma login` stored for this user, which is found from any folder. For agents what `alma login
+--agent` stored comes before both: the key of the runtime here is an administrator's.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 LOCAL_FILE = Path(".alma") / "local.json"
+_HEADER = re.compile(r"[!-~]+")
 
 
 class TargetError(Exception):
@@ -42,20 +45,22 @@ def local_file() -> dict[str, Any] | None:
     return None
 
 
-def api() -> Api:
-    """Return the API to talk to.
+def api(*, agent: bool = False) -> Api:
+    """Return the API to talk to, for a person or for an agent.
 
     Raises
     ------
     TargetError
         None is known, or the key to the one that is named is not.
     """
-    url, key = os.environ.get("ALMA_API_URL"), os.environ.get("ALMA_API_KEY")
+    url, key = os.environ.get("ALMA_API_URL"), (os.environ.get("ALMA_API_KEY") or "").strip()
     url = None if not url else base_url(url)
+    if key and not _HEADER.fullmatch(key):
+        # Not what it holds: it may be most of a key.
+        raise TargetError("ALMA_API_KEY holds characters that no key has; copy it again.")
     if url and key:
         return Api(url, key)
-    local = local_file()
-    known = stored() if local is None else Api(base_url(str(local["api_url"])), str(local["api_key"]))
+    known = (stored(agent=True) if agent else None) or _local_api() or stored()
     if known is None:
         raise TargetError(
             "Set ALMA_API_URL and ALMA_API_KEY, store them with `alma login`, or start alma on this machine "
@@ -67,6 +72,11 @@ def api() -> Api:
     return Api(known.url, key or known.key)
 
 
+def _local_api() -> Api | None:
+    local = local_file()
+    return None if local is None else Api(base_url(str(local["api_url"])), str(local["api_key"]))
+
+
 def base_url(url: str) -> str:
     """Return the address that routes are appended to; who copies it may have copied more."""
     url = url.strip().rstrip("/")
@@ -75,21 +85,25 @@ def base_url(url: str) -> str:
     return url
 
 
-def stored_path() -> Path:
-    """Return where `alma login` stores its key: of this user, found from any folder."""
+def stored_path(*, agent: bool = False) -> Path:
+    """Return where `alma login` stores a key: of this user, found from any folder; an agent's apart."""
     home = os.environ.get("XDG_CONFIG_HOME") or (os.environ.get("APPDATA") if os.name == "nt" else None)
-    return (Path(home) if home else Path.home() / ".config") / "alma" / "credentials.json"
+    return (
+        (Path(home) if home else Path.home() / ".config")
+        / "alma"
+        / ("agent.json" if agent else "credentials.json")
+    )
 
 
-def stored() -> Api | None:
-    """Return what `alma login` stored; None for nothing.
+def stored(*, agent: bool = False) -> Api | None:
+    """Return what `alma login` stored, with `--agent` or without; None for nothing.
 
     Raises
     ------
     TargetError
         The file is none of ours.
     """
-    path = stored_path()
+    path = stored_path(agent=agent)
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         return Api(base_url(str(found["url"])), str(found["key"]))
@@ -99,9 +113,9 @@ def stored() -> Api | None:
         raise TargetError(f"{path} is not what `alma login` writes; log in again.") from None
 
 
-def store(given: Api) -> Path:
+def store(given: Api, *, agent: bool = False) -> Path:
     """Store an address and the key to it for this user alone, and return the file."""
-    path = stored_path()
+    path = stored_path(agent=agent)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     unfinished = path.with_suffix(".part")
     unfinished.unlink(missing_ok=True)
@@ -113,9 +127,9 @@ def store(given: Api) -> Path:
     return path
 
 
-def forget() -> bool:
+def forget(*, agent: bool = False) -> bool:
     """Remove what `alma login` stored, and tell whether there was anything."""
-    path = stored_path()
+    path = stored_path(agent=agent)
     found = path.is_file()
     path.unlink(missing_ok=True)
     return found
