@@ -21,10 +21,10 @@ SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 
 
 @pytest.fixture(scope="module")
-def office(runtime: Runtime, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+def office(runtime: Runtime, tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Iterator[Office]:
     """An organisation with samples, some fields of which wait for a person."""
     with open_office(runtime, tmp_path_factory.mktemp("archive"), "archive") as opened:
-        files = [str(SAMPLES / name) for name in ("deed.pdf", "invoice.pdf")]
+        files = [str(SAMPLES / name) for name in ("deed.pdf", "registration-turned.jpg")]
         opened.alma("drop", *files, "--wait")
         yield opened
 
@@ -40,41 +40,52 @@ def bridge(office: Office, **environ: str) -> StdioServerParameters:
     )
 
 
-def escalate_one(office: Office) -> None:
-    """Have a person ask about a value that is part of a line."""
+def test_an_agent_corrects_a_date_and_a_reviewer_sees_why_and_accepts_it(office: Office) -> None:
     listed = office.http.get("/api/v1/documents").json()["documents"]
-    [deed] = [each for each in listed if each["fileName"] == "deed.pdf"]
-    body = {"action": "escalate", "version": 1, "comment": "Is that all?"}
-    answer = office.http.patch(f"/api/v1/documents/{deed['documentId']}/fields/grantor_name", json=body)
-    assert answer.status_code == 200, answer.text
-
-
-def test_an_agent_proposes_and_a_reviewer_sees_and_accepts_it(office: Office) -> None:
-    escalate_one(office)
+    [form] = [each["documentId"] for each in listed if each["docType"] == "registration_form"]
+    [before] = [each for each in office.alma("get", str(form))["fields"] if each["key"] == "file_date"]
+    # It was taken for that of the signature.
+    assert (before["value"], before["status"]) == ("1971-04-09", "escalated")
 
     async def at_work() -> list[dict[str, Any]]:
         async with Client(bridge(office)) as client:
-            return await agent.review(client, most=1)
+            return await agent.review(client)
 
     [proposed] = asyncio.run(at_work())
-    document, field = proposed["documentId"], proposed["field"]
-    proposal = field["tracks"][-1]
-    assert (field["status"], proposal["track"][:10]) == ("escalated", "agent:key_")
 
-    queue = office.http.get("/api/v1/review-queue?status=escalated").json()["items"]
+    field = proposed["field"]
+    *_, proposal = field["tracks"]
+    assert (proposed["documentId"], field["id"], field["value"]) == (form, "file_date", "1971-04-09")
+    assert (proposal["track"][:10], proposal["value"], proposal["content"]) == (
+        "agent:key_",
+        "1971-04-14",
+        "APR 14 1971",
+    )
+    assert proposal["comment"] == "It was filed when it was received, and the stamp says APR 14 1971."
+
+    queue = office.alma("review", "--type", "registration_form")["items"]
     assert field in [each["field"] for each in queue]
-    shown = office.http.get(f"/api/v1/documents/{document}?tracks=all").json()["fields"]
-    assert field in shown
-    accepted = office.http.patch(
-        f"/api/v1/documents/{document}/fields/{field['id']}",
-        json={"action": "accept", "version": field["version"], "track": proposal["track"]},
-    )
-    assert (accepted.status_code, accepted.json()["status"], accepted.json()["value"]) == (
-        200,
-        "accepted",
-        proposal["value"],
-    )
+    accepted = office.alma("accept", str(form), "file_date", "--track", proposal["track"])
+    assert (accepted["status"], accepted["value"]) == ("accepted", "1971-04-14")
+    assert accepted["evidence"] == proposal["evidence"]
+    assert asyncio.run(at_work()) == []
     assert office.alma("audit", "verify", "--org", "archive")["problems"] == []
+
+
+def test_the_example_says_in_a_sentence_why_it_cannot_work(office: Office) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "examples.agent"],
+        env={**os.environ, "ALMA_API_URL": office.runtime.api_url, "ALMA_API_KEY": "alma_nobodys"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "The archive cannot be read: The key is malformed, expired or revoked; check ALMA_API_KEY, or log in "
+        "with another.\n"
+    )
 
 
 @pytest.mark.parametrize(("mode", "version"), [("legacy", "2025-11-25"), ("auto", "2026-07-28")])

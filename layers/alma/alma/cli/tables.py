@@ -83,23 +83,24 @@ def documents_table(documents: Iterable[dict[str, Any]]) -> Table:
 def queue_table(items: Iterable[dict[str, Any]]) -> Table:
     """Return the fields that wait for a person, with what agents propose below."""
     table = Table()
-    table.add_column("document", overflow="fold")
     table.add_column("field", no_wrap=True)
     table.add_column("value", overflow="fold")
-    table.add_column("confidence", justify="right")
-    table.add_column("status", overflow="fold")
+    table.add_column("sure", justify="right")
+    table.add_column("why", overflow="fold")
     table.add_column("page", justify="right")
+    document = None
     for item in items:
         field = item["field"]
-        table.add_row(
-            f"{item['documentId']}\n[dim]{escape(item['fileName'])}[/]",
-            f"{escape(field['id'])}\n[dim]version {field['version']}[/]",
-            *_reading_cells(field, _status(field)),
-        )
+        if item["documentId"] != document:
+            document = item["documentId"]
+            table.add_section()
+            table.add_row(f"[bold]{document}[/]", f"[dim]{escape(item['fileName'])}[/]")
+        name = f"{escape(field['id'])}  [dim]version {field['version']}[/]"
+        table.add_row(name, *_reading_cells(field, _status(field)))
         for reading in field["tracks"]:
             if "comment" in reading:
-                track = f"[dim]{escape(reading['track'])}[/]"
-                table.add_row("", track, *_reading_cells(reading, _comment(reading)))
+                track = f"  [dim]{escape(reading['track'])}[/]"
+                table.add_row(track, *_reading_cells(reading, _comment(reading)))
     return table
 
 
