@@ -73,6 +73,7 @@ def main() -> int:
         with _proxy(url, token, _stand_ins(document_id)) as open_url:
             for version in Version:
                 print(f"\n== conformance suite, {version.value}", flush=True)
+                print(f"(what is expected to fail, and why: {EXPECTED_FAILURES.relative_to(ROOT)})")
                 if not _suite(node, open_url, version.value, Path(folder)):
                     failed.append(f"conformance suite, {version.value}")
         for era in ("legacy", "modern"):

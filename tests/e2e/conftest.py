@@ -11,10 +11,13 @@ from infra.local.demo import UNHURRIED
 from infra.local.runtime import Runtime
 
 ROOT = Path(__file__).resolve().parents[2]
+#: Keys that may be minted at once, and one a minute; operators mint without a limit.
+MINTED_AT_ONCE = 20
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def runtime() -> Iterator[Runtime]:
-    """The project's template on free ports; one for a module, since a start takes seconds."""
-    with Runtime(ROOT / "template.yaml", parameters=UNHURRIED) as running:
+    """The project's template on free ports; one for all, since a start takes seconds."""
+    parameters = UNHURRIED | {"LimitMinting": f"1/{MINTED_AT_ONCE}"}
+    with Runtime(ROOT / "template.yaml", parameters=parameters) as running:
         yield running

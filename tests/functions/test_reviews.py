@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
+from rich.console import Console
 
 from alma import audit, clock, documents, extractions, merging, recognition, reviewqueue, reviews
 from alma.audit import Event
-from alma.cli import main
+from alma.cli import commands, main
 from alma.cli.client import ApiError, Client
 from alma.corrections import Place
 from alma.documents import Document
@@ -1143,7 +1144,7 @@ def test_a_proposal_is_printed_with_its_reason_and_taken_or_left_only_if_that_is
 ) -> None:
     place = Place(1, Box(0.19, 0.09, 0.3, 0.04))
     proposal = Proposal("The line goes on.", place, "grantor_name", 1, value="Josiah A. Greaves")
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(commands, "out", Console(width=200))
     reviews.propose("greaves", desk.document.id, proposal, actor="key_agent")
 
     for argv in (("review", "--field", "grantor_name"), ("get", "1", "--tracks")):

@@ -20,11 +20,14 @@ from alma import documents, keys, limits, metrics
 from alma.clock import now
 from alma.documents import Document, DocumentStatus
 from alma.metrics import Metric
+from alma.parallel import in_order
 from alma.storage import arrivals
 from alma.storage.table import DocumentItem, UsageItem, document_key, unless_refused
 
 _log = logging.getLogger(__name__)
 _INBOX = "inbox"
+#: Keys whose requests are read at once; each has a partition of its own.
+_READERS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +114,15 @@ def of_month(organisation: str, month: str) -> list[KeyUsage]:
     """Return what was used in a month, `2026-11`: by key, the oldest first, then through the inbox."""
     rows = UsageItem.query(organisation, UsageItem.sk.startswith(_prefix(month)), consistent_read=True)
     kept = {row.key_id: _from_item(row) for row in rows}
+    found = [key for key in keys.list_keys(organisation) if key.created_at[:7] <= month]
+    counter = limits.counter_of(month)
+
+    def requests(key: keys.Key) -> int:
+        return arrivals.counted(limits.key_partition(organisation, key.id), counter)
+
     used = []
-    for key in keys.list_keys(organisation):
-        amounts = kept.pop(key.id, Amounts())
-        if key.created_at[:7] <= month:
-            counter, partition = limits.counter_of(month), limits.key_partition(organisation, key.id)
-            amounts = replace(amounts, requests=arrivals.counted(partition, counter))
+    for key, count in zip(found, in_order(requests, found, _READERS), strict=True):
+        amounts = replace(kept.pop(key.id, Amounts()), requests=count)
         if amounts != Amounts():
             used.append(KeyUsage(key.id, key.name, amounts))
     return [*used, *(KeyUsage(key_id, None, amounts) for key_id, amounts in kept.items())]

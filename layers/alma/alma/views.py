@@ -572,9 +572,9 @@ class AmountsView(BaseModel):
     """What was used."""
 
     requests: int = Field(description="Requests that were let in.")
-    pages: int = Field(description="Pages of documents that came to their end.")
-    fields: int = Field(description="Fields that were found in them.")
-    modelRuns: int = Field(description="Documents digitized with a model of your own.")
+    pages: int = Field(description="Pages of files that were begun.")
+    fields: int = Field(description="Fields that were found in documents that came to their end.")
+    modelRuns: int = Field(description="Runs of a model of your own, or of a hosted one, over a document.")
     bytes: int = Field(description="Size of the files.")
 
     @classmethod
