@@ -15,9 +15,9 @@ ROOT = Path(__file__).resolve().parents[2]
 MINTED_AT_ONCE = 20
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def runtime() -> Iterator[Runtime]:
-    """The project's template on free ports; one for all, since a start takes seconds."""
+    """The project's template on free ports; one for a module, since a start takes seconds."""
     parameters = UNHURRIED | {"LimitMinting": f"1/{MINTED_AT_ONCE}"}
     with Runtime(ROOT / "template.yaml", parameters=parameters) as running:
         yield running
