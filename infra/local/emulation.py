@@ -211,18 +211,26 @@ def _patch_dynamodb(replace: Callable[[Any, str, Any], None]) -> None:
                 table.delete_item(hash_key, range_key)
             raise
 
+    patch_serializer(replace)
+    replace(Table, "query", narrowed_query)
+    replace(Table, "all_items", narrowed_items)
+    replace(Table, "__deepcopy__", cheap_copy)
+    replace(DynamoDBBackend, "update_item", update_a_copy)
+
+
+def patch_serializer(replace: Callable[[Any, str, Any], None]) -> None:
+    """Have values of DynamoDB written as they are: moto looks for each of the ten kinds a value can be of."""
+
     def serialize_structure(self: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
         if isinstance(value, DynamoType) and key:
-            serialized[key] = plain(value)  # moto would look for each of the ten kinds a value can be of
+            serialized[key] = plain(value)
+        elif key and shape.name == "AttributeValue" and type(value) is dict and len(value) == 1:
+            serialized[key] = value
         else:
             structure(self, serialized, value, shape, key)
 
     structure = BaseJSONSerializer._serialize_type_structure
     replace(BaseJSONSerializer, "_serialize_type_structure", serialize_structure)
-    replace(Table, "query", narrowed_query)
-    replace(Table, "all_items", narrowed_items)
-    replace(Table, "__deepcopy__", cheap_copy)
-    replace(DynamoDBBackend, "update_item", update_a_copy)
 
 
 def _of_part(part: Any) -> list[Any]:

@@ -356,7 +356,7 @@ def test_an_upload_that_never_came_is_a_failure_that_says_so(monkeypatch: pytest
 
 
 def test_removing_a_document_leaves_nothing_of_it() -> None:
-    tenant = Tenant.create("greaves")
+    tenant = Tenant.create("greaves").mint_all()
     s3 = client("s3")
     key = "inbox/greaves/deed.pdf"
     put = s3.put_object(Bucket=settings().inbox_bucket, Key=key, Body=b"%PDF")

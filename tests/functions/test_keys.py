@@ -40,7 +40,7 @@ def _authorized(headers: dict[str, Any]) -> dict[str, object]:
 
 
 def test_a_minted_token_is_alma_and_33_base62_characters_and_is_shown_once() -> None:
-    tenant = Tenant.create("greaves")
+    tenant = Tenant.create("greaves").mint_all()
 
     minted = tenant.call("keys", "POST", "/v1/keys", body={"name": "scanner", "role": "reviewer"})
 
@@ -54,7 +54,7 @@ def test_a_minted_token_is_alma_and_33_base62_characters_and_is_shown_once() -> 
 
 
 def test_nothing_in_the_table_holds_a_token() -> None:
-    tenant = Tenant.create("greaves")
+    tenant = Tenant.create("greaves").mint_all()
 
     rows = client("dynamodb").scan(TableName=settings().table)["Items"]
 
@@ -64,7 +64,7 @@ def test_nothing_in_the_table_holds_a_token() -> None:
 
 
 def test_the_authorizer_passes_on_whose_key_it_is() -> None:
-    tenant = Tenant.create("greaves")
+    tenant = Tenant.create("greaves").mint_all()
 
     assert _authorize(tenant.tokens[Role.READER]) == {
         "effect": "Allow",
@@ -77,7 +77,7 @@ def test_the_authorizer_passes_on_whose_key_it_is() -> None:
 
 
 def test_header_names_are_case_insensitive() -> None:
-    tenant = Tenant.create("greaves")
+    tenant = Tenant.create("greaves").mint_all()
 
     assert _authorize(tenant.tokens[Role.READER], "authorization")["effect"] == "Allow"
 
@@ -99,7 +99,7 @@ def test_a_missing_malformed_or_unknown_token_is_denied(token: str | None) -> No
 
 
 def test_a_token_with_the_right_beginning_and_the_wrong_end_is_denied() -> None:
-    token = Tenant.create("greaves").tokens[Role.ADMIN]
+    token = Tenant.create("greaves").mint_all().tokens[Role.ADMIN]
     other = "A" if token[-1] != "A" else "B"
 
     assert _authorize(token[:-1] + other) == {"effect": "Deny"}
@@ -108,7 +108,7 @@ def test_a_token_with_the_right_beginning_and_the_wrong_end_is_denied() -> None:
 def test_a_revoked_key_is_denied_once_the_authorizer_forgets_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    tenant = Tenant.create("greaves")
+    tenant = Tenant.create("greaves").mint_all()
     token, key_id = tenant.tokens[Role.READER], tenant.ids[Role.READER]
     clock = [1000.0]
     monkeypatch.setattr(function("authorizer").time, "time", lambda: clock[0])
@@ -123,7 +123,7 @@ def test_a_revoked_key_is_denied_once_the_authorizer_forgets_it(
 
 
 def test_revoking_twice_is_fine_and_another_organisations_key_is_absent() -> None:
-    one, two = Tenant.create("one"), Tenant.create("two")
+    one, two = Tenant.create("one").mint_all(), Tenant.create("two").mint_all()
     path = {"id": one.ids[Role.READER]}
 
     assert two.call("keys", "DELETE", "/v1/keys/{id}", path=path).status == 404
@@ -146,14 +146,14 @@ def test_revoking_twice_is_fine_and_another_organisations_key_is_absent() -> Non
     ],
 )
 def test_a_key_needs_a_name_and_a_known_role(body: dict[str, str], sentence: str) -> None:
-    answer = Tenant.create("greaves").call("keys", "POST", "/v1/keys", body=body)
+    answer = Tenant.create("greaves").mint_all().call("keys", "POST", "/v1/keys", body=body)
 
     assert (answer.status, answer.json["detail"]) == (400, sentence)
 
 
 @pytest.mark.parametrize("role", [Role.REVIEWER, Role.READER])
 def test_only_an_administrator_sees_or_mints_keys(role: Role) -> None:
-    tenant = Tenant.create("greaves")
+    tenant = Tenant.create("greaves").mint_all()
 
     for method, resource in (("GET", "/v1/keys"), ("POST", "/v1/keys"), ("DELETE", "/v1/keys/{id}")):
         answer = tenant.call("keys", method, resource, path={"id": "x"}, body={"name": "x"}, role=role)
@@ -164,7 +164,7 @@ def test_only_an_administrator_sees_or_mints_keys(role: Role) -> None:
 
 
 def test_either_header_carries_the_key_and_both_may_carry_the_same() -> None:
-    token = Tenant.create("greaves").tokens[Role.READER]
+    token = Tenant.create("greaves").mint_all().tokens[Role.READER]
 
     assert _authorized({"X-API-Key": [token]})["effect"] == "Allow"
     assert _authorized({"x-api-key": [token], "authorization": [f"Bearer {token}"]})["effect"] == "Allow"
@@ -172,7 +172,7 @@ def test_either_header_carries_the_key_and_both_may_carry_the_same() -> None:
 
 
 def test_headers_that_name_different_keys_are_refused_though_both_are_good() -> None:
-    tokens = Tenant.create("greaves").tokens
+    tokens = Tenant.create("greaves").mint_all().tokens
     reader, admin = tokens[Role.READER], tokens[Role.ADMIN]
 
     for headers in (
@@ -210,7 +210,7 @@ def mint(tenant: Tenant, **body: object) -> Answer:
 
 def test_a_key_may_have_fewer_scopes_than_its_role_and_an_owner() -> None:
     minted = mint(
-        Tenant.create("greaves"),
+        Tenant.create("greaves").mint_all(),
         role="admin",
         scopes=["models:read", "documents:read"],
         owner="ines@greaves.example",
@@ -223,7 +223,7 @@ def test_a_key_may_have_fewer_scopes_than_its_role_and_an_owner() -> None:
 
 
 def test_scopes_do_not_widen_a_role() -> None:
-    answer = mint(Tenant.create("greaves"), role="reader", scopes=["documents:read", "keys:admin"])
+    answer = mint(Tenant.create("greaves").mint_all(), role="reader", scopes=["documents:read", "keys:admin"])
 
     assert (answer.status, answer.json["detail"]) == (
         400,
@@ -232,7 +232,7 @@ def test_scopes_do_not_widen_a_role() -> None:
 
 
 def test_nobody_gives_what_they_do_not_have() -> None:
-    tenant = Tenant.create("greaves")
+    tenant = Tenant.create("greaves").mint_all()
     mine = ["keys:admin", "documents:read"]
 
     widened = tenant.call("keys", "POST", "/v1/keys", body={"name": "n", "role": "reader"}, scopes=mine)
@@ -248,7 +248,7 @@ def test_nobody_gives_what_they_do_not_have() -> None:
 
 
 def test_a_key_of_a_version_before_scopes_has_those_of_its_role() -> None:
-    tenant = Tenant.create("greaves")
+    tenant = Tenant.create("greaves").mint_all()
     for row in client("dynamodb").scan(TableName=settings().table)["Items"]:
         assert "scopes" not in row  # a row without is what that version wrote
 
@@ -283,7 +283,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def test_an_expired_key_is_denied_even_while_the_authorizer_remembers_it(clock: Clock) -> None:
-    tenant = Tenant.create("greaves")
+    tenant = Tenant.create("greaves").mint_all()
     minted = mint(tenant, expiresAt="2026-11-24T13:00:05+01:00")
     assert minted.json["expiresAt"] == "2026-11-24T12:00:05Z"
     assert _authorize(minted.json["token"])["effect"] == "Allow"
@@ -294,7 +294,7 @@ def test_an_expired_key_is_denied_even_while_the_authorizer_remembers_it(clock: 
 
 
 def test_an_expiry_that_has_passed_is_refused(clock: Clock) -> None:
-    answer = mint(Tenant.create("greaves"), expiresAt="2026-11-24T12:00:00Z")
+    answer = mint(Tenant.create("greaves").mint_all(), expiresAt="2026-11-24T12:00:00Z")
 
     assert (answer.status, answer.json["detail"]) == (
         400,
@@ -303,7 +303,7 @@ def test_an_expiry_that_has_passed_is_refused(clock: Clock) -> None:
 
 
 def test_a_key_that_expires_mints_none_that_outlives_it(clock: Clock) -> None:
-    tenant = Tenant.create("greaves")
+    tenant = Tenant.create("greaves").mint_all()
     minted = mint(tenant, role="admin", expiresAt="2026-12-01T00:00:00Z").json
     tenant.ids[Role.ADMIN] = minted["id"]
 
@@ -321,7 +321,7 @@ def last_use(tenant: Tenant) -> dict[str, str | None]:
 
 
 def test_the_last_use_is_kept_exact_to_five_minutes_and_outlives_the_key(clock: Clock) -> None:
-    tenant = Tenant.create("greaves")
+    tenant = Tenant.create("greaves").mint_all()
     token, key_id = tenant.tokens[Role.READER], tenant.ids[Role.READER]
     function("authorizer")._seen.clear()
 
@@ -341,7 +341,7 @@ def test_the_last_use_is_kept_exact_to_five_minutes_and_outlives_the_key(clock: 
 
 
 def test_a_key_whose_use_cannot_be_written_down_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    token = Tenant.create("greaves").tokens[Role.READER]
+    token = Tenant.create("greaves").mint_all().tokens[Role.READER]
 
     def fails(_: object) -> None:
         raise RuntimeError("no")
@@ -351,7 +351,7 @@ def test_a_key_whose_use_cannot_be_written_down_works(monkeypatch: pytest.Monkey
 
 
 def test_writing_down_a_use_does_not_bring_a_revoked_key_back() -> None:
-    tenant = Tenant.create("greaves")
+    tenant = Tenant.create("greaves").mint_all()
     caller = keys.identify(tenant.tokens[Role.READER])
     assert caller is not None
     keys.revoke("greaves", caller.key_id)
@@ -366,7 +366,7 @@ def rotate(tenant: Tenant, key_id: str, body: object = None) -> Answer:
 
 
 def test_rotation_gives_the_same_rights_and_the_old_key_goes_on_for_the_overlap(clock: Clock) -> None:
-    tenant = Tenant.create("greaves")
+    tenant = Tenant.create("greaves").mint_all()
     old = mint(tenant, role="reviewer", scopes=["documents:write"], owner="ines").json
 
     new = rotate(tenant, old["id"], {"overlapSeconds": 600})
@@ -385,7 +385,7 @@ def test_rotation_gives_the_same_rights_and_the_old_key_goes_on_for_the_overlap(
 
 
 def test_rotation_without_overlap_ends_the_old_key_at_once_and_never_prolongs_one(clock: Clock) -> None:
-    tenant = Tenant.create("greaves")
+    tenant = Tenant.create("greaves").mint_all()
     one, two = mint(tenant).json, mint(tenant, expiresAt="2026-11-24T12:01:00Z").json
 
     rotate(tenant, one["id"], {"overlapSeconds": 0})
@@ -397,7 +397,7 @@ def test_rotation_without_overlap_ends_the_old_key_at_once_and_never_prolongs_on
 
 
 def test_a_key_is_rotated_once_and_not_when_it_is_not_good() -> None:
-    tenant, stranger = Tenant.create("greaves"), Tenant.create("stranger")
+    tenant, stranger = Tenant.create("greaves").mint_all(), Tenant.create("stranger").mint_all()
     rotated, revoked = mint(tenant).json["id"], mint(tenant).json["id"]
     assert rotate(tenant, rotated).status == 201
     keys.revoke("greaves", revoked)
@@ -411,7 +411,7 @@ def test_a_key_is_rotated_once_and_not_when_it_is_not_good() -> None:
 
 
 def test_a_revoked_key_mints_and_rotates_nothing_while_the_authorizer_remembers_it() -> None:
-    tenant = Tenant.create("greaves")
+    tenant = Tenant.create("greaves").mint_all()
     reader = tenant.ids[Role.READER]
     keys.revoke("greaves", tenant.ids[Role.ADMIN])
     before = keys.list_keys("greaves")
@@ -423,7 +423,7 @@ def test_a_revoked_key_mints_and_rotates_nothing_while_the_authorizer_remembers_
 
 
 def test_an_expired_key_mints_nothing_while_the_authorizer_remembers_it(clock: Clock) -> None:
-    tenant = Tenant.create("greaves")
+    tenant = Tenant.create("greaves").mint_all()
     tenant.ids[Role.ADMIN] = mint(tenant, role="admin", expiresAt="2026-11-24T12:01:00Z").json["id"]
     clock.move(minutes=1)
 
@@ -432,7 +432,7 @@ def test_an_expired_key_mints_nothing_while_the_authorizer_remembers_it(clock: C
 
 
 def test_a_key_in_wrong_hands_goes_with_all_that_it_made() -> None:
-    tenant = Tenant.create("greaves")
+    tenant = Tenant.create("greaves").mint_all()
     owner, stolen = tenant.ids[Role.ADMIN], mint(tenant, role="admin").json
     spared = mint(tenant).json
     tenant.ids[Role.ADMIN] = stolen["id"]
@@ -461,7 +461,7 @@ def revoke(tenant: Tenant, key_id: str, descendants: str | None = None) -> Answe
 
 
 def test_rows_that_another_transaction_holds_are_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    tenant = Tenant.create("greaves")
+    tenant = Tenant.create("greaves").mint_all()
     held, begin = [0], table.transaction
 
     def contended() -> TransactWrite:
@@ -480,7 +480,7 @@ def test_rows_that_another_transaction_holds_are_tried_again(monkeypatch: pytest
 
 
 def test_rows_that_stay_held_are_an_outage_to_come_back_after(monkeypatch: pytest.MonkeyPatch) -> None:
-    tenant = Tenant.create("greaves")
+    tenant = Tenant.create("greaves").mint_all()
 
     def held() -> Any:
         raise conflict()
@@ -498,7 +498,7 @@ def test_an_organisation_has_no_more_good_keys_than_it_may(
 ) -> None:
     four = replace(settings(), max_keys=4)
     monkeypatch.setattr(keys, "settings", lambda: four)
-    tenant = Tenant.create("greaves")
+    tenant = Tenant.create("greaves").mint_all()
     assert mint(tenant, expiresAt="2026-11-24T13:00:00Z").status == 201
 
     refused = mint(tenant)
@@ -529,13 +529,13 @@ def test_an_organisation_has_no_more_good_keys_than_it_may(
     ],
 )
 def test_what_cannot_be_kept_or_seen_of_a_key_is_refused(body: dict[str, str], sentence: str) -> None:
-    answer = mint(Tenant.create("greaves"), **body)
+    answer = mint(Tenant.create("greaves").mint_all(), **body)
 
     assert (answer.status, answer.json["detail"]) == (400, sentence)
 
 
 def test_a_narrowed_key_hands_on_what_there_is_now_and_not_what_its_role_is_given_later() -> None:
-    tenant = Tenant.create("greaves")
+    tenant = Tenant.create("greaves").mint_all()
     narrowed = [scope.value for scope in Scope if scope is not Scope.MODELS_WRITE]
     body = {"name": "n", "role": "reader"}
 

@@ -89,7 +89,7 @@ def one_update_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("one_update_at_a_time")
 def test_80_calls_at_once_on_one_key_let_in_exactly_the_burst(clock: Clock, limit: Limit) -> None:
     limit(reading="600/60")
-    tenant = Tenant.create("greaves")
+    tenant = Tenant.create("greaves").mint_all()
     read(tenant, Role.ADMIN)  # imports are not what this is about
 
     with ThreadPoolExecutor(80) as pool:
@@ -100,7 +100,7 @@ def test_80_calls_at_once_on_one_key_let_in_exactly_the_burst(clock: Clock, limi
 
 def test_what_is_sent_over_the_limit_is_told_when_to_come_back(clock: Clock, limit: Limit) -> None:
     limit(reading="6/3")
-    tenant = Tenant.create("greaves")
+    tenant = Tenant.create("greaves").mint_all()
 
     assert [standing(read(tenant)) for _ in range(3)] == [
         ("3", "2", "1764000010"),
@@ -124,7 +124,7 @@ def test_what_is_sent_over_the_limit_is_told_when_to_come_back(clock: Clock, lim
 
 def test_a_rested_key_has_its_burst_again_and_no_more(clock: Clock, limit: Limit) -> None:
     limit(reading="60/3")
-    tenant = Tenant.create("greaves")
+    tenant = Tenant.create("greaves").mint_all()
     read(tenant)
 
     clock.at += 86_400 * SECOND
@@ -134,7 +134,7 @@ def test_a_rested_key_has_its_burst_again_and_no_more(clock: Clock, limit: Limit
 
 def test_refused_requests_do_not_put_off_the_next_that_is_let_in(clock: Clock, limit: Limit) -> None:
     limit(reading="60/1")
-    tenant = Tenant.create("greaves")
+    tenant = Tenant.create("greaves").mint_all()
     assert read(tenant).status == 200
 
     for _ in range(10):
@@ -208,7 +208,7 @@ def test_one_update_decides_and_two_where_another_process_was_at_it(monkeypatch:
 
 def test_families_have_buckets_of_their_own(clock: Clock, limit: Limit) -> None:
     limit(reading="60/1", writing="60/2")
-    tenant = Tenant.create("greaves")
+    tenant = Tenant.create("greaves").mint_all()
 
     assert (read(tenant, Role.ADMIN).status, read(tenant, Role.ADMIN).status) == (200, 429)
     announced = tenant.call("documents", "POST", "/v1/documents", body={"fileName": "a.pdf"})
@@ -288,7 +288,7 @@ def test_minting_has_a_bucket_by_key_and_one_by_address(clock: Clock, limit: Lim
 
 def test_who_may_not_mint_takes_nothing_from_those_who_may(clock: Clock, limit: Limit) -> None:
     limit(minting="5/1", reading="60/2")
-    tenant = Tenant.create("greaves")
+    tenant = Tenant.create("greaves").mint_all()
 
     assert [mint(tenant, Role.READER).status for _ in range(3)] == [403, 403, 429]
     assert mint(tenant).status == 201
@@ -296,7 +296,7 @@ def test_who_may_not_mint_takes_nothing_from_those_who_may(clock: Clock, limit: 
 
 def test_who_comes_without_a_key_takes_nothing_from_those_who_have_one(clock: Clock, limit: Limit) -> None:
     limit(reading="60/1")
-    tenant = Tenant.create("greaves")
+    tenant = Tenant.create("greaves").mint_all()
 
     health = [tenant.call("portal", "GET", "/v1/health", role=None).status for _ in range(5)]
 
@@ -306,7 +306,7 @@ def test_who_comes_without_a_key_takes_nothing_from_those_who_have_one(clock: Cl
 
 def test_what_an_agent_does_is_limited_as_it_is_elsewhere(clock: Clock, limit: Limit) -> None:
     limit(mcp="600/60", export="60/2")
-    tenant = Tenant.create("greaves")
+    tenant = Tenant.create("greaves").mint_all()
     tenant.seed_document(seed_fields())
     call = {"name": "export_document", "arguments": {"documentId": 1}}
     message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}
@@ -330,7 +330,7 @@ def test_what_an_agent_does_is_limited_as_it_is_elsewhere(clock: Clock, limit: L
 
 def test_keys_that_a_user_mints_or_rotates_share_the_users_bucket(clock: Clock, limit: Limit) -> None:
     limit(minting="5/3")
-    tenant = Tenant.create("greaves")
+    tenant = Tenant.create("greaves").mint_all()
     first = tenant.call("keys", "POST", "/v1/keys", body={"name": "n", "role": "admin"}, address="192.0.2.1")
     path = {"id": first.json["id"]}
     second = tenant.call("keys", "POST", "/v1/keys/{id}/rotate", path=path, body={}, address="192.0.2.2")
@@ -349,7 +349,7 @@ def test_keys_that_a_user_mints_or_rotates_share_the_users_bucket(clock: Clock, 
 
 def test_rotation_is_minting(clock: Clock, limit: Limit) -> None:
     limit(minting="5/1")
-    tenant = Tenant.create("greaves")
+    tenant = Tenant.create("greaves").mint_all()
     path = {"id": tenant.ids[Role.READER]}
 
     statuses = [
@@ -362,7 +362,7 @@ def test_rotation_is_minting(clock: Clock, limit: Limit) -> None:
 def test_answers_of_every_kind_say_what_is_left(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     from alma.http import answers
 
-    tenant = Tenant.create("greaves")
+    tenant = Tenant.create("greaves").mint_all()
     waiting = documents.announce("greaves", "deed.pdf")
     failed = documents.announce("greaves", "deed.pdf")
     documents.fail(failed, "damaged_file", "It is damaged.")
@@ -402,7 +402,7 @@ def out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("out_of_reach")
 def test_reads_and_ordinary_writes_stay_open_without_the_limiter(limit: Limit) -> None:
     limit(reading="60/1", writing="60/1")
-    tenant = Tenant.create("greaves")
+    tenant = Tenant.create("greaves").mint_all()
 
     for _ in range(3):
         answer = read(tenant)
@@ -412,7 +412,7 @@ def test_reads_and_ordinary_writes_stay_open_without_the_limiter(limit: Limit) -
 
 @pytest.mark.usefixtures("out_of_reach")
 def test_no_key_is_minted_or_rotated_without_the_limiter() -> None:
-    tenant = Tenant.create("greaves")
+    tenant = Tenant.create("greaves").mint_all()
     before = keys.list_keys("greaves")
 
     path = {"id": tenant.ids[Role.READER]}
@@ -428,7 +428,7 @@ def test_no_key_is_minted_or_rotated_without_the_limiter() -> None:
 def test_a_refusal_by_the_table_itself_counts_as_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
     gone = replace(settings(), table="not-there")
     monkeypatch.setattr(arrivals, "settings", lambda: gone)
-    tenant = Tenant.create("greaves")
+    tenant = Tenant.create("greaves").mint_all()
 
     assert read(tenant).status == 200
     assert mint(tenant).status == 503
@@ -438,7 +438,7 @@ def test_a_key_that_is_revoked_while_it_is_in_use_is_let_in_no_longer(
     clock: Clock, limit: Limit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limit(reading="600/60")
-    tenant = Tenant.create("greaves")
+    tenant = Tenant.create("greaves").mint_all()
     token, seconds = tenant.tokens[Role.READER], [1000.0]
     authorizer = function("authorizer")
     monkeypatch.setattr(authorizer.time, "time", lambda: seconds[0])
@@ -468,7 +468,7 @@ def test_no_row_of_the_limiter_is_in_an_organisations_partition_and_all_go_by_th
     clock: Clock, limit: Limit
 ) -> None:
     limit(reading="60/2")
-    tenant = Tenant.create("greaves")
+    tenant = Tenant.create("greaves").mint_all()
     read(tenant)
 
     key = ("limit#key#greaves#" + tenant.ids[Role.READER], "reading")
@@ -491,7 +491,7 @@ def test_refusals_and_failures_of_the_limiter_are_figures(
 ) -> None:
     monkeypatch.delenv("POWERTOOLS_METRICS_DISABLED")
     limit(reading="60/1")
-    tenant = Tenant.create("greaves")
+    tenant = Tenant.create("greaves").mint_all()
     read(tenant)
     read(tenant)
     gone = replace(settings(), table="not-there")
