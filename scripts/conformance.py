@@ -154,6 +154,7 @@ def _calls(runtime: Runtime, token: str, document_id: int, model: str) -> dict[s
             "field": field["id"],
             "version": field["version"],
             "value": field["value"],
+            "evidence": {name: field["evidence"][name] for name in ("page", "bbox")},
             "comment": "It is what the page says.",
         },
     }

@@ -218,13 +218,17 @@ def _patch_dynamodb(replace: Callable[[Any, str, Any], None]) -> None:
     replace(DynamoDBBackend, "update_item", update_a_copy)
 
 
+#: Kinds of values that are in JSON what they are in moto.
+_PLAIN = {"S", "N", "BOOL", "NULL", "SS", "NS"}
+
+
 def patch_serializer(replace: Callable[[Any, str, Any], None]) -> None:
     """Have values of DynamoDB written as they are: moto looks for each of the ten kinds a value can be of."""
 
     def serialize_structure(self: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
         if isinstance(value, DynamoType) and key:
             serialized[key] = plain(value)
-        elif key and shape.name == "AttributeValue" and type(value) is dict and len(value) == 1:
+        elif key and shape.name == "AttributeValue" and type(value) is dict and value.keys() <= _PLAIN:
             serialized[key] = value
         else:
             structure(self, serialized, value, shape, key)
