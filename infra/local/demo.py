@@ -231,7 +231,13 @@ Paste into another terminal:
 Read a file of your own:
 
   .venv/bin/alma drop FILE --wait
-  aws s3 cp FILE {described["inbox"]} --endpoint-url {described["aws_endpoint_url"]}
+  aws s3 cp FILE {described["inbox"]} --no-sign-request --endpoint-url {described["aws_endpoint_url"]}
+
+Give an agent a key of its own, and a client this archive (the README has other clients):
+
+  .venv/bin/alma key create --org {ORGANISATION} --name agent --role reviewer \\
+      --scopes mcp:read,mcp:write,models:read | .venv/bin/alma login --agent --url {url}
+  claude mcp add alma -- {ROOT}/.venv/bin/alma mcp --stdio
 
 Ctrl-C stops it; everything is kept for the next start.
 """

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 #: Longer side of a view in pixels; models scale down what is larger before they look at it.
 _SIDE = 1568
-#: What is shown around a part, as a share of the page: a value is read with its label and its neighbours.
-_AROUND = 0.02
+#: What is shown beside a part, and above and below, as shares of the page: a value is read with its label.
+_BESIDE, _ABOVE = 0.15, 0.03
 #: Tried in turn until the view is small enough; then it is made smaller.
 _QUALITIES = (85, 70, 50)
 _PNG = "image/png"
@@ -74,7 +74,7 @@ def view(png: bytes, part: Box | None, *, max_bytes: int, original: ExportLink) 
         shown, image = whole, page.convert("L" if page.mode in ("1", "L") else "RGB")
     if part is not None:
         around = Box.from_corners(
-            part.x - _AROUND, part.y - _AROUND, part.right + _AROUND, part.bottom + _AROUND
+            part.x - _BESIDE, part.y - _ABOVE, part.right + _BESIDE, part.bottom + _ABOVE
         )
         left, top = math.floor(around.x * image.width), math.floor(around.y * image.height)
         right, bottom = math.ceil(around.right * image.width), math.ceil(around.bottom * image.height)
