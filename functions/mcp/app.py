@@ -14,7 +14,7 @@ def mcp(request: Request) -> Response:
     """Answer one message; the transport decides about every method."""
 
     def admit(family: Family) -> None:
-        standing = limits.take(family, request.caller, request.address)
+        standing = limits.take(family, request.caller, request.address, counted=True)
         if standing.refusal is not None:
             raise standing.refusal
 

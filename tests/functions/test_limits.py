@@ -322,6 +322,8 @@ def test_what_an_agent_does_is_limited_as_it_is_elsewhere(clock: Clock, limit: L
     )
 
     assert (by_tool, by_route.status) == ([False, False, True], 429)
+    counted = tenant.call("keys", "GET", "/v1/usage").json["keys"]
+    assert {each["name"]: each["requests"] for each in counted}["reader"] == 3  # messages, each once
     assert json.loads(told()["content"][0]["text"]) == {
         "error": "rate_limited",
         "detail": "Too many requests with this key; try again in 1 second.",

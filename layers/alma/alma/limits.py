@@ -21,7 +21,7 @@ import ipaddress
 import logging
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from alma import metrics
@@ -111,8 +111,17 @@ class Standing:
         }
 
 
-def take(family: Family, caller: Caller | None, address: str) -> Standing:
+def take(family: Family, caller: Caller | None, address: str, *, counted: bool = False) -> Standing:
     """Take a token for a request from the buckets of its key and of its address; to mint, also of its user.
+
+    Parameters
+    ----------
+    family : Family
+        What the request is.
+    caller, address : Caller or None, str
+        Who it comes from, and where.
+    counted : bool, optional
+        Whether the request is counted by another family already.
 
     Returns
     -------
@@ -123,7 +132,7 @@ def take(family: Family, caller: Caller | None, address: str) -> Standing:
     standings = []
     try:
         for each in _buckets(bucket, family, caller, address):
-            standing = _take(each, family)
+            standing = _take(replace(each, counter=None) if counted else each, family)
             if standing.refusal is not None:
                 return standing
             standings.append(standing)
