@@ -5,8 +5,8 @@ from urllib.parse import unquote
 from alma import audit, catalogue, changes, claims, documents, reviewqueue, reviews
 from alma.archive import Archive
 from alma.corrections import Place
+from alma.drawn import EvidenceBody
 from alma.errors import BadRequestError
-from alma.evidence import Box
 from alma.http.dispatch import serve
 from alma.http.message import Request, Response
 from alma.keys import Role
@@ -18,7 +18,6 @@ from alma.views import (
     ClaimBody,
     Claimed,
     DecideBody,
-    EvidenceBody,
     ExtractBody,
     HistoryView,
     Queued,
@@ -107,10 +106,7 @@ def review_queue(request: Request) -> Response:
 
 
 def _place(evidence: EvidenceBody | None) -> Place | None:
-    if evidence is None:
-        return None
-    box = evidence.bbox
-    return Place(evidence.page, Box(box.x, box.y, box.w, box.h))
+    return None if evidence is None else Place(evidence.page, evidence.bbox.box())
 
 
 def _number(raw: str | None) -> float | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from alma import audit, catalogue, documents, models, reviewqueue
+from alma import audit, catalogue, cursors, documents, models, reviewqueue
 from alma.documents import Document, DocumentStatus, PageRecord
 from alma.errors import AlmaError, BadRequestError, NotFoundError
 from alma.fields import Field, Status
@@ -256,8 +256,7 @@ class Archive:
         DocumentProcessingError, DocumentFailedError
             Nobody has read the page yet, or could.
         """
-        if cursor is not None and not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 9):
-            raise BadRequestError("cursor is nextCursor of the lines before, or left out.")
+        start = cursors.offset(cursor, "lines")
         document, record = self._page(document_id, page)
         read = {text.track: text for text in read_words(document, [record])}
         if not read:
@@ -271,9 +270,7 @@ class Archive:
             raise NotFoundError(
                 f"Page {page} of document {document_id} has no text of the track {track or 'text or vision'}."
             )
-        view = PageTextView.of(
-            document, chosen, list(read), start=int(cursor or 0), limit=limit, with_words=words
-        )
+        view = PageTextView.of(document, chosen, list(read), start=start, limit=limit, with_words=words)
         return view.model_dump(mode="json")
 
     def page_image(self, document_id: int, page: int, *, part: Box | None, max_bytes: int) -> PageImage:

@@ -7,6 +7,7 @@ import base64
 from alma.errors import BadRequestError
 
 _DIGITS = 12
+_OFFSET_DIGITS = 9
 
 
 def encode(position: str) -> str:
@@ -42,6 +43,28 @@ def number(cursor: str | None) -> int | None:
     if not position.isdigit() or len(position) > _DIGITS:
         raise bad_cursor()
     return int(position)
+
+
+def offset(cursor: str | None, what: str) -> int:
+    """Return where a part of a whole begins, whose cursor is a plain number; 0 without one.
+
+    Parameters
+    ----------
+    cursor : str or None
+        What the part before named.
+    what : str
+        What comes in parts, for the error.
+
+    Raises
+    ------
+    BadRequestError
+        It is none.
+    """
+    if cursor is None:
+        return 0
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= _OFFSET_DIGITS):
+        raise BadRequestError(f"cursor is nextCursor of the {what} before, or left out.")
+    return int(cursor)
 
 
 def bad_cursor() -> BadRequestError:

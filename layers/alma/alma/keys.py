@@ -401,10 +401,9 @@ def revoke(
         if not descendants:
             break
         gone = {item.key_id for item in waiting}
-        heirs = {item.replaced_by for item in waiting}
+        # Read anew: a key that was rotated on the way knows its heir only by now.
         items = list(KeyItem.query(organisation, KeyItem.sk.startswith(_SORT_PREFIX), consistent_read=True))
-        # A key that was rotated on the way knows its heir only by now.
-        heirs |= {item.replaced_by for item in items if item.key_id in gone}
+        heirs = {item.replaced_by for item in items if item.key_id in gone}
         waiting = [item for item in items if item.created_by in gone or item.key_id in heirs]
     return revoked
 

@@ -21,7 +21,7 @@ import ipaddress
 import logging
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 from alma import metrics
@@ -131,8 +131,8 @@ def take(family: Family, caller: Caller | None, address: str, *, counted: bool =
     bucket = limit_of(family)
     standings = []
     try:
-        for each in _buckets(bucket, family, caller, address):
-            standing = _take(replace(each, counter=None) if counted else each, family)
+        for each in _buckets(bucket, family, caller, address, counted=counted):
+            standing = _take(each, family)
             if standing.refusal is not None:
                 return standing
             standings.append(standing)
@@ -171,11 +171,13 @@ class _Whose:
     counter: str | None = None
 
 
-def _buckets(bucket: Bucket, family: Family, caller: Caller | None, address: str) -> Iterator[_Whose]:
+def _buckets(
+    bucket: Bucket, family: Family, caller: Caller | None, address: str, *, counted: bool
+) -> Iterator[_Whose]:
     """Yield the buckets that a request takes a token of, in this order."""
     if caller is not None:
         own = key_partition(caller.organisation, caller.key_id)
-        counter = counter_of(now().strftime("%Y-%m"))
+        counter = None if counted else counter_of(now().strftime("%Y-%m"))
         yield _Whose(bucket, own, "with this key", _DAYS_COUNTED * 86400, counter)
         # Minting keys must not be a way to more keys, and so to more of everything.
         if family is Family.MINTING and caller.user != caller.key_id:

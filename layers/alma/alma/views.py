@@ -15,6 +15,7 @@ from alma import models
 from alma.audit import Action, Entry, History
 from alma.catalogue import DocumentType, Origin
 from alma.documents import Document, DocumentStatus, Listing
+from alma.drawn import EvidenceBody
 from alma.evidence import Box, Word, enclosing
 from alma.fields import MAX_OCCURRENCES, Verb, evidence_of
 from alma.keys import Key
@@ -108,9 +109,6 @@ def _is_none(value: object) -> bool:
     return value is None
 
 
-_Share = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
-
-
 _Value = Annotated[
     str,
     Field(max_length=4000, description="As a person writes it; kept in the form of its type."),
@@ -121,15 +119,6 @@ _Comment = Annotated[
     Field(max_length=2000, description="For the document's history."),
     AfterValidator(check_visible),
 ]
-
-
-class BoxBody(Body):
-    """A rectangle on a page: shares of the page's width and height, origin at the top left."""
-
-    x: _Share
-    y: _Share
-    w: _Share
-    h: _Share
 
 
 class DocumentSummary(BaseModel):
@@ -403,13 +392,6 @@ class KeyView(BaseModel):
             revokedBy=key.revoked_by,
             replacedBy=key.replaced_by,
         )
-
-
-class EvidenceBody(Body):
-    """A box that a person drew."""
-
-    page: Annotated[StrictInt, Field(ge=1, le=100_000, description="1-based page of the document.")]
-    bbox: BoxBody
 
 
 class DecideBody(Body):

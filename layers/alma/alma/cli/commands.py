@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 _FORMATS = ("csv", "xlsx", "xml", "json", "jsonl")
 _ROLES = ("admin", "reviewer", "reader")
-#: Documents in one answer of the API.
+#: Entries in one answer of the API.
 _MOST_LISTED = 200
 
 out = Console()
@@ -533,20 +533,30 @@ def _outcome(client: Client, document_id: int) -> dict[str, Any]:
 
 
 def _list(options: argparse.Namespace) -> None:
-    client, query = Client(target.api()), {"status": options.status, "docType": options.doc_type}
-    found: dict[str, Any] = {"documents": [], "nextCursor": None}
-    while (missing := options.limit - len(found["documents"])) > 0:
-        limit, cursor = min(missing, _MOST_LISTED), found["nextCursor"]
-        more = client.call("GET", "/documents", limit=limit, cursor=cursor, **query)
-        found = {**more, "documents": found["documents"] + more["documents"]}
-        if found["nextCursor"] is None:
-            break
+    found = _gathered(
+        "/documents", "documents", options.limit, status=options.status, docType=options.doc_type
+    )
     if options.json:
         _print_json(found)
         return
     out.print(tables.documents_table(found["documents"]))
     if found["nextCursor"] is not None:
         out.print(f"the newest {len(found['documents'])}; there are more (--limit)")
+
+
+def _gathered(path: str, what: str, limit: int, **query: object) -> dict[str, Any]:
+    """Return a list of the API with so many entries, from as many pages as that takes.
+
+    A page may hold fewer than asked for, where filters leave out most of what was looked at.
+    """
+    client, found = Client(target.api()), dict[str, Any]({what: [], "nextCursor": None})
+    while (missing := limit - len(found[what])) > 0:
+        at_once, cursor = min(missing, _MOST_LISTED), found["nextCursor"]
+        more = client.call("GET", path, limit=at_once, cursor=cursor, **query)
+        found = {**more, what: found[what] + more[what]}
+        if found["nextCursor"] is None:
+            break
+    return found
 
 
 def _get(options: argparse.Namespace) -> None:
@@ -560,12 +570,7 @@ def _get(options: argparse.Namespace) -> None:
 
 
 def _review(options: argparse.Namespace) -> None:
-    client, query = Client(target.api()), {"docType": options.doc_type, "field": options.field}
-    found = client.call("GET", "/review-queue", limit=options.limit, **query)
-    # A page may hold fewer than asked for, where filters leave out most of what was looked at.
-    while (missing := options.limit - len(found["items"])) > 0 and found["nextCursor"] is not None:
-        more = client.call("GET", "/review-queue", limit=missing, cursor=found["nextCursor"], **query)
-        found = {**more, "items": found["items"] + more["items"]}
+    found = _gathered("/review-queue", "items", options.limit, docType=options.doc_type, field=options.field)
     if options.json:
         _print_json(found)
     else:

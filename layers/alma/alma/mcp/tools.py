@@ -8,20 +8,20 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     AfterValidator,
     BaseModel,
-    ConfigDict,
     Field,
     StrictBool,
     StrictInt,
     StrictStr,
 )
 
-from alma import evidence as evidences
+from alma import cursors
+from alma.drawn import BoxBody, EvidenceBody, PageNumber, Share
 from alma.errors import BadRequestError
 from alma.exports import ExportLink
 from alma.families import Family
 from alma.fields import MAX_OCCURRENCES
 from alma.mcp.tool import Archive, Outcome, Tool
-from alma.projection import DocumentView, FieldView
+from alma.projection import BoxView, DocumentView, FieldView
 from alma.scopes import Scope
 from alma.visible import check_visible
 
@@ -34,7 +34,6 @@ MAX_IMAGE = 750_000
 DocumentId = Annotated[
     StrictInt, Field(ge=1, le=10**12 - 1, description="Number of the document, as list_documents gives it.")
 ]
-Page = Annotated[StrictInt, Field(ge=1, le=100_000, description="1-based page of the document.")]
 Cursor = Annotated[
     Annotated[StrictStr, Field(max_length=200)] | None,
     Field(description="nextCursor of the result before."),
@@ -45,23 +44,6 @@ OfType = Annotated[
         max_length=64, description="Only documents of this type, such as invoice; list_schemas names them."
     ),
 ]
-
-_Share = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
-
-
-class Box(BaseModel):
-    """A rectangle: shares of the page's width and height, from its top left corner."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    x: _Share = Field(description="Left edge.")
-    y: _Share = Field(description="Top edge.")
-    w: _Share = Field(description="Width.")
-    h: _Share = Field(description="Height.")
-
-    def on_page(self) -> evidences.Box:
-        """Return it as the rest of alma has boxes."""
-        return evidences.Box(self.x, self.y, self.w, self.h)
 
 
 class ListDocuments(Tool):
@@ -106,9 +88,8 @@ class SearchDocuments(Tool):
         "first; each place comes with its page and box. There is no index: one call looks at the newest 50 "
         "documents or 200 pages, so a result without documents means not found there. While nextCursor is "
         "not null, call again with it as cursor to look at older ones. Capitals, accents and line breaks do "
-        "not matter; "
-        "several words are one phrase, so search for one telling word rather than a sentence. Pages may be "
-        "misread: try another word of the same thing before you say that it is not there."
+        "not matter; several words are one phrase, so search for one telling word rather than a sentence. "
+        "Pages may be misread: try another word of the same thing before you say that it is not there."
     )
     scope = Scope.MCP_READ
 
@@ -162,18 +143,11 @@ class GetDocumentFields(Tool):
     limit: StrictInt = Field(default=500, ge=1, le=1000, description="At most this many fields.")
 
     def run(self, archive: Archive) -> Outcome:
-        start = self._start()
+        start = cursors.offset(self.cursor, "fields")
         body = archive.document(self.documentId, tracks=self.tracks)
         end = start + self.limit
         more = {"nextCursor": str(end)} if end < len(body["fields"]) else {}
         return Outcome(body | {"fields": body["fields"][start:end]} | more)
-
-    def _start(self) -> int:
-        if self.cursor is None:
-            return 0
-        if not (self.cursor.isascii() and self.cursor.isdigit() and len(self.cursor) <= 9):
-            raise BadRequestError("cursor is nextCursor of the fields before, or left out.")
-        return int(self.cursor)
 
     @classmethod
     def result(cls) -> type[BaseModel]:
@@ -257,7 +231,7 @@ class GetPageText(Tool):
     scope = Scope.MCP_READ
 
     documentId: DocumentId
-    page: Page = 1
+    page: PageNumber = 1
     track: Literal["text", "vision"] | None = Field(
         default=None,
         description="Who is to have read it: the file's own text, or recognition on the page image. Leave "
@@ -294,7 +268,7 @@ class PageImageResult(_Link):
     mediaType: str
     width: int = Field(description="Pixels of the image beside this.")
     height: int
-    shown: Box = Field(description="What of the page it shows.")
+    shown: BoxView = Field(description="What of the page it shows.")
 
 
 class GetPageImage(Tool):
@@ -313,11 +287,11 @@ class GetPageImage(Tool):
     scope = Scope.MCP_READ
 
     documentId: DocumentId
-    page: Page = 1
-    bbox: Box | None = Field(default=None, description="The part to look at; the whole page without it.")
+    page: PageNumber = 1
+    bbox: BoxBody | None = Field(default=None, description="The part to look at; the whole page without it.")
 
     def run(self, archive: Archive) -> Outcome:
-        part = None if self.bbox is None else self.bbox.on_page()
+        part = None if self.bbox is None else self.bbox.box()
         image = archive.page_image(self.documentId, self.page, part=part, max_bytes=MAX_IMAGE)
         shown = {
             "documentId": self.documentId,
@@ -398,7 +372,7 @@ class ReviewQueue(Tool):
     field: Annotated[
         StrictStr | None, Field(max_length=129, description="Only fields of this key, such as total.")
     ] = None
-    maxConfidence: _Share | None = Field(
+    maxConfidence: Share | None = Field(
         default=None, description="Only fields at most this sure, and those of unknown confidence."
     )
     status: Literal["escalated", "unreviewed"] | None = Field(
@@ -456,15 +430,6 @@ class DigitizeWithModel(Tool):
 _Said = Annotated[StrictStr, AfterValidator(check_visible)]
 
 
-class Evidence(BaseModel):
-    """Where a value stands."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    page: Page
-    bbox: Box
-
-
 class ProposeCorrection(Tool):
     """Propose what a field is."""
 
@@ -506,7 +471,7 @@ class ProposeCorrection(Tool):
     value: Annotated[_Said, Field(max_length=4000)] | None = Field(
         default=None, description="What the field is; without it, what stands at the place."
     )
-    evidence: Evidence = Field(description="Where it stands.")
+    evidence: EvidenceBody = Field(description="Where it stands.")
     comment: _Said = Field(
         max_length=2000,
         pattern=r"\S",
@@ -517,7 +482,7 @@ class ProposeCorrection(Tool):
         from alma.corrections import Place  # what parses values takes long to import
         from alma.reviews import Proposal
 
-        place = Place(self.evidence.page, self.evidence.bbox.on_page())
+        place = Place(self.evidence.page, self.evidence.bbox.box())
         proposal = Proposal(self.comment, place, self.field, self.version, self.key, self.row, self.value)
         return Outcome(archive.propose(self.documentId, proposal))
 
