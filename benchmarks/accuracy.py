@@ -35,13 +35,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from alma.cli.client import ApiError
-from alma.confidence import load
+from alma.datamodel.fields import evidence_of
+from alma.datamodel.pages import PageText
+from alma.datamodel.schemas import shipped_schemas
 from alma.errors import AlmaError
 from alma.extraction.resolve import extract
-from alma.extraction.scorer import Scorer
-from alma.fields import evidence_of
-from alma.pages import PageText
-from alma.schemas import shipped_schemas
+from alma.extraction.scoring.confidence import load
+from alma.extraction.scoring.scorer import Scorer
 from benchmarks.installation import Connection, Installation, InstallationError, start_local
 from benchmarks.labels import FOLDS, fold_of, read_labels, words_of
 from benchmarks.metrics import TYPE_NAMES, DocumentScore, score_document, summarise

@@ -20,11 +20,11 @@ from rich.console import Console
 from rich.progress import track as progress
 from rich.table import Table
 
+from alma.datamodel.pages import PageText
+from alma.datamodel.schemas import shipped_schemas
 from alma.errors import AlmaError
-from alma.extraction.judging import canonical
 from alma.extraction.resolve import layouts_by_track, offers, value_of
-from alma.pages import PageText
-from alma.schemas import shipped_schemas
+from alma.learning.evaluation import canonical
 from benchmarks import metrics
 from benchmarks.labels import read_labels, words_of
 

@@ -10,7 +10,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from alma.measures import calibration_error
+from alma.learning.metrics import calibration_error
 from benchmarks.metrics import DocumentScore
 
 mpl.use("Agg")

@@ -44,12 +44,12 @@ from rich.table import Table
 
 from alma.cli.client import ApiError, Client
 from alma.cli.correct import Truth, correct
-from alma.confidence import CALIBRATION
-from alma.extraction.features import BUCKETS, DENSE
-from alma.extraction.judging import canonical
-from alma.extraction.scorer import BASE
-from alma.measures import coverage_at
-from alma.schemas import shipped_schemas
+from alma.datamodel.schemas import shipped_schemas
+from alma.extraction.scoring.confidence import CALIBRATION
+from alma.extraction.scoring.features import BUCKETS, DENSE
+from alma.extraction.scoring.scorer import BASE
+from alma.learning.evaluation import canonical
+from alma.learning.metrics import coverage_at
 from benchmarks import metrics
 from benchmarks.installation import Installation, InstallationError, start_local
 from benchmarks.labels import read_labels

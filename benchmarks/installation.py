@@ -356,7 +356,7 @@ def main() -> None:
 
 def _key(path: Path) -> str:
     """Return the organisation's key: the one kept in the file, or a new one."""
-    from alma import keys, organisations
+    from alma.access import keys, organisations
     from alma.errors import ConflictError
 
     if path.exists():

@@ -10,8 +10,8 @@ from typing import Any
 
 from PIL import Image
 
+from alma.datamodel.pages import PageText
 from alma.files.isolation import read_file
-from alma.pages import PageText
 from alma.settings import Settings
 
 MODELS = Path(__file__).parent.parent / "layers/vision/models"
@@ -37,7 +37,7 @@ def words_of(document: Mapping[str, Any], data: Path, kept: Path) -> list[PageTe
     path = kept / f"{document['id']}.json"
     if path.exists():
         return [PageText.from_json(json.dumps(page)) for page in json.loads(path.read_text())]
-    from alma.extraction.ocr import Recognizer
+    from alma.ocr import Recognizer
 
     found: list[PageText] = []
     recognizer: Recognizer | None = None

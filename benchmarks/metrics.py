@@ -18,11 +18,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from alma.evidence import Box, Region
-from alma.extraction.judging import Label, canonical, points_at
-from alma.extraction.parsers import Locale, parse
-from alma.measures import Tally, auroc, calibration_error, coverage_at, rounded
-from alma.schemas import FieldType, shipped_schemas
+from alma.datamodel.geometry import Box, Region
+from alma.datamodel.schemas import FieldType, shipped_schemas
+from alma.extraction.values.parsers import Locale, parse
+from alma.learning.evaluation import Label, canonical, points_at
+from alma.learning.metrics import Tally, auroc, calibration_error, coverage_at, rounded
 
 #: Types and keys that labelled data names otherwise.
 TYPE_NAMES = {"deed": "deed_of_conveyance"}

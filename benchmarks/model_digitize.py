@@ -19,12 +19,13 @@ from pathlib import Path
 from typing import Any
 
 import tests.conftest  # noqa: F401  # the environment, before anything reads it
-from alma import documents, inference
-from alma.documents import Document
+from alma.datamodel.pages import PageText, Track
+from alma.datamodel.schemas import shipped_schemas
+from alma.documents import intake, page_records, progress
+from alma.documents.records import Document
 from alma.extraction.resolve import extract
-from alma.extraction.scorer import base_model
-from alma.pages import PageText, Track
-from alma.schemas import shipped_schemas
+from alma.extraction.scoring.scorer import base_model
+from alma.models import inference
 from alma.storage import objects
 from alma.storage.table import ModelItem
 from benchmarks import metrics
@@ -37,16 +38,16 @@ REPEATS = 5
 
 def kept(organisation: str, pages: Sequence[PageText], doc_type: str) -> Document:
     """Put a document that was read into the archive."""
-    document = documents.announce(organisation, "document.pdf")
+    document = intake.announce(organisation, "document.pdf")
     for page in pages:
         has_text = page.track is Track.TEXT
-        documents.put_page(document, page.page, width=1, height=1, has_text=has_text, waiting=False)
+        page_records.put_page(document, page.page, width=1, height=1, has_text=has_text, waiting=False)
         if not has_text:
-            documents.page_recognised(document, page.page, page.turned)
+            page_records.page_recognised(document, page.page, page.turned)
         key = objects.words_key(document.id, page.page, page.track)
         objects.put(organisation, key, page.to_json(), "application/json")
-    document = documents.pages_known(document, len({p.page for p in pages}), [], "application/pdf")
-    documents.finish(document, extract(pages, shipped_schemas(), doc_type))
+    document = progress.pages_known(document, len({p.page for p in pages}), [], "application/pdf")
+    progress.finish(document, extract(pages, shipped_schemas(), doc_type))
     return document
 
 

@@ -76,7 +76,7 @@ _ALMA = """
 import json, resource, sys, time
 from pathlib import Path
 from PIL import Image, ImageOps
-from alma.extraction.ocr import Recognizer
+from alma.ocr import Recognizer
 engine = Recognizer(Path(sys.argv[1]))
 for line in sys.stdin:
     start = time.perf_counter()

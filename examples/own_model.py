@@ -22,10 +22,10 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from alma.examples import LabelledDocument, read_folder
-from alma.extraction.features import BUCKETS, DENSE, TOKENS, same_value
+from alma.datamodel.examples import LabelledDocument, read_folder
+from alma.datamodel.schemas import DocumentSchema
 from alma.extraction.resolve import layouts_by_track, offers, value_of
-from alma.schemas import DocumentSchema
+from alma.extraction.scoring.features import BUCKETS, DENSE, TOKENS, same_value
 
 Floats = NDArray[np.float32]
 

@@ -91,7 +91,7 @@ def main() -> int:
 
 
 def _token() -> str:
-    from alma import keys, organisations
+    from alma.access import keys, organisations
 
     organisations.create(ORGANISATION)
     return keys.create(ORGANISATION, "conformance", keys.Role.ADMIN)[1]

@@ -10,8 +10,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 
-from alma.evidence import Box, Word
-from alma.pages import PageText, Track
+from alma.datamodel.geometry import Box, Word
+from alma.datamodel.pages import PageText, Track
 
 _FUNCTION = {
     "en": "the a of and to in was is that with for on as by at from it he she they we had have not but which "

@@ -25,7 +25,7 @@ from pypdf.generic import (
     TextStringObject,
 )
 
-from alma.evidence import Box
+from alma.datamodel.geometry import Box
 
 SERIF, SERIF_BOLD, SERIF_ITALIC = "Times-Roman", "Times-Bold", "Times-Italic"
 SANS, SANS_BOLD = "Helvetica", "Helvetica-Bold"

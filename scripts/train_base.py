@@ -25,16 +25,16 @@ from typing import Any
 
 from rich.progress import track as progress
 
+from alma.datamodel.pages import PageText
+from alma.datamodel.schemas import shipped_schemas
 from alma.errors import AlmaError
-from alma.extraction import judging
-from alma.extraction.calibrating import Sample, cross_fitted
-from alma.extraction.judging import Label
 from alma.extraction.resolve import choices, layouts_by_track, offers, value_of
-from alma.extraction.scorer import BASE, Scorer, write_model
-from alma.extraction.training import Group, train_member
-from alma.measures import confidence_measures
-from alma.pages import PageText
-from alma.schemas import shipped_schemas
+from alma.extraction.scoring.scorer import BASE, Scorer, write_model
+from alma.learning import evaluation
+from alma.learning.calibration import Sample, cross_fitted
+from alma.learning.evaluation import Label
+from alma.learning.metrics import confidence_measures
+from alma.learning.scorer_training import Group, train_member
 from benchmarks import metrics
 from benchmarks.labels import FOLDS, fold_of, read_labels, words_of
 
@@ -64,7 +64,7 @@ def groups_of(document: Mapping[str, Any], pages: list[PageText]) -> Iterator[Gr
             unsure.add(field.key)
         value = metrics.expected(named, row, field.type)
         labels.setdefault(field.key, []).append(metrics.label_of(value, row, holding=holding))
-    return judging.groups_of(
+    return evaluation.groups_of(
         offers(layouts_by_track(pages), schema),
         schema,
         {key: each for key, each in labels.items() if key not in unsure},

@@ -31,15 +31,23 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track as progress
 
+from alma.datamodel.pages import PageText
+from alma.datamodel.schemas import shipped_schemas
 from alma.errors import AlmaError
-from alma.extraction import boundaries, doctype, pagefeatures
-from alma.extraction.doctype import Weights
-from alma.extraction.layout import Layout, arrange
-from alma.extraction.pagefeatures import BUCKETS, FOLLOWS, SHAPE, PageFeatures, page_features
-from alma.extraction.pagemodel import MODEL, NONE
-from alma.measures import calibration_error
-from alma.pages import PageText
-from alma.schemas import shipped_schemas
+from alma.extraction.classification import boundaries, document_type
+from alma.extraction.classification.document_type import Weights
+from alma.extraction.classification.page_features import (
+    BUCKETS,
+    FOLLOWS,
+    SHAPE,
+    PageFeatures,
+    follows,
+    matrices,
+    page_features,
+)
+from alma.extraction.classification.page_model import MODEL, NONE
+from alma.extraction.page.layout import Layout, arrange
+from alma.learning.metrics import calibration_error
 from benchmarks import metrics
 from benchmarks.labels import FOLDS, fold_of, read_labels, words_of
 from scripts import other_documents
@@ -103,7 +111,7 @@ def example(name: str, kind: str, group: str, pages: Sequence[PageText], made_up
         fold_of({"group": group}),
         made_up,
         [page_features(layout) for layout in layouts],
-        doctype.type_scores(layouts, shipped_schemas()),
+        document_type.type_scores(layouts, shipped_schemas()),
     )
 
 
@@ -165,7 +173,7 @@ class Pages:
         for each in examples:
             each.rows = list(range(len(pages), len(pages) + len(each.pages)))
             pages += each.pages
-        words, shape, _ = pagefeatures.matrices(pages)
+        words, shape, _ = matrices(pages)
         return cls(words, shape)
 
 
@@ -257,7 +265,7 @@ class Case:
 def case_of(each: Example, model: TypeModel, judged: Array) -> Case:
     """Return a document as the weights see it, its pages judged by `model`."""
     rows = [dict(zip(model.classes, map(float, judged[row]), strict=True)) for row in each.rows]
-    return Case(each.id, doctype.page_evidence(rows), each.phrases, each.kind, each.weight, each.fold)
+    return Case(each.id, document_type.page_evidence(rows), each.phrases, each.kind, each.weight, each.fold)
 
 
 def fit_weights(cases: Sequence[Case]) -> Weights:
@@ -267,7 +275,7 @@ def fit_weights(cases: Sequence[Case]) -> Weights:
         weights = Weights(*map(float, values))
         total = 0.0
         for case in cases:
-            probabilities = doctype.combine(case.pages, case.phrases, weights)
+            probabilities = document_type.combine(case.pages, case.phrases, weights)
             total -= case.weight * float(np.log(max(probabilities.get(case.truth, 0.0), 1e-9)))
         return total / len(cases) + 1e-3 * float(values @ values)
 
@@ -331,7 +339,7 @@ class Pairs:
         """Add page `to` of `b` after page `at` of `a`."""
         self.before.append(a.rows[at])
         self.page.append(b.rows[to])
-        self.follows.append(pagefeatures.follows(a.pages[at], b.pages[to]))
+        self.follows.append(follows(a.pages[at], b.pages[to]))
         self.begins.append(float(begins))
         self.weight.append(weight)
 
@@ -645,7 +653,7 @@ def main() -> int:
 
 def tell(case: Case, weights: Sequence[Weights]) -> tuple[str, float]:
     """Return the type of a document and its probability, told by the models that did not learn from it."""
-    probabilities = doctype.combine(case.pages, case.phrases, weights[case.fold])
+    probabilities = document_type.combine(case.pages, case.phrases, weights[case.fold])
     best = max(probabilities, key=lambda name: probabilities[name])
     return best, probabilities[best]
 

@@ -14,12 +14,13 @@ from typing import Any, Final
 import boto3
 from pynamodb.exceptions import CancellationReason, TransactWriteError, VerboseClientError
 
-from alma import documents, keys, organisations
-from alma.documents import Document
-from alma.evidence import Box, Region
-from alma.fields import Extraction, Field, Reading, Status
-from alma.keys import Role
-from alma.scopes import of_role
+from alma.access import keys, organisations
+from alma.access.keys import Role
+from alma.access.scopes import of_role
+from alma.datamodel.fields import Extraction, Field, Reading, Status
+from alma.datamodel.geometry import Box, Region
+from alma.documents import intake, progress
+from alma.documents.records import Document
 from alma.settings import settings
 from alma.storage.table import EXPIRY, INDEXES, PARTITION_KEY, SORT_KEY
 
@@ -166,9 +167,9 @@ class Tenant:
         self, fields: Sequence[Field] = (), doc_type: str | None = "deed_of_conveyance"
     ) -> Document:
         """Put a finished document with these fields into the table."""
-        document = documents.announce(self.organisation, "deed.pdf")
-        document = documents.pages_known(document, 2, [], "application/pdf")
-        documents.finish(document, Extraction(doc_type, None, list(fields)))
+        document = intake.announce(self.organisation, "deed.pdf")
+        document = progress.pages_known(document, 2, [], "application/pdf")
+        progress.finish(document, Extraction(doc_type, None, list(fields)))
         return document
 
 

@@ -8,7 +8,7 @@ from urllib.parse import quote_plus
 
 from alma.settings import settings
 from tests.cloud import Context, client, function
-from tests.unit.making_pdfs import pdf_of_pages, text
+from tests.unit.files.making_pdfs import pdf_of_pages, text
 
 
 def drop(key: str, body: bytes, sequencer: str = "0A") -> dict[str, Any]:

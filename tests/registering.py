@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from alma.keys import Role
+from alma.access.keys import Role
 from alma.settings import settings
 from alma.storage import objects
 from tests.cloud import Answer, Context, Tenant, client, function

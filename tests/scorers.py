@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from alma.extraction.features import BUCKETS, DENSE, TOKENS
+from alma.extraction.scoring.features import BUCKETS, DENSE, TOKENS
 
 FIELDS = ("receipt.company", "receipt.address", "receipt.date", "receipt.total")
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from alma import keys, scopes
-from alma.keys import Caller
+from alma.access import keys, scopes
+from alma.access.keys import Caller
 from alma.settings import settings
 
 _CACHE_SIZE = 1000

@@ -6,7 +6,7 @@ from urllib.parse import unquote_plus
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from alma.modelcheck import arrive
+from alma.models.validation import arrive
 
 logger = Logger(service="check")
 

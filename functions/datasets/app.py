@@ -2,14 +2,14 @@
 
 import re
 
-from alma import datasets
-from alma.archive import Archive
+from alma.api.archive import Archive
+from alma.api.dispatch import serve
+from alma.api.request import Request, Response
+from alma.api.views import PAGE_FILE, DatasetList, DatasetSummary
 from alma.errors import BadRequestError
-from alma.exports import ExportLink
-from alma.http.dispatch import serve
-from alma.http.message import Request, Response
+from alma.models import datasets
+from alma.presentation.exports import ExportLink
 from alma.settings import settings
-from alma.views import PAGE_FILE, DatasetList, DatasetSummary
 
 
 def list_datasets(request: Request) -> Response:

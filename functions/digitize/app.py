@@ -1,9 +1,9 @@
 """POST /v1/digitize: resolve a document into its fields."""
 
-from alma.http.answers import document_fields
-from alma.http.dispatch import serve
-from alma.http.message import Request, Response
-from alma.views import DigitizeBody
+from alma.api.answers import document_fields
+from alma.api.dispatch import serve
+from alma.api.request import Request, Response
+from alma.api.views import DigitizeBody
 
 
 def digitize(request: Request) -> Response:

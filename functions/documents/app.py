@@ -1,14 +1,15 @@
 """/v1/documents: list, announce, read, remove."""
 
-from alma import catalogue, documents
-from alma.archive import Archive
+from alma.api.answers import document_fields
+from alma.api.archive import Archive
+from alma.api.dispatch import serve
+from alma.api.request import Request, Response
+from alma.api.views import AnnounceBody, Announced, Upload
+from alma.document_types import catalogue
+from alma.documents import deletion, intake, listing
 from alma.errors import BadRequestError
-from alma.http.answers import document_fields
-from alma.http.dispatch import serve
-from alma.http.message import Request, Response
 from alma.settings import settings
 from alma.storage import objects
-from alma.views import AnnounceBody, Announced, Upload
 
 
 def list_documents(request: Request) -> Response:
@@ -18,7 +19,7 @@ def list_documents(request: Request) -> Response:
         200,
         Archive(request.organisation).list_documents(
             cursor=query.get("cursor"),
-            limit=request.limit(documents.MAX_LIMIT),
+            limit=request.limit(listing.MAX_LIMIT),
             doc_type=query.get("docType"),
             status=query.get("status"),
         ),
@@ -31,7 +32,7 @@ def announce(request: Request) -> Response:
     if body.docType is not None and not catalogue.knows(request.organisation, body.docType):
         known = ", ".join(catalogue.schemas_of(request.organisation))
         raise BadRequestError(f"docType is one of {known}, or leave it out.")
-    document = documents.announce(
+    document = intake.announce(
         request.organisation,
         body.fileName,
         body.docType,
@@ -54,7 +55,7 @@ def get(request: Request) -> Response:
 
 def delete(request: Request) -> Response:
     """Remove the document."""
-    documents.delete(request.organisation, request.document_id("id"), actor=request.key_id)
+    deletion.delete(request.organisation, request.document_id("id"), actor=request.key_id)
     return Response(204)
 
 

@@ -1,9 +1,9 @@
 """GET /v1/export/{documentId}: a document's fields as a file."""
 
-from alma.archive import Archive
-from alma.exports import ExportLink
-from alma.http.dispatch import serve
-from alma.http.message import Request, Response
+from alma.api.archive import Archive
+from alma.api.dispatch import serve
+from alma.api.request import Request, Response
+from alma.presentation.exports import ExportLink
 from alma.settings import settings
 
 

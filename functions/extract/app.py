@@ -8,7 +8,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from alma.recognition import read_again, recognise
+from alma.pipeline.extract import read_again, recognise
 
 logger = Logger(service="extract")
 # The batch is one message: raising on "everything failed" would hide which message it was.

@@ -1,11 +1,11 @@
 """POST /v1/models/{id}/digitize: resolve a document with a model of the organisation."""
 
-from alma.archive import Archive
-from alma.http.answers import inline_or_link
-from alma.http.dispatch import serve
-from alma.http.message import Request, Response
+from alma.api.answers import inline_or_link
+from alma.api.archive import Archive
+from alma.api.dispatch import serve
+from alma.api.request import Request, Response
+from alma.api.views import DigitizeBody
 from alma.settings import settings
-from alma.views import DigitizeBody
 
 
 def digitize(request: Request) -> Response:

@@ -6,7 +6,7 @@ from urllib.parse import unquote_plus
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from alma.ingestion import ingest
+from alma.pipeline.ingest import ingest
 
 logger = Logger(service="ingest")
 

@@ -3,13 +3,14 @@
 import re
 from datetime import timedelta
 
-from alma import keys, quotas, usage
+from alma.access import keys
+from alma.access.keys import Key
+from alma.api.dispatch import serve
+from alma.api.request import Request, Response
+from alma.api.views import CreateKeyBody, KeyList, KeyView, MintedKey, RotateKeyBody, UsageView
 from alma.clock import now
 from alma.errors import BadRequestError
-from alma.http.dispatch import serve
-from alma.http.message import Request, Response
-from alma.keys import Key
-from alma.views import CreateKeyBody, KeyList, KeyView, MintedKey, RotateKeyBody, UsageView
+from alma.metering import quotas, usage
 
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])", re.ASCII)
 

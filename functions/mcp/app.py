@@ -1,11 +1,11 @@
 """POST /mcp: the Model Context Protocol."""
 
-from alma import limits
-from alma.archive import Archive
+from alma.access import rate_limits
+from alma.access.rate_limit_classes import RateLimitClass
+from alma.api.archive import Archive
+from alma.api.dispatch import error_response, serve
+from alma.api.request import Request, Response
 from alma.errors import AlmaError, UnauthorizedError
-from alma.families import Family
-from alma.http.dispatch import error_response, serve
-from alma.http.message import Request, Response
 from alma.mcp.toolbox import ToolBox
 from alma.mcp.transport import handle, refusal
 
@@ -13,8 +13,8 @@ from alma.mcp.transport import handle, refusal
 def mcp(request: Request) -> Response:
     """Answer one message; the transport decides about every method."""
 
-    def admit(family: Family) -> None:
-        standing = limits.take(family, request.caller, request.address, counted=True)
+    def admit(family: RateLimitClass) -> None:
+        standing = rate_limits.take(family, request.caller, request.address, counted=True)
         if standing.refusal is not None:
             raise standing.refusal
 

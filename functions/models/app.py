@@ -1,16 +1,16 @@
 """/v1/models: the organisation's fine-tuned models."""
 
-from alma import models
-from alma.http.dispatch import serve
-from alma.http.message import Request, Response
+from alma.api.dispatch import serve
+from alma.api.request import Request, Response
+from alma.api.views import AnnouncedModel, ModelBody, ModelList, ModelSummary, ModelView, Upload
+from alma.models import registry
 from alma.settings import settings
 from alma.storage import objects
-from alma.views import AnnouncedModel, ModelBody, ModelList, ModelSummary, ModelView, Upload
 
 
 def list_models(request: Request) -> Response:
     """Answer with the organisation's models."""
-    found = models.list_models(request.organisation)
+    found = registry.list_models(request.organisation)
     view = ModelList(models=[ModelSummary.of(model) for model in found])
     return Response(200, view.model_dump(mode="json"))
 
@@ -18,7 +18,7 @@ def list_models(request: Request) -> Response:
 def create(request: Request) -> Response:
     """Have a model trained, or make room for one and answer where to upload it."""
     body = request.json(ModelBody)
-    make = models.announce if body.source == "upload" else models.begin_training
+    make = registry.announce if body.source == "upload" else registry.begin_training
     model = make(
         request.organisation,
         body.name,
@@ -38,20 +38,20 @@ def create(request: Request) -> Response:
 
 def get(request: Request) -> Response:
     """Answer with a model."""
-    model = models.get(request.organisation, request.path["id"])
+    model = registry.get(request.organisation, request.path["id"])
     return Response(200, ModelView.of(model).model_dump(mode="json"))
 
 
 def get_file(request: Request) -> Response:
     """Answer where the model's file can be fetched."""
-    model = models.get_ready(request.organisation, request.path["id"])
-    url = objects.download_url(model.organisation, models.file_key(model), file_name=f"{model.id}.onnx")
+    model = registry.get_ready(request.organisation, request.path["id"])
+    url = objects.download_url(model.organisation, registry.file_key(model), file_name=f"{model.id}.onnx")
     return Response.elsewhere(url)
 
 
 def delete(request: Request) -> Response:
     """Remove a model."""
-    models.delete(request.organisation, request.path["id"])
+    registry.delete(request.organisation, request.path["id"])
     return Response(204)
 
 

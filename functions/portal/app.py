@@ -3,10 +3,10 @@
 from functools import cache
 
 from alma import __version__
-from alma.http.dispatch import serve
-from alma.http.message import Request, Response
-from alma.http.openapi import openapi
-from alma.views import Health
+from alma.api.dispatch import serve
+from alma.api.openapi import openapi
+from alma.api.request import Request, Response
+from alma.api.views import Health
 
 
 def health(_: Request) -> Response:

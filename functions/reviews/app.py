@@ -2,26 +2,20 @@
 
 from urllib.parse import unquote
 
-from alma import audit, catalogue, changes, claims, documents, reviewqueue, reviews
-from alma.archive import Archive
-from alma.corrections import Place
-from alma.drawn import EvidenceBody
+from alma.access.keys import Role
+from alma.api.archive import Archive
+from alma.api.dispatch import serve
+from alma.api.geometry import EvidenceBody
+from alma.api.request import Request, Response
+from alma.api.views import AddFieldBody, ClaimBody, Claimed, DecideBody, ExtractBody, HistoryView, Queued
+from alma.document_types import catalogue
+from alma.documents import audit, records
 from alma.errors import BadRequestError
-from alma.http.dispatch import serve
-from alma.http.message import Request, Response
-from alma.keys import Role
-from alma.projection import project_field
-from alma.reviews import Decision
-from alma.storage import queue
-from alma.views import (
-    AddFieldBody,
-    ClaimBody,
-    Claimed,
-    DecideBody,
-    ExtractBody,
-    HistoryView,
-    Queued,
-)
+from alma.presentation.document import project_field
+from alma.review import claims, decisions, queue
+from alma.review.corrections import Place
+from alma.review.decisions import Decision
+from alma.storage import queue as storage_queue
 
 
 def decide(request: Request) -> Response:
@@ -32,14 +26,14 @@ def decide(request: Request) -> Response:
     )
     # The gateway hands the brackets on as they were sent, encoded or not; an id holds no percent sign.
     field_id = unquote(request.path.get("field", ""))
-    field = reviews.decide(request.organisation, document_id, field_id, decision, actor=request.key_id)
+    field = decisions.decide(request.organisation, document_id, field_id, decision, actor=request.key_id)
     return Response(200, project_field(field))
 
 
 def add(request: Request) -> Response:
     """Add a field and answer with it."""
     document_id, body = request.document_id("id"), request.json(AddFieldBody)
-    field = reviews.add(
+    field = decisions.add(
         request.organisation,
         document_id,
         body.key,
@@ -69,11 +63,11 @@ def release(request: Request) -> Response:
 def extract(request: Request) -> Response:
     """Have a document read again."""
     document_id, body = request.document_id("id"), request.json(ExtractBody)
-    document = documents.ready(changes.row_of(request.organisation, document_id))
+    document = records.ready(records.row_of(request.organisation, document_id))
     if body.docType is not None and not catalogue.knows(request.organisation, body.docType):
         known = ", ".join(catalogue.schemas_of(request.organisation))
         raise BadRequestError(f"docType is one of {known}, or leave it out.")
-    queue.send_again(request.organisation, document_id, body.docType, request.key_id)
+    storage_queue.send_again(request.organisation, document_id, body.docType, request.key_id)
     return Response(202, Queued(documentId=document_id, status=document.status).model_dump(mode="json"))
 
 
@@ -87,7 +81,7 @@ def history(request: Request) -> Response:
         limit=request.limit(audit.MAX_LIMIT),
     )
     if not found.entries:
-        documents.get(request.organisation, document_id)
+        records.get(request.organisation, document_id)
     return Response(200, HistoryView.of(document_id, found).model_dump(mode="json"))
 
 
@@ -99,7 +93,7 @@ def review_queue(request: Request) -> Response:
         key=query.get("field"),
         max_confidence=_number(query.get("maxConfidence")),
         status=query.get("status"),
-        limit=request.limit(reviewqueue.MAX_LIMIT),
+        limit=request.limit(queue.MAX_LIMIT),
         cursor=query.get("cursor"),
     )
     return Response(200, found)

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from alma import catalogue
-from alma.catalogue import DocumentType
-from alma.http.dispatch import serve
-from alma.http.message import Request, Response
-from alma.schemas import SchemaDefinition
-from alma.views import SchemaList, SchemaSummary, SchemaView
+from alma.api.dispatch import serve
+from alma.api.request import Request, Response
+from alma.api.views import SchemaList, SchemaSummary, SchemaView
+from alma.datamodel.schemas import SchemaDefinition
+from alma.document_types import catalogue
+from alma.document_types.catalogue import DocumentType
 
 
 def list_schemas(request: Request) -> Response:

@@ -119,7 +119,7 @@ def _describe(runtime: Runtime, known: dict[str, Any]) -> dict[str, Any]:
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
     }
-    from alma import keys, organisations
+    from alma.access import keys, organisations
     from alma.errors import ConflictError
 
     with contextlib.suppress(ConflictError):

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from alma import usage
-from alma.http.routes import ROUTES, Route
-from alma.keys import Role
+from alma.access.keys import Role
+from alma.api.routes import ROUTES, Route
 from alma.mcp.tools import TOOLS
+from alma.metering import usage
 from tests.cloud import Tenant, seed_fields
 from tests.reading import FIVE_RECEIPTS, archive, drop, ingest, read_to_the_end
-from tests.unit.making_pdfs import pdf_of_pages, text
+from tests.unit.files.making_pdfs import pdf_of_pages, text
 
 pytestmark = pytest.mark.usefixtures("aws")
 

@@ -3,11 +3,11 @@
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from alma import scopes
-from alma.http.openapi import openapi
-from alma.http.routes import ROUTES, Route
-from alma.keys import Role
-from alma.scopes import Scope
+from alma.access import scopes
+from alma.access.keys import Role
+from alma.access.scopes import Scope
+from alma.api.openapi import openapi
+from alma.api.routes import ROUTES, Route
 from tests.cloud import Context, Tenant, function, proxy_event
 
 
@@ -17,7 +17,7 @@ def test_every_function_serves_exactly_its_rows() -> None:
 
 
 def test_a_function_that_misses_a_row_does_not_import() -> None:
-    from alma.http.dispatch import serve
+    from alma.api.dispatch import serve
 
     with pytest.raises(ValueError, match="the table says"):
         serve("models", {})
@@ -97,12 +97,12 @@ def test_a_matched_route_without_a_row_is_refused(name: str) -> None:
 
 @pytest.mark.usefixtures("aws")
 def test_what_nobody_expected_is_500_in_the_one_shape(monkeypatch: pytest.MonkeyPatch) -> None:
-    from alma import models
+    from alma.models import registry
 
     def explode(organisation: str) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr(models, "list_models", explode)
+    monkeypatch.setattr(registry, "list_models", explode)
     event = proxy_event("GET", "/v1/models")
     event["requestContext"]["authorizer"] = {"organisation": "x", "key_id": "k", "role": "admin"}
 

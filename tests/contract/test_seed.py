@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from alma.examples import image_key
-from alma.keys import Role
+from alma.access.keys import Role
+from alma.datamodel.examples import image_key
 from alma.storage import objects
 from alma.storage.table import ModelItem
 from tests.cloud import Answer, Tenant, seed_fields

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
-from alma.families import Family
-from alma.http.routes import ROUTES
-from alma.inference import MOST_WARM
+from alma.access.rate_limit_classes import RateLimitClass
+from alma.api.routes import ROUTES
+from alma.models.inference import MOST_WARM
 from alma.settings import PREFIX, Settings
 from alma.storage import bedrock, objects, table
 from infra.local.template import load
@@ -127,7 +127,7 @@ def test_default_parameters_are_the_default_settings() -> None:
     assert parameters["MaxPages"]["Default"] == settings.max_pages
     assert parameters["MaxPixels"]["Default"] == settings.max_pixels
     assert parameters["KeyCacheSeconds"]["Default"] == settings.key_cache_seconds
-    for family in Family:
+    for family in RateLimitClass:
         parameter = parameters[f"Limit{family.value.capitalize()}"]
         assert parameter["Default"] == getattr(settings, f"limit_{family.value}")
     assert parameters["MonthlyPages"]["Default"] == settings.monthly_pages

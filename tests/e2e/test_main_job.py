@@ -16,7 +16,7 @@ import boto3
 import httpx
 import pytest
 
-from alma.examples import read_folder
+from alma.datamodel.examples import read_folder
 from infra.local.runtime import Runtime
 from infra.local.template import REGION
 from tests import scorers

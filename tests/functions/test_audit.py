@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from alma import audit, documents, extractions
 from alma.cli import main
-from alma.fields import Extraction, Field, Status
+from alma.datamodel.fields import Extraction, Field, Status
+from alma.documents import audit, deletion, intake, progress
+from alma.review import re_extraction
 from alma.settings import settings
 from alma.storage.table import AuditItem, DocumentItem, FieldItem, Item, audit_key, document_key, field_key
 from tests.cloud import Tenant, client
@@ -321,11 +322,11 @@ def test_what_is_read_and_decided_in_turn_stays_whole(
     assert said(verify()) == []
 
     sure = [Field("witness", 1, (read_as("Bo", 0.5, 0.99, "mdl_a"),))]
-    extractions.merge_readings("greaves", desk.document.id, sure, "mdl_a", actor="key_x", review_below=0.5)
+    re_extraction.merge_readings("greaves", desk.document.id, sure, "mdl_a", actor="key_x", review_below=0.5)
     desk.patch("grantor_name", "reject", version=desk.fields()["grantor_name"]["version"])
     again(desk, monkeypatch, found[:1], "contract")
-    failed = documents.announce("greaves", "broken.pdf")
-    documents.fail(failed, "damaged_file", "x")
+    failed = intake.announce("greaves", "broken.pdf")
+    progress.fail(failed, "damaged_file", "x")
 
     assert said(verify()) == []
 
@@ -344,7 +345,9 @@ def test_a_reading_that_was_cut_off_heals_when_the_document_is_read_again(
     with monkeypatch.context() as patched:
         patched.setattr("pynamodb.transactions.TransactWrite.update", crash)
         with pytest.raises(RuntimeError):
-            extractions.keep_again("greaves", desk.document.id, Extraction("deed", None, rows("b")), "key_x")
+            re_extraction.keep_again(
+                "greaves", desk.document.id, Extraction("deed", None, rows("b")), "key_x"
+            )
     assert said(verify()) == [
         (2, f"field parcels[2].name was written since, and no entry says so; {CUT_OFF}")
     ]
@@ -362,8 +365,8 @@ def test_a_field_that_cannot_be_read_does_not_keep_the_others_from_being_checked
     desk: Desk, verify: Verify, action: Any
 ) -> None:
     field(desk, "deed_date").update(actions=[action])
-    other = documents.announce("greaves", "other.pdf")
-    documents.fail(other, "damaged_file", "x")
+    other = intake.announce("greaves", "other.pdf")
+    progress.fail(other, "damaged_file", "x")
     DocumentItem.get("greaves", document_key(other.id)).update(actions=[DocumentItem.verified.set(7)])
 
     assert said(verify()) == [
@@ -408,7 +411,7 @@ def test_a_wrong_count_of_verified_fields_is_found(desk: Desk, verify: Verify) -
 
 
 def test_a_deleted_document_keeps_a_whole_chain_without_content(desk: Desk, verify: Verify) -> None:
-    documents.delete("greaves", desk.document.id, actor="key_x")
+    deletion.delete("greaves", desk.document.id, actor="key_x")
 
     assert verify() == (0, {"documents": 1, "entries": 5, "problems": []})
     assert [entry(desk, n).content for n in range(1, 6)] == [None] * 5
@@ -429,11 +432,11 @@ def test_a_deletion_that_is_cut_off_can_be_done_again(
     with monkeypatch.context() as patched:
         patched.setattr(audit, "erase", crash)
         with pytest.raises(RuntimeError):
-            documents.delete("greaves", desk.document.id)
+            deletion.delete("greaves", desk.document.id)
 
     assert said(verify()) == [(None, "its deletion was not finished; remove it again")]
 
-    documents.delete("greaves", desk.document.id)
+    deletion.delete("greaves", desk.document.id)
 
     assert verify()[0] == 0
 

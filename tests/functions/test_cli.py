@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from alma import keys
+from alma.access import keys
 from alma.cli import main, target
 from alma.cli.client import Client
 

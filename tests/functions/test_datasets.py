@@ -13,16 +13,17 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
-from alma import datasets, documents, fieldrows
+from alma.access.keys import Role
+from alma.api.routes import ROUTES
 from alma.cli import main
-from alma.documents import Document
-from alma.evidence import Box, Region, Word
-from alma.examples import Example, LabelledDocument, read_folder
-from alma.fields import Field, Reading, Status
-from alma.http.routes import ROUTES
-from alma.keys import Role
-from alma.pages import PageText, Track
-from alma.schemas import shipped_schemas
+from alma.datamodel.examples import Example, LabelledDocument, read_folder
+from alma.datamodel.fields import Field, Reading, Status
+from alma.datamodel.geometry import Box, Region, Word
+from alma.datamodel.pages import PageText, Track
+from alma.datamodel.schemas import shipped_schemas
+from alma.documents import deletion, field_rows, listing, page_records, records
+from alma.documents.records import Document
+from alma.models import datasets
 from alma.settings import settings
 from alma.storage import objects
 from alma.storage.table import DocumentItem, document_key
@@ -60,14 +61,14 @@ def seed(tenant: Tenant, fields: Sequence[Field] = (), doc_type: str = "deed_of_
     """Return a document of two pages with verified fields; its second page was recognised, too."""
     document = tenant.seed_document(fields or seed_fields(), doc_type)
     for page in (1, 2):
-        documents.put_page(document, page, width=1241, height=1754, has_text=True, waiting=page == 2)
+        page_records.put_page(document, page, width=1241, height=1754, has_text=True, waiting=page == 2)
         image = objects.page_image_key(document.id, page)
         objects.put(tenant.organisation, image, IMAGE % (page, document.id), "image/png")
         for track in (Track.TEXT, Track.VISION)[:page]:
             key = objects.words_key(document.id, page, track)
             text = words(page, track).to_json().encode(errors="backslashreplace")
             objects.put(tenant.organisation, key, text, "application/json")
-    documents.page_recognised(document, 2, 90)
+    page_records.page_recognised(document, 2, 90)
     set_verified(document, sum(field.status.verified for field in fields or seed_fields()))
     return document
 
@@ -273,7 +274,7 @@ def test_a_data_set_of_many_megabytes_is_written_in_parts_while_it_is_read(
     seed(greaves, fields)
     # As many as 150 documents of that size would have, without the time it takes to write them.
     once = datasets._verified("greaves", "deed_of_conveyance", 1)
-    monkeypatch.setattr(documents, "list_verified", lambda *_, **__: (list(range(1, 151)), None))
+    monkeypatch.setattr(listing, "list_verified", lambda *_, **__: (list(range(1, 151)), None))
     monkeypatch.setattr(datasets, "_verified", lambda *_: once)
 
     body, _ = stored(get(greaves, format="jsonl").headers["Location"])
@@ -311,7 +312,7 @@ def test_a_removed_document_is_gone_from_the_data_set_and_from_its_last_file() -
     seed(greaves, doc_type="contract")
     get(greaves, format="jsonl"), get(greaves, "contract", format="jsonl")
 
-    documents.delete("greaves", removed.id)
+    deletion.delete("greaves", removed.id)
 
     assert [key for key in archive() if "/exports/" in key] == []
     assert lines(get(greaves, format="jsonl")) == LINE % kept.id
@@ -324,8 +325,8 @@ def test_a_document_that_is_removed_while_a_data_set_is_made_is_left_out(
     greaves = Tenant.create("greaves")
     kept, gone, other = seed(greaves), seed(greaves), seed(greaves, doc_type="contract")
     both = [kept.id, gone.id, other.id]
-    documents.delete("greaves", gone.id)
-    monkeypatch.setattr(documents, "list_verified", lambda *_, **__: (both, None))
+    deletion.delete("greaves", gone.id)
+    monkeypatch.setattr(listing, "list_verified", lambda *_, **__: (both, None))
 
     assert lines(get(greaves, format="jsonl")) == LINE % kept.id
 
@@ -421,7 +422,7 @@ def test_a_page_that_is_none_is_refused(file: str, status: int) -> None:
 def test_a_page_without_an_image_or_words_says_so() -> None:
     greaves = Tenant.create("greaves")
     document = greaves.seed_document(seed_fields())
-    documents.page_failed(document, 1, "damaged_file", "It is damaged.")
+    page_records.page_failed(document, 1, "damaged_file", "It is damaged.")
 
     assert page(greaves, document.id, "p1.png").status == 404
     words_of_it = page(greaves, document.id, "p1.json")
@@ -436,7 +437,7 @@ def test_another_organisations_page_is_absent(file: str) -> None:
 
     assert page(stranger, document.id, file).status == 404
     seed(stranger)
-    documents.delete("stranger", 1)
+    deletion.delete("stranger", 1)
     assert page(stranger, document.id, file).status == 404
 
 
@@ -444,7 +445,7 @@ def test_a_document_of_a_divided_file_has_pages_of_its_own_from_1() -> None:
     greaves = Tenant.create("greaves")
     ingest(drop("inbox/greaves/receipts.pdf", FIVE_RECEIPTS))
     read_to_the_end()
-    third, fields = documents.read("greaves", 3)
+    third, fields = records.read("greaves", 3)
     assert third.page_range == (3, 3)
     total = next(field for field in fields if field.key == "total")
     accept(third, total)
@@ -464,7 +465,7 @@ def test_a_document_of_a_divided_file_has_pages_of_its_own_from_1() -> None:
 def accept(document: Document, field: Field) -> None:
     """Write a field as accepted, as a review does."""
     accepted = replace(field, status=Status.ACCEPTED, reviewed=field.best)
-    fieldrows.to_item(document.organisation, document.id, document.doc_type, accepted).save()
+    field_rows.to_item(document.organisation, document.id, document.doc_type, accepted).save()
     set_verified(document, 1)
 
 

@@ -7,12 +7,13 @@ import urllib.parse
 
 import pytest
 
-from alma import clock, documents
-from alma.documents import DocumentStatus
-from alma.evidence import Box, Region
-from alma.fields import Field, Reading, Status
-from alma.keys import Role
-from alma.projection import DocumentView
+from alma import clock
+from alma.access.keys import Role
+from alma.datamodel.fields import Field, Reading, Status
+from alma.datamodel.geometry import Box, Region
+from alma.documents import intake, page_records, progress, records
+from alma.documents.records import DocumentStatus
+from alma.presentation.document import DocumentView
 from alma.settings import settings
 from alma.storage.table import Item
 from tests.cloud import Tenant, client, seed_fields
@@ -227,8 +228,8 @@ def test_an_absent_document_is_404_with_the_request_id() -> None:
 
 def test_a_document_that_is_being_read_is_202_with_retry_after() -> None:
     tenant = Tenant.create("greaves")
-    document = documents.announce("greaves", "deed.pdf")
-    documents.pages_known(document, 3, [2, 3], "application/pdf")
+    document = intake.announce("greaves", "deed.pdf")
+    progress.pages_known(document, 3, [2, 3], "application/pdf")
 
     answer = tenant.call("documents", "GET", "/v1/documents/{id}", path={"id": str(document.id)})
 
@@ -244,8 +245,8 @@ def test_a_document_that_is_being_read_is_202_with_retry_after() -> None:
 
 def test_a_document_that_failed_is_422_with_its_slug_and_sentence() -> None:
     tenant = Tenant.create("greaves")
-    document = documents.announce("greaves", "deed.pdf")
-    documents.fail(document, "password_protected", "Remove the password and send it again.")
+    document = intake.announce("greaves", "deed.pdf")
+    progress.fail(document, "password_protected", "Remove the password and send it again.")
 
     answer = tenant.call("documents", "GET", "/v1/documents/{id}", path={"id": str(document.id)})
     listed = tenant.call("documents", "GET", "/v1/documents", query={"status": "failed"})
@@ -259,7 +260,7 @@ def test_a_document_that_failed_is_422_with_its_slug_and_sentence() -> None:
 
 def test_the_list_is_newest_first_and_pages_through_everything_once() -> None:
     tenant = Tenant.create("greaves")
-    ids = [documents.announce("greaves", f"{n}.pdf").id for n in range(7)]
+    ids = [intake.announce("greaves", f"{n}.pdf").id for n in range(7)]
 
     seen: list[int] = []
     cursor: str | None = None
@@ -279,7 +280,7 @@ def test_the_list_filters_by_type_and_status() -> None:
     deed = tenant.seed_document(doc_type="deed_of_conveyance")
     tenant.seed_document(doc_type="invoice")
     unknown = tenant.seed_document(doc_type=None)
-    waiting = documents.announce("greaves", "later.pdf")
+    waiting = intake.announce("greaves", "later.pdf")
 
     def listed(**query: str) -> list[int]:
         answer = tenant.call("documents", "GET", "/v1/documents", query=query)
@@ -346,7 +347,7 @@ def test_an_upload_that_never_came_is_a_failure_that_says_so(monkeypatch: pytest
     from datetime import timedelta
 
     tenant = Tenant.create("greaves")
-    document = documents.announce("greaves", "deed.pdf")
+    document = intake.announce("greaves", "deed.pdf")
     late = clock.now() + timedelta(seconds=settings().upload_seconds + 1)
     monkeypatch.setattr(clock, "now", lambda: late)
 
@@ -360,13 +361,13 @@ def test_removing_a_document_leaves_nothing_of_it() -> None:
     s3 = client("s3")
     key = "inbox/greaves/deed.pdf"
     put = s3.put_object(Bucket=settings().inbox_bucket, Key=key, Body=b"%PDF")
-    document = documents.arrive("greaves", key, put["ETag"], "1")
+    document = intake.arrive("greaves", key, put["ETag"], "1")
     assert document is not None
-    documents.put_page(document, 1, width=10, height=10, has_text=False, waiting=True)
+    page_records.put_page(document, 1, width=10, height=10, has_text=False, waiting=True)
     s3.put_object(Bucket=settings().archive_bucket, Key=f"greaves/pages/{document.id}/p1.png", Body=b"png")
-    from alma.fields import Extraction
+    from alma.datamodel.fields import Extraction
 
-    documents.finish(document, Extraction(None, None, seed_fields()))
+    progress.finish(document, Extraction(None, None, seed_fields()))
     before = len(list(Item.query("greaves")))
 
     answer = tenant.call("documents", "DELETE", "/v1/documents/{id}", path={"id": str(document.id)})
@@ -382,9 +383,9 @@ def test_removing_a_document_leaves_nothing_of_it() -> None:
 def test_a_file_delivered_twice_is_one_document_and_changed_content_is_another() -> None:
     Tenant.create("greaves")
 
-    first = documents.arrive("greaves", "inbox/greaves/a.pdf", "etag-1", "1")
-    again = documents.arrive("greaves", "inbox/greaves/a.pdf", "etag-1", "1")
-    changed = documents.arrive("greaves", "inbox/greaves/a.pdf", "etag-2", "1")
+    first = intake.arrive("greaves", "inbox/greaves/a.pdf", "etag-1", "1")
+    again = intake.arrive("greaves", "inbox/greaves/a.pdf", "etag-1", "1")
+    changed = intake.arrive("greaves", "inbox/greaves/a.pdf", "etag-2", "1")
 
     assert first is not None
     assert again is not None
@@ -395,22 +396,22 @@ def test_a_file_delivered_twice_is_one_document_and_changed_content_is_another()
 
 def test_a_finished_document_has_nothing_left_to_do_when_its_file_is_delivered_again() -> None:
     Tenant.create("greaves")
-    document = documents.arrive("greaves", "inbox/greaves/a.pdf", "etag-1", "1")
+    document = intake.arrive("greaves", "inbox/greaves/a.pdf", "etag-1", "1")
     assert document is not None
-    documents.fail(document, "damaged_file", "x")
+    progress.fail(document, "damaged_file", "x")
 
-    assert documents.arrive("greaves", "inbox/greaves/a.pdf", "etag-1", "1") is None
-    assert documents.get("greaves", document.id).status is DocumentStatus.FAILED
+    assert intake.arrive("greaves", "inbox/greaves/a.pdf", "etag-1", "1") is None
+    assert records.get("greaves", document.id).status is DocumentStatus.FAILED
 
 
 def test_a_file_that_failed_is_read_again_when_it_is_dropped_again() -> None:
     Tenant.create("greaves")
-    first = documents.arrive("greaves", "inbox/greaves/a.pdf", "etag-1", "1")
+    first = intake.arrive("greaves", "inbox/greaves/a.pdf", "etag-1", "1")
     assert first is not None
-    documents.fail(first, "too_many_pages", "x")
+    progress.fail(first, "too_many_pages", "x")
 
-    assert documents.arrive("greaves", "inbox/greaves/a.pdf", "etag-1", "1") is None
-    again = documents.arrive("greaves", "inbox/greaves/a.pdf", "etag-1", "2")
+    assert intake.arrive("greaves", "inbox/greaves/a.pdf", "etag-1", "1") is None
+    again = intake.arrive("greaves", "inbox/greaves/a.pdf", "etag-1", "2")
 
     assert again is not None
     assert (again.id, again.attempts) == (first.id + 1, 1)
@@ -421,7 +422,7 @@ def test_removing_an_old_document_leaves_newer_content_of_the_same_name() -> Non
     s3 = client("s3")
     key = "inbox/greaves/deed.pdf"
     first = s3.put_object(Bucket=settings().inbox_bucket, Key=key, Body=b"one")
-    document = documents.arrive("greaves", key, first["ETag"].strip('"'), "1")
+    document = intake.arrive("greaves", key, first["ETag"].strip('"'), "1")
     assert document is not None
     s3.put_object(Bucket=settings().inbox_bucket, Key=key, Body=b"two")
 
@@ -432,29 +433,29 @@ def test_removing_an_old_document_leaves_newer_content_of_the_same_name() -> Non
 
 
 def test_a_late_finish_touches_nothing_that_people_may_have_reviewed() -> None:
-    from alma.fields import Extraction
+    from alma.datamodel.fields import Extraction
 
     tenant = Tenant.create("greaves")
     document = tenant.seed_document(seed_fields())
 
-    documents.finish(document, Extraction("invoice", None, seed_fields()[:1]))
+    progress.finish(document, Extraction("invoice", None, seed_fields()[:1]))
 
-    finished, fields = documents.read("greaves", document.id)
+    finished, fields = records.read("greaves", document.id)
     assert finished.doc_type == "deed_of_conveyance"
     assert [field.key for field in fields] == ["grantor_name", "parcel_acreage"]
 
 
 def test_five_hundred_values_of_a_repeated_field_come_back_in_order() -> None:
-    from alma.fields import Extraction, Field, Reading
+    from alma.datamodel.fields import Extraction, Field, Reading
 
     Tenant.create("greaves")
-    document = documents.announce("greaves", "deed.pdf")
+    document = intake.announce("greaves", "deed.pdf")
     readings = [Reading("text", f"Party {n}", f"Party {n}", None, ()) for n in range(500)]
     fields = [Field("party", n, (reading,)) for n, reading in enumerate(readings)]
 
-    documents.finish(document, Extraction("contract", None, fields))
+    progress.finish(document, Extraction("contract", None, fields))
 
-    _, kept = documents.read("greaves", document.id)
+    _, kept = records.read("greaves", document.id)
     assert [field.best.value for field in kept] == [f"Party {n}" for n in range(500)]
 
 
@@ -466,7 +467,7 @@ def test_a_storage_that_asks_to_slow_down_is_503_with_retry_after(monkeypatch: p
     def slow(*_: object, **__: object) -> None:
         raise ClientError({"Error": {"Code": "ThrottlingException", "Message": "x"}}, "Query")
 
-    monkeypatch.setattr(documents, "read", slow)
+    monkeypatch.setattr(records, "read", slow)
     answer = tenant.call("documents", "GET", "/v1/documents/{id}", path={"id": "1"})
 
     assert (answer.status, answer.json["error"], answer.headers["Retry-After"]) == (503, "unavailable", "5")
@@ -483,10 +484,10 @@ def test_announcing_an_unknown_type_names_the_known_ones() -> None:
 
 def test_an_announced_file_becomes_its_document_and_a_second_upload_one_of_its_own() -> None:
     Tenant.create("greaves")
-    announced = documents.announce("greaves", "deed.pdf")
+    announced = intake.announce("greaves", "deed.pdf")
 
-    arrived = documents.arrive("greaves", announced.object_key, "etag-1", "1")
-    second = documents.arrive("greaves", announced.object_key, "etag-2", "1")
+    arrived = intake.arrive("greaves", announced.object_key, "etag-1", "1")
+    second = intake.arrive("greaves", announced.object_key, "etag-2", "1")
 
     assert arrived is not None
     assert second is not None
@@ -496,13 +497,13 @@ def test_an_announced_file_becomes_its_document_and_a_second_upload_one_of_its_o
 
 def test_a_page_taken_off_twice_counts_once_and_the_last_leaves_none_pending() -> None:
     Tenant.create("greaves")
-    document = documents.announce("greaves", "deed.pdf")
-    document = documents.pages_known(document, 2, [1, 2], "application/pdf")
+    document = intake.announce("greaves", "deed.pdf")
+    document = progress.pages_known(document, 2, [1, 2], "application/pdf")
 
-    assert documents.page_read(document, 1).pending == {2}
-    assert documents.page_read(document, 1).pending == {2}
-    assert documents.page_read(document, 2).pending == frozenset()
-    assert documents.page_read(document, 2).pages_read == 2
+    assert progress.page_read(document, 1).pending == {2}
+    assert progress.page_read(document, 1).pending == {2}
+    assert progress.page_read(document, 2).pending == frozenset()
+    assert progress.page_read(document, 2).pages_read == 2
 
 
 def test_an_xlsx_is_a_workbook_and_its_headers_save_it_under_a_sensible_name() -> None:

@@ -16,12 +16,13 @@ from typing import Any
 
 import pytest
 
-from alma import documents, hosted
+from alma.documents import progress, records
+from alma.pipeline import llm
 from alma.settings import settings
 from alma.storage import bedrock
 from tests.cloud import Tenant
 from tests.reading import drop, extract, ingest, messages
-from tests.unit.making_pdfs import pdf_of_pages, text
+from tests.unit.files.making_pdfs import pdf_of_pages, text
 
 pytestmark = pytest.mark.usefixtures("aws")
 
@@ -100,7 +101,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
         monkeypatch.setattr(bedrock, "ATTEMPTS", 1)
         monkeypatch.setattr(bedrock, "_only_auto", set())
         given = replace(settings(), hosted_model_id="eu.example.model-v1:0", hosted_seconds=1)
-        monkeypatch.setattr(hosted, "settings", lambda: given)
+        monkeypatch.setattr(llm, "settings", lambda: given)
         bedrock._client.cache_clear()
         yield state
         bedrock._client.cache_clear()
@@ -174,7 +175,7 @@ def test_the_model_is_sent_the_words_and_the_schema_and_made_to_use_the_tool(
 def test_without_a_model_in_the_settings_nobody_is_asked(
     greaves: Tenant, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hosted, "settings", settings)
+    monkeypatch.setattr(llm, "settings", settings)
 
     fields = fields_of(greaves, invoice())
 
@@ -279,13 +280,13 @@ def test_the_last_attempt_to_resolve_a_document_goes_without_the_model(
 ) -> None:
     service.says(tool_use())
     ingest(drop("inbox/greaves/invoice.pdf", invoice()))
-    document = documents.get("greaves", 1)
-    for _ in range(documents.MAX_RESOLUTIONS - 1):  # begun, and the function killed while it waited
-        documents.begin_resolution(document)
+    document = records.get("greaves", 1)
+    for _ in range(progress.MAX_RESOLUTIONS - 1):  # begun, and the function killed while it waited
+        progress.begin_resolution(document)
 
     extract(messages()[0])
 
-    assert documents.get("greaves", 1).status == "ready"
+    assert records.get("greaves", 1).status == "ready"
     assert service.asked == []
 
 

@@ -13,24 +13,25 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from alma import documents, inference, models
-from alma.examples import Example, LabelledDocument
-from alma.extraction.features import DENSE
-from alma.extraction.guarded import GuardedScorer
-from alma.fields import Extraction, Field, Reading, Status
-from alma.inference import WarmModels
-from alma.keys import Role
-from alma.schemas import shipped_schemas
+from alma.access.keys import Role
+from alma.datamodel.examples import Example, LabelledDocument
+from alma.datamodel.fields import Extraction, Field, Reading, Status
+from alma.datamodel.schemas import shipped_schemas
+from alma.documents import intake, page_records, progress, records
+from alma.documents.page_words import read_words
+from alma.extraction.sandbox.guarded import GuardedScorer
+from alma.extraction.scoring.features import DENSE
+from alma.models import inference, registry
+from alma.models.inference import WarmModels
 from alma.settings import settings
 from alma.storage import objects
 from alma.storage.table import ModelItem
-from alma.words import read_words
 from examples import own_model
 from tests import scorers
 from tests.cloud import Answer, Tenant, seed_fields
 from tests.reading import FIVE_RECEIPTS, SHOPS, drop, ingest, read_to_the_end, receipt
 from tests.registering import registered
-from tests.unit.making_pdfs import pdf_of_pages
+from tests.unit.files.making_pdfs import pdf_of_pages
 
 pytestmark = pytest.mark.usefixtures("aws")
 
@@ -149,9 +150,9 @@ def test_what_people_decided_is_shown_as_they_decided_it() -> None:
     tenant = Tenant.create("greaves")
     ingest(drop("inbox/greaves/receipt.pdf", pdf_of_pages(receipt(*SHOPS[0]))))
     said = Reading("text", "18.00", "18.00", None, ())
-    document = documents.pages_known(documents.get("greaves", 1), 1, [], "application/pdf")
+    document = progress.pages_known(records.get("greaves", 1), 1, [], "application/pdf")
     only_text = Reading("text", "note", "note", 0.9, ())
-    documents.finish(
+    progress.finish(
         document,
         Extraction(
             "receipt",
@@ -188,9 +189,9 @@ def test_a_document_of_another_type_is_refused(greaves: Tenant) -> None:
 
 def test_a_document_without_fields_answers_as_digitize_does(greaves: Tenant) -> None:
     model = ready(greaves)
-    waiting = documents.announce("greaves", "a.pdf")
-    broken = documents.announce("greaves", "b.pdf")
-    documents.fail(broken, "damaged_file", "It is damaged.")
+    waiting = intake.announce("greaves", "a.pdf")
+    broken = intake.announce("greaves", "b.pdf")
+    progress.fail(broken, "damaged_file", "It is damaged.")
 
     assert digitize(greaves, model, waiting.id).status == 202
     failed = digitize(greaves, model, broken.id)
@@ -240,7 +241,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[GuardedScorer]:
     return seen
 
 
-def kept(tenant: Tenant, number: int) -> models.Model:
+def kept(tenant: Tenant, number: int) -> registry.Model:
     """Return a ready model whose file is in the archive, without a check."""
     content = scorers.scorer()
     model_id = f"mdl_kept_v{number}"
@@ -257,7 +258,7 @@ def kept(tenant: Tenant, number: int) -> models.Model:
     ).save()
     key = objects.model_key(model_id, hashlib.sha256(content).hexdigest())
     objects.put(tenant.organisation, key, content, "application/octet-stream")
-    return models.get(tenant.organisation, model_id)
+    return registry.get(tenant.organisation, model_id)
 
 
 def pid_of(scorer: GuardedScorer) -> int:
@@ -374,7 +375,7 @@ def test_a_model_that_fails_on_real_documents_says_so_each_time(greaves: Tenant)
 
 def test_a_file_that_is_not_what_was_checked_is_not_run(greaves: Tenant) -> None:
     model = ready(greaves)
-    key = models.file_key(models.get("greaves", model))
+    key = registry.file_key(registry.get("greaves", model))
     objects.put("greaves", key, scorers.of_trees(), "application/octet-stream")
 
     answer = digitize(greaves, model)
@@ -418,7 +419,7 @@ def test_a_model_trained_on_ones_own_machine_reads_the_next_document() -> None:
 
 def labelled(organisation: str, document_id: int) -> LabelledDocument:
     """Return a document as a data set has it whose fields people accepted."""
-    document, fields = documents.read(organisation, document_id)
+    document, fields = records.read(organisation, document_id)
     examples = tuple(
         Example(
             field.best.value,
@@ -433,5 +434,5 @@ def labelled(organisation: str, document_id: int) -> LabelledDocument:
         if field.group is None and not field.missing
     )
     return LabelledDocument(
-        document_id, tuple(read_words(document, documents.list_pages(document))), examples, complete=True
+        document_id, tuple(read_words(document, page_records.list_pages(document))), examples, complete=True
     )

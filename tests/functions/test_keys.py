@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from pynamodb.transactions import TransactWrite
 
-from alma import keys
+from alma.access import keys
+from alma.access.keys import Role
+from alma.access.scopes import Scope
 from alma.clock import timestamp
-from alma.keys import Role
-from alma.scopes import Scope
 from alma.settings import settings
-from alma.storage import table
+from alma.storage import transactions
 from tests.cloud import Answer, Tenant, client, conflict, function
 
 pytestmark = pytest.mark.usefixtures("aws")
@@ -462,7 +462,7 @@ def revoke(tenant: Tenant, key_id: str, descendants: str | None = None) -> Answe
 
 def test_rows_that_another_transaction_holds_are_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     tenant = Tenant.create("greaves").mint_all()
-    held, begin = [0], table.transaction
+    held, begin = [0], transactions.transaction
 
     def contended() -> TransactWrite:
         if held[0]:
@@ -470,7 +470,7 @@ def test_rows_that_another_transaction_holds_are_tried_again(monkeypatch: pytest
             raise conflict()
         return begin()
 
-    monkeypatch.setattr(table, "transaction", contended)
+    monkeypatch.setattr(transactions, "transaction", contended)
     held[0] = 2
     assert (mint(tenant).status, held[0]) == (201, 0)
     held[0] = 2
@@ -485,7 +485,7 @@ def test_rows_that_stay_held_are_an_outage_to_come_back_after(monkeypatch: pytes
     def held() -> Any:
         raise conflict()
 
-    monkeypatch.setattr(table, "transaction", held)
+    monkeypatch.setattr(transactions, "transaction", held)
     monkeypatch.setattr("time.sleep", lambda _: None)
 
     answer = revoke(tenant, tenant.ids[Role.READER])

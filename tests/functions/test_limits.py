@@ -15,13 +15,14 @@ import botocore.session
 import pytest
 from botocore.config import Config
 
-from alma import documents, keys, limits
-from alma.families import Family
-from alma.http.routes import ROUTES
-from alma.keys import Role
-from alma.limits import Bucket
+from alma.access import keys, rate_limits
+from alma.access.keys import Role
+from alma.access.rate_limit_classes import RateLimitClass
+from alma.access.rate_limits import Bucket
+from alma.api.routes import ROUTES
+from alma.documents import intake, progress
 from alma.settings import settings
-from alma.storage import arrivals
+from alma.storage import token_bucket
 from tests.cloud import Answer, Tenant, client, function, seed_fields
 
 pytestmark = pytest.mark.usefixtures("aws")
@@ -43,7 +44,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     standing = Clock()
-    monkeypatch.setattr(limits, "_microseconds", standing)
+    monkeypatch.setattr(rate_limits, "_microseconds", standing)
     return standing
 
 
@@ -51,7 +52,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def limit(monkeypatch: pytest.MonkeyPatch) -> Limit:
     def switch_on(**given: str) -> None:
         limited = replace(settings(), **{f"limit_{family}": text for family, text in given.items()})  # type: ignore[arg-type]
-        monkeypatch.setattr(limits, "settings", lambda: limited)
+        monkeypatch.setattr(rate_limits, "settings", lambda: limited)
 
     return switch_on
 
@@ -77,13 +78,13 @@ def rows() -> dict[tuple[str, str], dict[str, dict[str, str]]]:
 @pytest.fixture
 def one_update_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Condition and update of a row are one step in DynamoDB; in moto two threads can come between them."""
-    update, lock = arrivals._update, Lock()
+    update, lock = token_bucket._update, Lock()
 
     def atomic(*arguments: Any) -> int:
         with lock:
             return update(*arguments)
 
-    monkeypatch.setattr(arrivals, "_update", atomic)
+    monkeypatch.setattr(token_bucket, "_update", atomic)
 
 
 @pytest.mark.usefixtures("one_update_at_a_time")
@@ -145,7 +146,7 @@ def test_refused_requests_do_not_put_off_the_next_that_is_let_in(clock: Clock, l
 
 
 def advance(bucket: Bucket, now: int) -> tuple[bool, int]:
-    return arrivals.advance(
+    return token_bucket.advance(
         "limit#key#x",
         "reading",
         now=now,
@@ -162,7 +163,7 @@ def test_the_table_decides_as_the_generic_cell_rate_algorithm_does(seed: int) ->
     for _ in range(60):
         at += random.choice((0, 0, 10_000, 90_000, 100_000, 400_000))
         if random.random() < 0.3:
-            arrivals._last.clear()  # as another process, which has not seen the row
+            token_bucket._last.clear()  # as another process, which has not seen the row
         following = max(stored, at) + bucket.interval
         expected = following - at <= bucket.tolerance
         stored = following if expected else stored
@@ -174,7 +175,7 @@ def test_a_clock_that_is_ahead_gives_its_lead_away_once() -> None:
     at, skew, let_in = 1_764_000_000 * SECOND, 3 * SECOND, 0
 
     for half_second in range(13):  # a process that is right and one that is ahead, in turns
-        arrivals._last.clear()
+        token_bucket._last.clear()
         now = at + half_second * SECOND // 2 + (skew if half_second % 2 else 0)
         while advance(Bucket(60, 5), now)[0]:
             let_in += 1
@@ -185,23 +186,23 @@ def test_a_clock_that_is_ahead_gives_its_lead_away_once() -> None:
 
 
 def test_one_update_decides_and_two_where_another_process_was_at_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls, update = [0], arrivals._update
+    calls, update = [0], token_bucket._update
 
     def counted(*arguments: object) -> int:
         calls[0] += 1
         return update(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(arrivals, "_update", counted)
+    monkeypatch.setattr(token_bucket, "_update", counted)
 
     def take() -> int:
         calls[0] = 0
         advance(Bucket(60, 3), SECOND)
         return calls[0]
 
-    arrivals._last.clear()
+    token_bucket._last.clear()
     assert take() == 1  # nobody was here before
     assert take() == 1  # it is known where the row stands
-    arrivals._last.clear()
+    token_bucket._last.clear()
     assert take() == 2  # it is not
     assert take() == 1  # refused
 
@@ -219,7 +220,7 @@ def test_every_route_has_a_family_and_these_are_not_the_ordinary_ones() -> None:
     special = {
         row.operation: row.family.value
         for row in ROUTES
-        if row.family is not (Family.READING if row.method == "GET" else Family.WRITING)
+        if row.family is not (RateLimitClass.READING if row.method == "GET" else RateLimitClass.WRITING)
     }
     assert special == {
         "digitize": "reading",
@@ -341,7 +342,7 @@ def test_keys_that_a_user_mints_or_rotates_share_the_users_bucket(clock: Clock, 
     assert [caller.user for caller in callers if caller] == [tenant.ids[Role.ADMIN]] * 2
     # Two were made with the first key; a third is left, for whichever key of the line, from anywhere.
     standings = [
-        limits.take(Family.MINTING, caller, f"192.0.2.{number}")
+        rate_limits.take(RateLimitClass.MINTING, caller, f"192.0.2.{number}")
         for number, caller in enumerate(callers, start=3)
     ]
     assert [each.refusal is None for each in standings] == [True, False]
@@ -362,12 +363,12 @@ def test_rotation_is_minting(clock: Clock, limit: Limit) -> None:
 
 
 def test_answers_of_every_kind_say_what_is_left(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    from alma.http import answers
+    from alma.api import answers as api_answers
 
     tenant = Tenant.create("greaves").mint_all()
-    waiting = documents.announce("greaves", "deed.pdf")
-    failed = documents.announce("greaves", "deed.pdf")
-    documents.fail(failed, "damaged_file", "It is damaged.")
+    waiting = intake.announce("greaves", "deed.pdf")
+    failed = intake.announce("greaves", "deed.pdf")
+    progress.fail(failed, "damaged_file", "It is damaged.")
     ready = tenant.seed_document(seed_fields())
 
     def get(number: object) -> Answer:
@@ -375,7 +376,7 @@ def test_answers_of_every_kind_say_what_is_left(clock: Clock, monkeypatch: pytes
 
     found = [get(waiting.id), get(failed.id), get(ready.id), get(99), get("x")]
     small = replace(settings(), max_inline_bytes=1)
-    monkeypatch.setattr(answers, "settings", lambda: small)
+    monkeypatch.setattr(api_answers, "settings", lambda: small)
     found.append(get(ready.id))
     found.append(tenant.call("documents", "DELETE", "/v1/documents/{id}", path={"id": str(ready.id)}))
     found.append(tenant.call("mcp", "GET", "/mcp"))
@@ -398,7 +399,7 @@ def out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
         endpoint_url="http://127.0.0.1:9",
         config=Config(connect_timeout=0.2, retries={"total_max_attempts": 1}),
     )
-    monkeypatch.setattr(arrivals, "_client", lambda: nowhere)
+    monkeypatch.setattr(token_bucket, "_client", lambda: nowhere)
 
 
 @pytest.mark.usefixtures("out_of_reach")
@@ -429,7 +430,7 @@ def test_no_key_is_minted_or_rotated_without_the_limiter() -> None:
 
 def test_a_refusal_by_the_table_itself_counts_as_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
     gone = replace(settings(), table="not-there")
-    monkeypatch.setattr(arrivals, "settings", lambda: gone)
+    monkeypatch.setattr(token_bucket, "settings", lambda: gone)
     tenant = Tenant.create("greaves").mint_all()
 
     assert read(tenant).status == 200
@@ -497,7 +498,7 @@ def test_refusals_and_failures_of_the_limiter_are_figures(
     read(tenant)
     read(tenant)
     gone = replace(settings(), table="not-there")
-    monkeypatch.setattr(arrivals, "settings", lambda: gone)
+    monkeypatch.setattr(token_bucket, "settings", lambda: gone)
     read(tenant)
 
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]

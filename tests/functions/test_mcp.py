@@ -12,15 +12,16 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from PIL import Image
 
-from alma import documents, limits, search
-from alma.evidence import Box, Region
-from alma.fields import Field, Reading
-from alma.keys import Role
+from alma.access import rate_limits
+from alma.access.keys import Role
+from alma.datamodel.fields import Field, Reading
+from alma.datamodel.geometry import Box, Region
+from alma.documents import intake, listing, text_search
 from alma.mcp import tools
 from alma.settings import settings
 from tests.cloud import Answer, Context, Tenant, client, function, proxy_event, seed_fields
 from tests.reading import drop, ingest, read_to_the_end
-from tests.unit.making_pdfs import pdf_of_pages, text
+from tests.unit.files.making_pdfs import pdf_of_pages, text
 
 pytestmark = pytest.mark.usefixtures("aws")
 
@@ -105,7 +106,7 @@ def test_what_is_refused_before_the_protocol_is_refused_in_its_words(
     assert "mcp:read" in refusal_of(no_scope, 403, -32600, "forbidden")
 
     slow = replace(settings(), limit_mcp="1/1")
-    monkeypatch.setattr(limits, "settings", lambda: slow)
+    monkeypatch.setattr(rate_limits, "settings", lambda: slow)
     greaves.call("mcp", "POST", "/mcp", body=LIST)
     often = greaves.call("mcp", "POST", "/mcp", body=LIST)
     refusal_of(often, 429, -32600, "rate_limited")
@@ -125,7 +126,7 @@ def test_what_fails_behind_the_protocol_is_told_in_its_words(
     def fails(*_: object, **__: object) -> None:
         raise raised
 
-    monkeypatch.setattr(documents, "list_documents", fails)
+    monkeypatch.setattr(listing, "list_documents", fails)
 
     answer = greaves.call("mcp", "POST", "/mcp", body=LIST)
 
@@ -203,7 +204,7 @@ def test_a_call_looks_at_so_many_documents_and_says_where_to_go_on(
     greaves: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deeds = [greaves.seed_document(seed_fields()).id for _ in range(5)]
-    monkeypatch.setattr(search, "MAX_DOCUMENTS", 2)
+    monkeypatch.setattr(text_search, "MAX_DOCUMENTS", 2)
 
     seen: list[int] = []
     cursor, rounds = None, 0
@@ -219,7 +220,7 @@ def test_a_call_looks_at_so_many_pages_at_most_but_at_one_document_at_least(
     greaves: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     letters = [read(greaves, f"{n}.pdf") for n in range(2)]
-    monkeypatch.setattr(search, "MAX_PAGES", 1)
+    monkeypatch.setattr(text_search, "MAX_PAGES", 1)
 
     first = structured(greaves, "search_documents", text="Foul Bay")
     second = structured(greaves, "search_documents", text="Foul Bay", cursor=first["nextCursor"])
@@ -308,7 +309,7 @@ def test_a_page_that_is_not_there_is_told(greaves: Tenant, name: str) -> None:
 def test_a_page_of_a_document_that_is_being_read_or_could_not_be_is_told_as_such(
     greaves: Tenant, name: str
 ) -> None:
-    awaited = documents.announce("greaves", "deed.pdf")
+    awaited = intake.announce("greaves", "deed.pdf")
     ingest(drop("inbox/greaves/notes.pdf", b"just words"))
 
     assert failure(greaves, name, documentId=awaited.id)["error"] == "still_processing"

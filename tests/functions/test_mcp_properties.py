@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from alma.evidence import Box, Region
-from alma.fields import Field, Reading
-from alma.keys import Role
+from alma.access.keys import Role
+from alma.datamodel.fields import Field, Reading
+from alma.datamodel.geometry import Box, Region
 from alma.mcp.envelope import CLIENT_CAPABILITIES, PROTOCOL_VERSION
 from alma.mcp.tool import Tool
 from alma.mcp.tools import TOOLS

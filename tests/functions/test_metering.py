@@ -14,11 +14,13 @@ from typing import Any
 import pytest
 from pynamodb.exceptions import UpdateError
 
-from alma import documents, organisations, quotas, usage
+from alma.access import organisations
+from alma.access.keys import Role
 from alma.clock import now
-from alma.keys import Role
+from alma.documents import progress, records
+from alma.metering import quotas, usage
 from alma.settings import settings
-from alma.storage import table
+from alma.storage import table, transactions
 from tests.cloud import Tenant, client, conflict, function
 from tests.reading import (
     FIVE_RECEIPTS,
@@ -31,7 +33,7 @@ from tests.reading import (
     read_to_the_end,
     receipt,
 )
-from tests.unit.making_pdfs import pdf_of_pages
+from tests.unit.files.making_pdfs import pdf_of_pages
 
 pytestmark = pytest.mark.usefixtures("aws")
 
@@ -85,7 +87,7 @@ def test_the_last_page_of_the_quota_is_part_of_it(greaves: Tenant) -> None:
     for name, body in (("two.pdf", TWO_PAGES), ("five.pdf", FIVE_RECEIPTS), ("too.pdf", TWO_PAGES)):
         ingest(drop(f"inbox/greaves/{name}", body))
 
-    statuses = [documents.get("greaves", number).error for number in (1, 2, 3)]
+    statuses = [records.get("greaves", number).error for number in (1, 2, 3)]
     assert statuses == [None, None, "quota_exceeded"]
 
 
@@ -93,7 +95,7 @@ def test_a_file_that_alone_is_more_than_the_quota_is_refused_in_a_new_month_too(
     organisations.set_monthly_pages("greaves", 4)
     ingest(drop("inbox/greaves/five.pdf", FIVE_RECEIPTS))
 
-    assert documents.get("greaves", 1).error == "quota_exceeded"
+    assert records.get("greaves", 1).error == "quota_exceeded"
 
 
 def test_with_the_quota_raised_the_same_file_is_read(greaves: Tenant) -> None:
@@ -103,7 +105,7 @@ def test_with_the_quota_raised_the_same_file_is_read(greaves: Tenant) -> None:
 
     ingest(drop("inbox/greaves/two.pdf", TWO_PAGES, sequencer="0B"))
 
-    assert [documents.get("greaves", number).error for number in (1, 2)] == ["quota_exceeded", None]
+    assert [records.get("greaves", number).error for number in (1, 2)] == ["quota_exceeded", None]
     assert used(greaves)["quota"] == {"used": 2, "limit": None}
 
 
@@ -118,7 +120,7 @@ def test_an_organisation_without_a_number_of_its_own_has_the_installations(
     assert used(greaves)["quota"] == {"used": 0, "limit": 9}
     organisations.set_monthly_pages("greaves", None)
     ingest(drop("inbox/greaves/two.pdf", TWO_PAGES))
-    assert documents.get("greaves", 1).error == "quota_exceeded"
+    assert records.get("greaves", 1).error == "quota_exceeded"
 
 
 def test_a_file_that_is_begun_twice_counts_once(greaves: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,7 +131,7 @@ def test_a_file_that_is_begun_twice_counts_once(greaves: Tenant, monkeypatch: py
         raise RuntimeError("the function ended here")
 
     with monkeypatch.context() as patched:
-        patched.setattr(documents, "pages_known", cut_off)
+        patched.setattr(progress, "pages_known", cut_off)
         with pytest.raises(RuntimeError):
             ingest(event)
     for _ in range(2):
@@ -154,7 +156,7 @@ def test_files_that_arrive_together_do_not_fail_each_other_on_the_months_row(
     greaves: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     events = [drop(f"inbox/greaves/{number}.pdf", TWO_PAGES) for number in range(3)]
-    begin = table.transaction
+    begin = transactions.transaction
 
     class Contended:
         """A transaction that meets another one on any row that all documents share."""
@@ -179,12 +181,12 @@ def test_files_that_arrive_together_do_not_fail_each_other_on_the_months_row(
 
             return checked
 
-    monkeypatch.setattr(table, "transaction", Contended)
+    monkeypatch.setattr(transactions, "transaction", Contended)
     for event in events:
         ingest(event)
     read_to_the_end()
 
-    assert [documents.get("greaves", number).error for number in (1, 2, 3)] == [None] * 3
+    assert [records.get("greaves", number).error for number in (1, 2, 3)] == [None] * 3
     assert (used(greaves)["quota"]["used"], used(greaves)["total"]["pages"]) == (6, 6)
 
 
@@ -204,7 +206,7 @@ def test_usage_is_told_by_key_and_what_was_dropped_is_the_inboxs(greaves: Tenant
     announced = greaves.call(
         "documents", "POST", "/v1/documents", body={"fileName": "five.pdf"}, role=Role.REVIEWER
     )
-    key = documents.get("greaves", announced.json["documentId"]).object_key
+    key = records.get("greaves", announced.json["documentId"]).object_key
     events = [drop(key, FIVE_RECEIPTS), drop("inbox/greaves/two.pdf", TWO_PAGES)]
     for event in [*events, *events]:
         ingest(event)
@@ -216,7 +218,7 @@ def test_usage_is_told_by_key_and_what_was_dropped_is_the_inboxs(greaves: Tenant
 
     told = used(greaves)
 
-    fields = [len(documents.read("greaves", number)[1]) for number in range(1, 8)]
+    fields = [len(records.read("greaves", number)[1]) for number in range(1, 8)]
     by_name = {each["name"]: each for each in told["keys"]}
     assert told["month"] == "2026-11"
     assert told["quota"] == {"used": 7, "limit": None}
@@ -266,7 +268,7 @@ def test_a_document_whose_counting_was_cut_off_is_counted_by_the_next_delivery(
     for _ in range(2):
         extract(message)
 
-    assert used(greaves)["total"]["fields"] == len(documents.read("greaves", 1)[1]) > 0
+    assert used(greaves)["total"]["fields"] == len(records.read("greaves", 1)[1]) > 0
 
 
 def test_pages_are_counted_though_the_document_is_removed_before_it_is_read(greaves: Tenant) -> None:
@@ -282,7 +284,7 @@ def test_pages_are_counted_though_the_document_is_removed_before_it_is_read(grea
 def test_all_that_is_uploaded_to_an_announced_url_is_the_announcing_keys(greaves: Tenant) -> None:
     body = {"fileName": "two.pdf", "docType": "receipt", "split": False}
     announced = greaves.call("documents", "POST", "/v1/documents", body=body, role=Role.REVIEWER)
-    key = documents.get("greaves", announced.json["documentId"]).object_key
+    key = records.get("greaves", announced.json["documentId"]).object_key
 
     for number, content in enumerate((TWO_PAGES, FIVE_RECEIPTS)):
         ingest(drop(key, content, sequencer=f"0{number}"))
@@ -290,7 +292,7 @@ def test_all_that_is_uploaded_to_an_announced_url_is_the_announcing_keys(greaves
 
     (by_key,) = (each for each in used(greaves)["keys"] if each["name"] == "reviewer")
     assert by_key["pages"] == 7
-    assert [documents.get("greaves", number).doc_type for number in (1, 2)] == ["receipt", "receipt"]
+    assert [records.get("greaves", number).doc_type for number in (1, 2)] == ["receipt", "receipt"]
 
 
 def test_a_run_of_a_model_that_cannot_be_counted_is_no_failure(
@@ -422,7 +424,7 @@ def test_logs_name_request_organisation_and_document_and_never_a_token_or_a_valu
     values = {
         field.best.value
         for number in range(1, 6)
-        for field in documents.read("greaves", number)[1]
+        for field in records.read("greaves", number)[1]
         if field.readings and len(field.best.value) > 3
     }
     assert len(values) > 10

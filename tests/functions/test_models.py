@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from onnx import TensorProto, helper
 
-from alma import models
-from alma.extraction.features import BUCKETS, DENSE, TOKENS
-from alma.keys import Role
-from alma.models import ModelStatus
+from alma.access.keys import Role
+from alma.extraction.scoring.features import BUCKETS, DENSE, TOKENS
+from alma.models import registry
+from alma.models.registry import ModelStatus
 from alma.settings import settings
 from alma.storage import objects
 from alma.storage.table import DocumentItem, ModelItem, document_key
@@ -58,7 +58,7 @@ def trainings() -> list[Any]:
 
 def set_limits(monkeypatch: pytest.MonkeyPatch, **limits: Any) -> None:
     changed = replace(settings(), **limits)
-    monkeypatch.setattr("alma.modelcheck.settings", lambda: changed)
+    monkeypatch.setattr("alma.models.validation.settings", lambda: changed)
 
 
 # --- training ----------------------------------------------------------------
@@ -99,7 +99,7 @@ def test_without_verified_fields_of_the_type_there_is_nothing_to_train_on(greave
 
     assert (answer.status, answer.json["error"]) == (409, "no_examples")
     assert "review some documents" in answer.json["detail"]
-    assert (models.list_models("greaves"), trainings()) == ([], [])
+    assert (registry.list_models("greaves"), trainings()) == ([], [])
 
 
 def test_one_training_of_a_type_at_a_time(greaves: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +112,7 @@ def test_one_training_of_a_type_at_a_time(greaves: Tenant, monkeypatch: pytest.M
     assert (second.status, second.json["error"]) == (409, "already_training")
     assert create(greaves, docType="invoice").status == 202
     later = datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=61)
-    monkeypatch.setattr("alma.models.now", lambda: later)
+    monkeypatch.setattr("alma.models.registry.now", lambda: later)
     assert create(greaves).json["id"] == "mdl_our_receipts_v3"
 
 
@@ -127,7 +127,7 @@ def test_a_model_whose_training_cannot_be_queued_is_not_there(
     monkeypatch.setattr("alma.storage.queue.send_model", refuse)
 
     assert create(greaves).status == 500
-    assert models.list_models("greaves") == []
+    assert registry.list_models("greaves") == []
 
 
 def test_an_organisation_has_at_most_fifty_models(greaves: Tenant) -> None:
@@ -279,7 +279,7 @@ def test_a_model_whose_file_never_comes_is_shown_as_failed(
 ) -> None:
     model = announced(greaves)
     later = datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=21)
-    monkeypatch.setattr("alma.models.now", lambda: later)
+    monkeypatch.setattr("alma.models.registry.now", lambda: later)
 
     found = get(greaves, model)
 
@@ -295,7 +295,7 @@ def test_a_training_that_never_ends_is_shown_as_failed_after_a_day(
     assert get(greaves, model)["status"] == "training"
 
     later = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=25)
-    monkeypatch.setattr("alma.models.now", lambda: later)
+    monkeypatch.setattr("alma.models.registry.now", lambda: later)
     found = get(greaves, model)
     assert (found["status"], found["error"]) == ("failed", "given_up")
 
@@ -417,7 +417,7 @@ def test_a_model_that_is_too_slow_is_refused(greaves: Tenant, monkeypatch: pytes
 
 
 def test_a_model_that_only_just_answers_is_too_slow(greaves: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("alma.modelcheck.MOST_SECONDS", 0.0)
+    monkeypatch.setattr("alma.models.validation.MOST_SECONDS", 0.0)
 
     found = registered(greaves, scorers.scorer())
 
@@ -459,7 +459,7 @@ def test_a_model_delivered_twice_is_checked_once(greaves: Tenant) -> None:
 def test_another_content_that_comes_during_the_check_changes_nothing(greaves: Tenant) -> None:
     model = announced(greaves)
     first = upload(greaves, model, scorers.scorer())
-    assert models.begin_check("greaves", model, first["Records"][0]["s3"]["object"]["eTag"]) is not None
+    assert registry.begin_check("greaves", model, first["Records"][0]["s3"]["object"]["eTag"]) is not None
 
     check(upload(greaves, model, scorers.of_trees()))
     assert get(greaves, model)["status"] == "checking"
@@ -478,7 +478,7 @@ def test_a_file_for_a_model_that_is_gone_or_was_never_announced_is_removed(greav
     check(drop("models/greaves/mdl_unheard_of_v1.onnx", b"x"))
     check(drop("models/greaves/../readme.txt", b"x"))
 
-    assert (inbox(), kept(), models.list_models("greaves")) == ([], [], [])
+    assert (inbox(), kept(), registry.list_models("greaves")) == ([], [], [])
 
 
 def test_a_model_removed_while_it_is_checked_leaves_no_file(
@@ -495,15 +495,15 @@ def test_a_model_removed_while_it_is_checked_leaves_no_file(
     monkeypatch.setattr("alma.storage.objects.put", put_late)
     check(event)
 
-    assert (inbox(), kept(), models.list_models("greaves")) == ([], [], [])
+    assert (inbox(), kept(), registry.list_models("greaves")) == ([], [], [])
 
 
 def test_a_model_that_brings_the_check_down_again_and_again_is_given_up(greaves: Tenant) -> None:
     model = announced(greaves)
     event = upload(greaves, model, scorers.scorer())
     etag = event["Records"][0]["s3"]["object"]["eTag"]
-    for _ in range(models.MOST_ATTEMPTS):
-        assert models.begin_check("greaves", model, etag) is not None  # and then the function died
+    for _ in range(registry.MOST_ATTEMPTS):
+        assert registry.begin_check("greaves", model, etag) is not None  # and then the function died
 
     check(event)
 

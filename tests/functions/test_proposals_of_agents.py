@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from alma import extractions
+from alma.access.keys import Role
 from alma.cli import main
-from alma.fields import Extraction, Field
-from alma.keys import Role
+from alma.datamodel.fields import Extraction, Field
+from alma.review import re_extraction
 from alma.storage.table import FieldItem, field_key
 from tests.functions.test_reviews import Desk, deed, read_as
 
@@ -214,7 +214,7 @@ def test_a_comment_of_a_proposal_that_was_changed_in_the_table_is_found(desk: De
 def test_reading_the_document_anew_keeps_proposals(desk: Desk) -> None:
     propose(desk, value="Josiah A. Greaves")
 
-    extractions.keep_again("greaves", desk.document.id, Extraction("deed", None, deed()), "alma")
+    re_extraction.keep_again("greaves", desk.document.id, Extraction("deed", None, deed()), "alma")
 
     assert [track["track"] for track in shown(desk, "grantor_name")["tracks"]] == ["text", agent(desk)]
     assert whole()
@@ -225,7 +225,7 @@ def test_what_a_model_reads_stands_before_a_proposal_and_reading_again_changes_n
     found = [Field("grantor_name", 0, (read_as("J. Greaves", 0.1, None, "mdl_x"),))]
 
     for _ in range(2):
-        extractions.merge_readings(
+        re_extraction.merge_readings(
             "greaves", desk.document.id, found, "mdl_x", actor="alma", review_below=0.5
         )
 

@@ -5,13 +5,15 @@ from typing import Any
 
 import pytest
 
-from alma import documents, organisations, recognition
-from alma.documents import DocumentStatus
+from alma.access import organisations
+from alma.documents import deletion, intake, listing, page_records, progress, records
+from alma.documents.records import DocumentStatus
+from alma.pipeline import extract as pipeline_extract
 from alma.settings import settings
 from tests.cloud import Tenant
 from tests.conftest import ROOT
 from tests.reading import archive, drop, extract, ingest, messages
-from tests.unit.making_pdfs import pdf_of_pages, text
+from tests.unit.files.making_pdfs import pdf_of_pages, text
 
 pytestmark = pytest.mark.usefixtures("aws")
 
@@ -23,12 +25,12 @@ def _models(models_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from dataclasses import replace
 
     local = replace(settings(), models_dir=str(models_dir))
-    monkeypatch.setattr(recognition, "settings", lambda: local)
+    monkeypatch.setattr(pipeline_extract, "settings", lambda: local)
 
 
 def values(document_id: int) -> dict[str, str]:
     """Return a document's fields."""
-    _, fields = documents.read("greaves", document_id)
+    _, fields = records.read("greaves", document_id)
     return {field.key: field.best.value for field in fields}
 
 
@@ -41,7 +43,7 @@ def test_a_pdf_with_text_becomes_fields_without_recognition() -> None:
 
     assert asked == [{"organisation": "greaves", "documentId": 1, "page": 0}]
     assert answer == {"batchItemFailures": []}
-    document, fields = documents.read("greaves", 1)
+    document, fields = records.read("greaves", 1)
     assert document.status is DocumentStatus.READY
     assert (document.file_name, document.pages) == ("two words+plus.pdf", 1)
     assert document.doc_type == "invoice"
@@ -58,10 +60,10 @@ def test_a_scan_is_read_page_by_page_and_the_last_page_resolves_it() -> None:
 
     assert [message["page"] for message in asked] == [1, 2]
     extract(asked[1])
-    assert documents.get("greaves", 1).status is DocumentStatus.PROCESSING
+    assert records.get("greaves", 1).status is DocumentStatus.PROCESSING
     extract(asked[0])
-    assert documents.get("greaves", 1).status is DocumentStatus.READY
-    assert documents.get("greaves", 1).doc_type == "deed_of_conveyance"
+    assert records.get("greaves", 1).status is DocumentStatus.READY
+    assert records.get("greaves", 1).doc_type == "deed_of_conveyance"
     assert values(1)["grantor_name"] == "Josiah A. Greaves"
     assert values(1)["parcel_acreage"] == "12.5"
 
@@ -144,7 +146,7 @@ def test_a_type_of_ones_own_takes_the_place_of_the_shipped_one() -> None:
     ingest(drop("inbox/greaves/invoice.pdf", body))
     extract(messages()[0])
 
-    assert documents.get("greaves", 1).doc_type == "invoice"
+    assert records.get("greaves", 1).doc_type == "invoice"
     assert values(1) == {"payable": "154.80"}
 
 
@@ -158,10 +160,10 @@ def test_a_document_announced_as_of_a_type_that_is_gone_is_read_as_what_it_looks
     assert announced.status == 201
     tenant.call("schemas", "DELETE", "/v1/schemas/{docType}", path=path)
 
-    ingest(drop(documents.get("greaves", 1).object_key, (SAMPLES / "invoice.pdf").read_bytes()))
+    ingest(drop(records.get("greaves", 1).object_key, (SAMPLES / "invoice.pdf").read_bytes()))
     extract(messages()[0])
 
-    assert documents.get("greaves", 1).doc_type == "invoice"
+    assert records.get("greaves", 1).doc_type == "invoice"
 
 
 def test_an_evil_pattern_costs_its_field_and_not_the_document() -> None:
@@ -195,7 +197,7 @@ def test_everything_twice_changes_nothing() -> None:
 
     assert messages() == []
     assert values(1) == before
-    assert len(documents.list_documents("greaves").documents) == 1
+    assert len(listing.list_documents("greaves").documents) == 1
 
 
 @pytest.mark.parametrize(
@@ -212,7 +214,7 @@ def test_a_file_that_cannot_be_read_is_a_failed_document_with_a_sentence(body: b
 
     ingest(drop("inbox/greaves/x.pdf", body))
 
-    document = documents.get("greaves", 1)
+    document = records.get("greaves", 1)
     assert (document.status, document.error) == (DocumentStatus.FAILED, error)
     assert document.detail
     assert document.detail.endswith(".")
@@ -227,22 +229,22 @@ def test_a_file_of_an_unknown_organisation_or_a_folder_marker_is_left_alone() ->
     ingest(drop("inbox/stray.pdf", b"%PDF-"))
     ingest(drop("inbox//x.pdf", b"%PDF-"))
 
-    assert documents.list_documents("greaves").documents == []
+    assert listing.list_documents("greaves").documents == []
 
 
 def test_a_page_that_is_never_finished_is_given_up_and_its_document_does_not_wait() -> None:
     organisations.create("greaves")
     ingest(drop("inbox/greaves/deed.pdf", (SAMPLES / "deed.pdf").read_bytes()))
     first, second = messages()
-    document = documents.get("greaves", 1)
+    document = records.get("greaves", 1)
     for page in (1, 2):
         for _ in range(3):  # begun, and the function killed each time
-            documents.begin_page(document, page)
+            page_records.begin_page(document, page)
 
     extract(first)
     extract(second)
 
-    document = documents.get("greaves", 1)
+    document = records.get("greaves", 1)
     assert (document.status, document.error) == (DocumentStatus.FAILED, "unreadable_page")
     assert document.detail == "Page 1: This page could not be read in several attempts."
 
@@ -255,11 +257,11 @@ def test_a_document_whose_fields_cannot_be_told_does_not_wait(monkeypatch: pytes
     def poisoned(*_: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(recognition, "extract", poisoned)
+    monkeypatch.setattr(pipeline_extract, "extract", poisoned)
     failures = [extract(message)["batchItemFailures"] for _ in range(4)]
 
     assert [len(each) for each in failures] == [1, 1, 1, 0]
-    assert documents.get("greaves", 1).error == "too_complex"
+    assert records.get("greaves", 1).error == "too_complex"
 
 
 def test_a_file_begun_twice_without_an_end_is_given_up_at_the_last_delivery() -> None:
@@ -267,20 +269,20 @@ def test_a_file_begun_twice_without_an_end_is_given_up_at_the_last_delivery() ->
     event = drop("inbox/greaves/invoice.pdf", (SAMPLES / "invoice.pdf").read_bytes())
     stored = event["Records"][0]["s3"]["object"]
     for _ in range(2):  # begun, and the function killed each time
-        documents.arrive("greaves", stored["key"], stored["eTag"], "0A")
+        intake.arrive("greaves", stored["key"], stored["eTag"], "0A")
 
     ingest(event)
 
-    assert documents.get("greaves", 1).error == "too_complex"
+    assert records.get("greaves", 1).error == "too_complex"
 
 
 def test_a_killed_ingestion_is_taken_up_again() -> None:
     organisations.create("greaves")
     event = drop("inbox/greaves/invoice.pdf", (SAMPLES / "invoice.pdf").read_bytes())
     stored = event["Records"][0]["s3"]["object"]
-    document = documents.arrive("greaves", stored["key"], stored["eTag"], "0A")
+    document = intake.arrive("greaves", stored["key"], stored["eTag"], "0A")
     assert document is not None
-    documents.pages_known(document, 1, [], "application/pdf")  # killed before the message was sent
+    progress.pages_known(document, 1, [], "application/pdf")  # killed before the message was sent
 
     ingest(event)
 
@@ -291,9 +293,9 @@ def test_an_ingestion_that_was_cut_off_goes_on_after_the_last_page_it_kept() -> 
     organisations.create("greaves")
     event = drop("inbox/greaves/deed.pdf", (SAMPLES / "deed.pdf").read_bytes())
     stored = event["Records"][0]["s3"]["object"]
-    document = documents.arrive("greaves", stored["key"], stored["eTag"], "0A")
+    document = intake.arrive("greaves", stored["key"], stored["eTag"], "0A")
     assert document is not None
-    documents.put_page(document, 1, width=1, height=1, has_text=False, waiting=True)
+    page_records.put_page(document, 1, width=1, height=1, has_text=False, waiting=True)
 
     ingest(event)
 
@@ -303,26 +305,26 @@ def test_an_ingestion_that_was_cut_off_goes_on_after_the_last_page_it_kept() -> 
 
 def test_a_second_delivery_does_not_lose_what_was_recognised_meanwhile() -> None:
     organisations.create("greaves")
-    document = documents.announce("greaves", "deed.pdf")
-    documents.put_page(document, 1, width=1, height=1, has_text=False, waiting=True)
-    documents.page_recognised(document, 1, 90)
+    document = intake.announce("greaves", "deed.pdf")
+    page_records.put_page(document, 1, width=1, height=1, has_text=False, waiting=True)
+    page_records.page_recognised(document, 1, 90)
 
-    documents.put_page(document, 1, width=1, height=1, has_text=True, waiting=True)
+    page_records.put_page(document, 1, width=1, height=1, has_text=True, waiting=True)
 
-    assert documents.list_pages(document)[0].tracks == {"text", "vision"}
+    assert page_records.list_pages(document)[0].tracks == {"text", "vision"}
 
 
 def test_a_document_removed_while_it_is_read_stays_removed_with_everything_of_it() -> None:
     organisations.create("greaves")
     ingest(drop("inbox/greaves/deed.pdf", (SAMPLES / "deed.pdf").read_bytes()))
     first, _ = messages()
-    document = documents.get("greaves", 1)
-    documents.delete("greaves", 1)
-    documents.put_page(document, 1, width=1, height=1, has_text=False, waiting=True)  # came late
+    document = records.get("greaves", 1)
+    deletion.delete("greaves", 1)
+    page_records.put_page(document, 1, width=1, height=1, has_text=False, waiting=True)  # came late
 
     assert extract(first) == {"batchItemFailures": []}
-    assert documents.list_documents("greaves").documents == []
-    assert documents.list_pages(document) == []
+    assert listing.list_documents("greaves").documents == []
+    assert page_records.list_pages(document) == []
     assert archive() == []
 
 
@@ -330,11 +332,11 @@ def test_an_event_that_comes_after_its_document_was_removed_makes_no_new_one() -
     organisations.create("greaves")
     event = drop("inbox/greaves/invoice.pdf", (SAMPLES / "invoice.pdf").read_bytes())
     ingest(event)
-    documents.delete("greaves", 1)
+    deletion.delete("greaves", 1)
 
     ingest(event)
 
-    assert documents.list_documents("greaves").documents == []
+    assert listing.list_documents("greaves").documents == []
 
 
 def test_a_file_replaced_before_it_was_read_is_said_to_be_and_the_new_one_is_read() -> None:
@@ -345,8 +347,8 @@ def test_a_file_replaced_before_it_was_read_is_said_to_be_and_the_new_one_is_rea
     ingest(first)
     ingest(second)
 
-    assert documents.get("greaves", 1).error == "file_replaced"
-    assert documents.get("greaves", 2).pages == 2
+    assert records.get("greaves", 1).error == "file_replaced"
+    assert records.get("greaves", 2).pages == 2
 
 
 def test_a_file_over_the_limit_is_refused_before_it_is_copied(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -361,7 +363,7 @@ def test_a_file_over_the_limit_is_refused_before_it_is_copied(monkeypatch: pytes
 
     ingest(event)
 
-    assert documents.get("greaves", 1).error == "file_too_large"
+    assert records.get("greaves", 1).error == "file_too_large"
 
 
 def test_a_failing_page_is_reported_for_another_delivery(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -372,7 +374,7 @@ def test_a_failing_page_is_reported_for_another_delivery(monkeypatch: pytest.Mon
     def out_of_reach() -> None:
         raise ConnectionError("S3 does not answer")
 
-    monkeypatch.setattr(recognition, "_recognizer", out_of_reach)
+    monkeypatch.setattr(pipeline_extract, "_recognizer", out_of_reach)
 
     assert extract(message) == {"batchItemFailures": [{"itemIdentifier": "m-1"}]}
-    assert documents.get("greaves", 1).pending == {1, 2}
+    assert records.get("greaves", 1).pending == {1, 2}

@@ -14,18 +14,22 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 from rich.console import Console
 
-from alma import audit, clock, documents, extractions, merging, recognition, reviewqueue, reviews
-from alma.audit import Event
+from alma import clock
+from alma.access.keys import Role
 from alma.cli import commands, main
 from alma.cli.client import ApiError, Client
-from alma.corrections import Place
-from alma.documents import Document
+from alma.datamodel.fields import Extraction, Field, Reading, Status
+from alma.datamodel.geometry import Box, Region, Word
+from alma.datamodel.pages import PageText, Track
+from alma.documents import audit, deletion, intake, page_records, progress, records
+from alma.documents.audit import Event
+from alma.documents.records import Document
 from alma.errors import ConflictError
-from alma.evidence import Box, Region, Word
-from alma.fields import Extraction, Field, Reading, Status
-from alma.keys import Role
-from alma.pages import PageText, Track
-from alma.reviews import Proposal
+from alma.pipeline import extract as pipeline_extract
+from alma.review import decisions, merging, re_extraction
+from alma.review import queue as review_queue
+from alma.review.corrections import Place
+from alma.review.decisions import Proposal
 from alma.storage import objects
 from alma.storage.table import AuditItem, DocumentItem, document_key
 from tests.cloud import Answer, Tenant
@@ -83,13 +87,13 @@ class Desk:
     def __init__(self, fields: list[Field] | None = None) -> None:
         self.tenant = Tenant.create("greaves")
         self.put_schema(SCHEMA)
-        announced = documents.announce("greaves", "deed.pdf")
-        self.document: Document = documents.pages_known(announced, 2, [], "application/pdf")
-        documents.put_page(self.document, 1, width=10, height=10, has_text=True, waiting=False)
+        announced = intake.announce("greaves", "deed.pdf")
+        self.document: Document = progress.pages_known(announced, 2, [], "application/pdf")
+        page_records.put_page(self.document, 1, width=10, height=10, has_text=True, waiting=False)
         page = PageText(1, 100, 100, Track.TEXT, words())
         key = objects.words_key(self.document.id, 1, Track.TEXT)
         objects.put("greaves", key, page.to_json(), "application/json")
-        documents.finish(self.document, Extraction("deed", None, deed() if fields is None else fields))
+        progress.finish(self.document, Extraction("deed", None, deed() if fields is None else fields))
 
     def put_schema(self, schema: dict[str, Any]) -> None:
         path = {"docType": "deed"}
@@ -430,7 +434,7 @@ def test_a_field_that_is_not_there_is_404(desk: Desk, name: str) -> None:
 
 
 def test_a_document_that_is_not_ready_cannot_be_reviewed(desk: Desk) -> None:
-    desk.document = documents.announce("greaves", "later.pdf")
+    desk.document = intake.announce("greaves", "later.pdf")
 
     answers = [
         desk.patch("grantor_name", "accept"),
@@ -771,8 +775,8 @@ def test_the_queue_is_filtered(query: dict[str, str], found: list[str]) -> None:
 
 
 def test_a_filter_looks_at_so_many_rows_and_hands_out_where_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reviewqueue, "_LOOKED_AT", 40)
-    monkeypatch.setattr(reviewqueue, "_BATCH", 10)
+    monkeypatch.setattr(review_queue, "_LOOKED_AT", 40)
+    monkeypatch.setattr(review_queue, "_BATCH", 10)
     many = [
         Field("witness", n, (read_as("x", n / 200),), Status.ESCALATED, reasons=("low_confidence",))
         for n in range(100)
@@ -925,8 +929,8 @@ def test_what_is_left_of_a_removed_document_is_the_bare_chain(desk: Desk) -> Non
 
 
 def test_a_document_that_could_not_be_read_has_a_history(desk: Desk) -> None:
-    desk.document = documents.announce("greaves", "broken.pdf")
-    documents.fail(desk.document, "damaged_file", "x")
+    desk.document = intake.announce("greaves", "broken.pdf")
+    progress.fail(desk.document, "damaged_file", "x")
 
     assert [(e["action"], e["after"]) for e in desk.history()] == [("failed", {"error": "damaged_file"})]
 
@@ -936,7 +940,7 @@ def test_a_document_that_could_not_be_read_has_a_history(desk: Desk) -> None:
 
 def again(desk: Desk, monkeypatch: pytest.MonkeyPatch, found: list[Field], doc_type: str = "deed") -> None:
     """Ask for the document to be read again, and deliver the message; the words give these fields now."""
-    monkeypatch.setattr(recognition, "extract", lambda *_: Extraction(doc_type, None, found))
+    monkeypatch.setattr(pipeline_extract, "extract", lambda *_: Extraction(doc_type, None, found))
     answer = desk.call("POST", "/v1/documents/{id}/extract", {}, role=Role.REVIEWER)
     assert (answer.status, answer.json) == (202, {"documentId": desk.document.id, "status": "ready"})
     [message] = messages()
@@ -1012,7 +1016,7 @@ def test_reading_again_as_another_type_changes_the_type_and_says_so(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        recognition, "extract", lambda words, schemas, doc_type: Extraction(doc_type, None, [])
+        pipeline_extract, "extract", lambda words, schemas, doc_type: Extraction(doc_type, None, [])
     )
     unknown = desk.call("POST", "/v1/documents/{id}/extract", {"docType": "novel"})
     assert (unknown.status, "docType is one of" in unknown.json["detail"]) == (400, True)
@@ -1046,7 +1050,7 @@ def test_a_document_of_many_fields_is_read_again_in_several_steps(monkeypatch: p
 
 def test_a_document_that_is_removed_before_it_is_read_again_stays_removed(desk: Desk) -> None:
     desk.call("POST", "/v1/documents/{id}/extract", {})
-    documents.delete("greaves", desk.document.id)
+    deletion.delete("greaves", desk.document.id)
 
     assert extract(messages()[0]) == {"batchItemFailures": []}
     assert desk.history()[-1]["action"] == "deleted"
@@ -1054,20 +1058,20 @@ def test_a_document_that_is_removed_before_it_is_read_again_stays_removed(desk: 
 
 def test_what_an_attempt_that_was_cut_off_has_left_is_no_field(monkeypatch: pytest.MonkeyPatch) -> None:
     desk = Desk()
-    desk.document = documents.announce("greaves", "later.pdf")
+    desk.document = intake.announce("greaves", "later.pdf")
 
     def crash(*_: object, **__: object) -> None:
         raise RuntimeError
 
     found = [Field("parcels.name", n, (read_as(str(n), n / 400, None),)) for n in range(150)]
-    documents.begin_resolution(desk.document)
+    progress.begin_resolution(desk.document)
     with monkeypatch.context() as patched:
         patched.setattr("pynamodb.transactions.TransactWrite.update", crash)
         with pytest.raises(RuntimeError):
-            documents.finish(desk.document, Extraction("deed", None, found))
-    documents.begin_resolution(desk.document)
+            progress.finish(desk.document, Extraction("deed", None, found))
+    progress.begin_resolution(desk.document)
 
-    documents.finish(desk.document, Extraction("deed", None, deed()))
+    progress.finish(desk.document, Extraction("deed", None, deed()))
 
     assert list(desk.fields()) == ["grantor_name", "deed_date", "consideration"]
 
@@ -1145,7 +1149,7 @@ def test_a_proposal_is_printed_with_its_reason_and_taken_or_left_only_if_that_is
     place = Place(1, Box(0.19, 0.09, 0.3, 0.04))
     proposal = Proposal("The line goes on.", place, "grantor_name", 1, value="Josiah A. Greaves")
     monkeypatch.setattr(commands, "out", Console(width=200))
-    reviews.propose("greaves", desk.document.id, proposal, actor="key_agent")
+    decisions.propose("greaves", desk.document.id, proposal, actor="key_agent")
 
     for argv in (("review", "--field", "grantor_name"), ("get", "1", "--tracks")):
         printed = "".join(command(*argv)[1].split())
@@ -1165,7 +1169,7 @@ def test_a_proposal_is_printed_with_its_reason_and_taken_or_left_only_if_that_is
 def test_the_command_goes_on_through_pages_of_the_queue_that_are_not_full(
     command: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reviewqueue, "_LOOKED_AT", 1)
+    monkeypatch.setattr(review_queue, "_LOOKED_AT", 1)
 
     found = json.loads(command("review", "--field", "grantor_name", "--json")[1])
 
@@ -1188,10 +1192,10 @@ def test_the_command_prints_the_queue_and_the_history(command: Callable[..., tup
 
 
 def test_readings_for_a_document_that_is_not_ready_are_refused_at_once(desk: Desk) -> None:
-    waiting = documents.announce("greaves", "later.pdf")
+    waiting = intake.announce("greaves", "later.pdf")
 
     with pytest.raises(ConflictError) as refused:
-        extractions.merge_readings("greaves", waiting.id, [], "mdl_a", actor="key_x", review_below=0.5)
+        re_extraction.merge_readings("greaves", waiting.id, [], "mdl_a", actor="key_x", review_below=0.5)
 
     assert refused.value.slug == "not_ready"
 
@@ -1204,7 +1208,7 @@ def test_readings_of_a_model_are_merged_and_recorded_once(desk: Desk) -> None:
     ]
 
     for _ in range(2):
-        fields = extractions.merge_readings(
+        fields = re_extraction.merge_readings(
             "greaves", desk.document.id, found, "mdl_a", actor="key_x", review_below=0.5
         )
 
@@ -1214,6 +1218,6 @@ def test_readings_of_a_model_are_merged_and_recorded_once(desk: Desk) -> None:
         ("consideration", "escalated", True),
     ]
     assert [t["track"] for t in desk.fields()["grantor_name"]["tracks"]] == ["mdl_a", "text"]
-    assert fields == documents.read("greaves", desk.document.id)[1]
+    assert fields == records.read("greaves", desk.document.id)[1]
     last = desk.history()[-1]
     assert (len(desk.history()), last["by"], last["after"]["track"]) == (3, "key_x", "mdl_a")

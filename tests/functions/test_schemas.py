@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from alma import catalogue
+from alma.access.keys import Role
 from alma.cli import main
 from alma.cli.client import Client
-from alma.keys import Role
+from alma.document_types import catalogue
 from tests.cloud import Answer, Tenant
 
 pytestmark = pytest.mark.usefixtures("aws")

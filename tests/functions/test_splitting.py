@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
-from alma import documents, recognition, splitting
-from alma.documents import DocumentStatus
+from alma.documents import deletion, instances, page_records, progress, records
+from alma.documents.records import DocumentStatus
 from alma.extraction import resolve
+from alma.pipeline import extract as pipeline_extract
+from alma.pipeline import split
 from alma.settings import settings
 from alma.storage import objects, queue
 from alma.storage.table import Item
@@ -108,7 +110,7 @@ def test_the_json_export_says_what_the_document_says(greaves: Tenant) -> None:
 def test_a_document_of_several_pages_keeps_them_and_counts_evidence_within_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(splitting, "first_pages", lambda _: [1, 2, 4])
+    monkeypatch.setattr(split, "first_pages", lambda _: [1, 2, 4])
     tenant = Tenant.create("greaves")
     ingest(drop("inbox/greaves/receipts.pdf", FIVE_RECEIPTS))
 
@@ -166,8 +168,8 @@ def test_killed_after_any_write_the_same_five_documents_come_out(
         monkeypatch.setattr(module, name, step)
 
     for module, name in [
-        (documents, "divide"), (documents, "put_instance"), (documents, "copy_page"),
-        (documents, "pages_known"), (documents, "release_source"), (documents, "finish"),
+        (instances, "divide"), (instances, "put_instance"), (page_records, "copy_page"),
+        (progress, "pages_known"), (instances, "release_source"), (progress, "finish"),
         (objects, "copy"), (objects, "delete_pages"), (queue, "send_pages"),
     ]:  # fmt: skip
         mortal(module, name)
@@ -265,13 +267,13 @@ def test_a_file_removed_in_the_moment_it_is_divided_is_gone(
     greaves: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (message,) = messages()
-    divide = documents.divide
+    divide = instances.divide
 
     def late(*args: Any) -> Any:
-        documents.delete("greaves", 1)
+        deletion.delete("greaves", 1)
         return divide(*args)
 
-    monkeypatch.setattr(documents, "divide", late)
+    monkeypatch.setattr(instances, "divide", late)
     extract(message)
 
     assert listed(greaves) == []
@@ -284,13 +286,13 @@ def test_two_who_divide_a_file_at_once_make_the_same_documents(
     greaves: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (message,) = messages()
-    divide = documents.divide
+    divide = instances.divide
 
     def overtaken(*args: Any) -> Any:
         divide(*args)
         return divide(*args)
 
-    monkeypatch.setattr(documents, "divide", overtaken)
+    monkeypatch.setattr(instances, "divide", overtaken)
     extract(message)
     read_to_the_end()
 
@@ -334,7 +336,7 @@ def test_a_further_document_that_cannot_be_resolved_does_not_hold_up_the_first(
 
     (first,) = messages()
     extract(first)
-    monkeypatch.setattr(recognition, "extract", poisoned)
+    monkeypatch.setattr(pipeline_extract, "extract", poisoned)
     while asked := messages():
         for message in asked:
             while extract(message)["batchItemFailures"]:
@@ -347,4 +349,4 @@ def test_a_further_document_that_cannot_be_resolved_does_not_hold_up_the_first(
         (4, "ready"),
         (5, "ready"),
     ]
-    assert documents.get("greaves", 3).status is DocumentStatus.FAILED
+    assert records.get("greaves", 3).status is DocumentStatus.FAILED

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from alma import documents, models, training
+from alma.documents import intake
 from alma.errors import UnavailableError
-from alma.extraction.learning import Learned
+from alma.learning.training import Learned
+from alma.models import registry, training_job
 from alma.settings import settings
 from alma.storage import objects
 from alma.storage.table import ModelItem
@@ -40,7 +41,7 @@ def carriers() -> Tenant:
 
 def corrected(tenant: Tenant, row: dict[str, Any]) -> int:
     """Upload a note and state what stands on it; return its number."""
-    document = documents.announce(tenant.organisation, row["file"], "delivery_note")
+    document = intake.announce(tenant.organisation, row["file"], "delivery_note")
     ingest(drop(document.object_key, (NOTES / row["file"]).read_bytes()))
     read_to_the_end()
     path = {"id": str(document.id)}
@@ -117,7 +118,7 @@ def learner(monkeypatch: pytest.MonkeyPatch) -> list[Learned | Exception]:
             raise result
         return result
 
-    monkeypatch.setattr(training, "learn", learn)
+    monkeypatch.setattr(training_job, "learn", learn)
     return results
 
 
@@ -195,11 +196,11 @@ def test_of_two_trainings_of_one_model_at_once_the_later_begun_counts_and_its_fi
             assert train(message(model)) == []
         return Learned(content, CARD, True, 4)
 
-    monkeypatch.setattr(training, "learn", learn)
+    monkeypatch.setattr(training_job, "learn", learn)
     assert train(message(model)) == []
 
-    found = models.get_ready("carriers", model)
-    assert models.content(found) == b"quick"
+    found = registry.get_ready("carriers", model)
+    assert registry.content(found) == b"quick"
 
 
 def test_a_base_that_was_replaced_by_a_stranger_s_file_is_not_opened(
@@ -207,7 +208,7 @@ def test_a_base_that_was_replaced_by_a_stranger_s_file_is_not_opened(
 ) -> None:
     corrected(carriers, LABELS[0])
     learned = Learned(b"first", CARD, True, 4)
-    monkeypatch.setattr(training, "learn", lambda *_, **__: learned)
+    monkeypatch.setattr(training_job, "learn", lambda *_, **__: learned)
     first = asked(carriers)
     deliver()
     second = asked(carriers, baseModel=first)
@@ -232,7 +233,7 @@ def test_a_value_without_a_place_is_neither_taught_nor_taken_for_absent(
         taught.extend(documents)
         return Learned(b"onnx", CARD, True, 4)
 
-    monkeypatch.setattr(training, "learn", learn)
+    monkeypatch.setattr(training_job, "learn", learn)
     assert deliver() == []
     (document,) = taught
     assert (document.complete, document.unplaced) == (True, {"recipient"})
@@ -272,12 +273,12 @@ def test_a_model_removed_while_it_is_trained_leaves_nothing(
     model = asked(carriers)
 
     def learn(*_: Any, **__: Any) -> Learned:
-        models.delete("carriers", model)
+        registry.delete("carriers", model)
         return Learned(b"onnx", CARD, True, 4)
 
-    monkeypatch.setattr(training, "learn", learn)
+    monkeypatch.setattr(training_job, "learn", learn)
     assert deliver() == []
-    assert models.list_models("carriers") == []
+    assert registry.list_models("carriers") == []
     bucket = client("s3").list_objects_v2(Bucket=settings().archive_bucket, Prefix="carriers/models/")
     assert "Contents" not in bucket
 
@@ -307,8 +308,8 @@ def test_what_a_model_is_tuned_from_is_the_base_that_was_asked_for(
         bases.append((base, base_name))
         return Learned(b"first" if base_name == "alma-base" else b"second", CARD, True, 4)
 
-    monkeypatch.setattr(training, "learn", learn)
-    monkeypatch.setattr(training, "Scorer", lambda _: replace_calibration())
+    monkeypatch.setattr(training_job, "learn", learn)
+    monkeypatch.setattr(training_job, "Scorer", lambda _: replace_calibration())
     first = asked(carriers)
     deliver()
     asked(carriers, baseModel=first)
@@ -318,7 +319,7 @@ def test_what_a_model_is_tuned_from_is_the_base_that_was_asked_for(
 
 def replace_calibration() -> Any:
     """Return what a model trained here says of itself."""
-    from alma.confidence import shipped_calibration
+    from alma.extraction.scoring.confidence import shipped_calibration
 
     class Trained:
         calibration = replace(shipped_calibration(), biases={})

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from alma.evidence import Box, Word
-from alma.pages import PageText, Track
+from alma.datamodel.geometry import Box, Word
+from alma.datamodel.pages import PageText, Track
 
 WIDTH, HEIGHT = 600.0, 800.0
 CHARACTER, LINE = 5.0, 16.0

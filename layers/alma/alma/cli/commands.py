@@ -28,15 +28,15 @@ from rich.progress import (
 )
 
 from alma import __version__
+from alma.access.scopes import Scope
 from alma.cli import bridge, tables, target
 from alma.cli.client import ApiError, Client
 from alma.cli.datasets import Pulled, pull
 from alma.clock import now
 from alma.errors import AlmaError, BadRequestError, ConflictError, NotFoundError
-from alma.scopes import Scope
 
 if TYPE_CHECKING:
-    from alma.keys import Key
+    from alma.access.keys import Key
 
 _FORMATS = ("csv", "xlsx", "xml", "json", "jsonl")
 _ROLES = ("admin", "reviewer", "reader")
@@ -359,7 +359,7 @@ def _print_json(value: object) -> None:
 
 def _org_create(options: argparse.Namespace) -> None:
     target.use_table(options.stack)
-    from alma import organisations
+    from alma.access import organisations
 
     made = organisations.create(options.id, options.name)
     if options.json:
@@ -370,7 +370,7 @@ def _org_create(options: argparse.Namespace) -> None:
 
 def _org_quota(options: argparse.Namespace) -> None:
     target.use_table(options.stack)
-    from alma import organisations
+    from alma.access import organisations
 
     changed = organisations.set_monthly_pages(options.id, options.pages)
     if options.json:
@@ -383,7 +383,7 @@ def _org_quota(options: argparse.Namespace) -> None:
 
 def _key_create(options: argparse.Namespace) -> None:
     target.use_table(options.stack)
-    from alma import keys
+    from alma.access import keys
 
     _print_minted(
         options,
@@ -400,13 +400,13 @@ def _key_create(options: argparse.Namespace) -> None:
 
 def _key_rotate(options: argparse.Namespace) -> None:
     target.use_table(options.stack)
-    from alma import keys
+    from alma.access import keys
 
     _print_minted(options, *keys.rotate(options.org, options.id, timedelta(seconds=options.overlap)))
 
 
 def _print_minted(options: argparse.Namespace, key: Key, token: str) -> None:
-    from alma.views import KeyView, MintedKey
+    from alma.api.views import KeyView, MintedKey
 
     if options.json:
         _print_json(MintedKey(**KeyView.of(key).model_dump(), token=token).model_dump(mode="json"))
@@ -418,8 +418,8 @@ def _print_minted(options: argparse.Namespace, key: Key, token: str) -> None:
 
 def _key_list(options: argparse.Namespace) -> None:
     target.use_table(options.stack)
-    from alma import keys, organisations
-    from alma.views import KeyView
+    from alma.access import keys, organisations
+    from alma.api.views import KeyView
 
     organisations.get(options.org)
     found = [KeyView.of(key).model_dump(mode="json") for key in keys.list_keys(options.org)]
@@ -431,7 +431,7 @@ def _key_list(options: argparse.Namespace) -> None:
 
 def _key_revoke(options: argparse.Namespace) -> None:
     target.use_table(options.stack)
-    from alma import keys
+    from alma.access import keys
 
     revoked = keys.revoke(options.org, options.id, descendants=options.descendants)
     if options.json:
@@ -444,10 +444,11 @@ def _key_revoke(options: argparse.Namespace) -> None:
 def _audit_verify(options: argparse.Namespace) -> int:
     saved = _heads(options.against) if options.against else {}
     target.use_table(options.stack)
-    from alma import auditing, organisations
+    from alma.access import organisations
+    from alma.documents import audit_verification
 
     wanted = [options.org] if options.org else sorted({*organisations.list_ids(), *saved})
-    verdicts = {each: auditing.verify(each, saved.get(each)) for each in wanted}
+    verdicts = {each: audit_verification.verify(each, saved.get(each)) for each in wanted}
     problems = [problem for verdict in verdicts.values() for problem in verdict.problems]
     documents = sum(verdict.documents for verdict in verdicts.values())
     entries = sum(verdict.entries for verdict in verdicts.values())

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from alma.cli.client import ApiError, Client
+from alma.datamodel.geometry import Box, enclosing
 from alma.errors import BadRequestError
-from alma.evidence import Box, enclosing
 
 # A point and a sign are what numbers differ by; all else may be spelled in several ways.
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")

@@ -11,8 +11,8 @@ from typing import IO, Any
 from urllib.parse import quote
 
 from alma.cli.client import PARALLEL, ApiError, Client
-from alma.examples import Example, manifest_path, page_path
-from alma.parallel import in_order
+from alma.concurrency import in_order
+from alma.datamodel.examples import Example, manifest_path, page_path
 
 #: Documents that are asked for at once: few enough for the time an answer may take.
 _PART = 500
@@ -50,7 +50,7 @@ def pull(
     images: bool = True,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Pulled:
-    """Bring a data set to disk as `alma.examples.read_folder` reads it.
+    """Bring a data set to disk as `alma.datamodel.examples.read_folder` reads it.
 
     The lines are replaced last, so that what was pulled before stays whole until then. Images that are there
     with their size are not fetched again, so a pull that broke off goes on where it did.

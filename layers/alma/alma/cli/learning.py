@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from alma.datamodel.examples import read_folder
 from alma.errors import BadRequestError
-from alma.examples import read_folder
-from alma.models import BASE
+from alma.models.registry import BASE
 
 
 def train(lines: Path, base: str, out: Path, name: str | None, console: Console) -> dict[str, Any]:
@@ -41,9 +41,9 @@ def train(lines: Path, base: str, out: Path, name: str | None, console: Console)
     # long as one.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Only here: numpy, ONNX Runtime and onnx take most of a second to import.
-    from alma.confidence import shipped_calibration
-    from alma.extraction.learning import learn
-    from alma.extraction.scorer import Scorer, base_model
+    from alma.extraction.scoring.confidence import shipped_calibration
+    from alma.extraction.scoring.scorer import Scorer, base_model
+    from alma.learning.training import learn
 
     schema, documents = read_folder(lines)
     content, calibration = base_model(), shipped_calibration()

@@ -8,7 +8,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from alma.scopes import Role, of_role
+from alma.access.scopes import Role, of_role
 
 _COLOURS = {"accepted": "green", "edited": "green", "rejected": "red", "escalated": "yellow"}
 _DOCUMENT_COLOURS = {"ready": "green", "failed": "red", "processing": "cyan"}

@@ -10,20 +10,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from alma.confidence import UNKNOWN, Calibration, Signals, shipped_calibration
-from alma.evidence import same_place
-from alma.extraction.candidates import Candidate, Found, candidates
-from alma.extraction.doctype import document_type
-from alma.extraction.features import Context, by_value, matrix, same_value
-from alma.extraction.layout import Layout, arrange
-from alma.extraction.parsers import locale_of
-from alma.extraction.patterns import last_name_last
-from alma.extraction.rules import best_together, broken
-from alma.extraction.scorer import Scorer, Scores, base_scorer
-from alma.extraction.tables import group_fields
-from alma.fields import Extraction, Field, Reading, Status
-from alma.pages import PageText, Track
-from alma.schemas import DocumentSchema, FieldSchema, FieldType
+from alma.datamodel.fields import Extraction, Field, Reading, Status
+from alma.datamodel.geometry import same_place
+from alma.datamodel.pages import PageText, Track
+from alma.datamodel.schemas import DocumentSchema, FieldSchema, FieldType
+from alma.extraction.candidates.generation import Candidate, Found, candidates
+from alma.extraction.classification.document_type import document_type
+from alma.extraction.page.layout import Layout, arrange
+from alma.extraction.scoring.confidence import UNKNOWN, Calibration, Signals, shipped_calibration
+from alma.extraction.scoring.features import Context, by_value, matrix, same_value
+from alma.extraction.scoring.rules import best_together, broken
+from alma.extraction.scoring.scorer import Scorer, Scores, base_scorer
+from alma.extraction.tables.rows import group_fields
+from alma.extraction.values.parsers import locale_of
+from alma.extraction.values.patterns import last_name_last
 
 #: The scorer's probability below which no value is better than the best one; where no rule points at it, too.
 MINIMUM, MINIMUM_UNVOTED = 0.15, 0.5

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from PIL import Image
 
-from alma.pages import PageText
+from alma.datamodel.pages import PageText
 
 LOCKED_PDF = "The PDF opens with a password only; remove the password and send it again."
 DAMAGED_PDF = "The PDF is damaged and cannot be opened; export or print it to PDF again and send that."

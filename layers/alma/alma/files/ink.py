@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
-from alma.evidence import Word
+from alma.datamodel.geometry import Word
 
 Point = tuple[float, float]
 

@@ -17,10 +17,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from alma.child import Child, ChildDiedError, ChildLateError
+from alma.datamodel.pages import PageText
 from alma.errors import UnreadableFileError
 from alma.files.kinds import HEAD, Kind, identify
-from alma.pages import PageText
+from alma.sandbox import Child, ChildDiedError, ChildLateError
 from alma.settings import Settings
 
 _log = logging.getLogger(__name__)

@@ -11,11 +11,11 @@ import pypdfium2 as pdfium
 import pypdfium2.raw as c
 from PIL import Image, ImageChops
 
+from alma.datamodel.pages import PageText, Track
 from alma.errors import UnreadableFileError
 from alma.files.content import DAMAGED_PDF, LOCKED_PDF, PageContent
 from alma.files.ink import Point, is_blank, unread_share, zone_share
-from alma.files.textlayer import Display, TextLayer, read_text_layer
-from alma.pages import PageText, Track
+from alma.files.text_layer import Display, TextLayer, read_text_layer
 
 #: Pixels per point beyond which a small page is not enlarged: 720 dots per inch.
 MAX_SCALE = 10.0
@@ -108,7 +108,7 @@ def _open(path: Path) -> pdfium.PdfDocument | None:
 def _mended(path: Path) -> pdfium.PdfDocument:
     """Return the document as pypdf writes it anew, which mends structures that pdfium refuses."""
     # Importing pypdf takes longer than reading a page, and hardly any file needs it.
-    from alma.files.mending import mended
+    from alma.files.repair import mended
 
     try:
         return pdfium.PdfDocument(mended(path))

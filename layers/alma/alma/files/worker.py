@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from alma import child
+from alma import sandbox
 from alma.errors import UnreadableFileError
 from alma.files.content import Parser
 from alma.files.kinds import Kind
@@ -25,15 +25,15 @@ Answer = dict[str, Any]
 
 def main() -> None:
     """Serve one file until the input ends."""
-    answers = child.answers()
+    answers = sandbox.answers()
 
     def answer(content: Answer) -> None:
         answers.write(json.dumps(content, ensure_ascii=False).encode() + b"\n")
         answers.flush()
 
     order = json.loads(sys.stdin.readline())
-    child.confine(order["memory"])
-    child.end_after(2 * order["seconds"])
+    sandbox.confine(order["memory"])
+    sandbox.end_after(2 * order["seconds"])
 
     parsers: list[Parser] = []
 
@@ -43,9 +43,9 @@ def main() -> None:
 
     answer(_recorded(opened))
     for line in sys.stdin:
-        child.end_after(2 * order["seconds"])
+        sandbox.end_after(2 * order["seconds"])
         answer(_recorded(partial(_saved, parsers[0], int(line), Path(order["folder"]))))
-        child.end_after(0)
+        sandbox.end_after(0)
     for parser in parsers:
         parser.close()
 

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from pydantic import BaseModel, ConfigDict
 from pydantic.json_schema import GenerateJsonSchema
 
-from alma.exports import Exported, ExportLink
-from alma.families import Family
-from alma.scopes import Scope
+from alma.access.rate_limit_classes import RateLimitClass
+from alma.access.scopes import Scope
+from alma.presentation.exports import Exported, ExportLink
 
 if TYPE_CHECKING:
-    from alma.evidence import Box
-    from alma.pageimages import PageImage
-    from alma.reviews import Proposal
+    from alma.datamodel.geometry import Box
+    from alma.presentation.page_images import PageImage
+    from alma.review.decisions import Proposal
 
 
 class Archive(Protocol):
@@ -41,7 +41,7 @@ class Archive(Protocol):
         """Return a `SearchResult` as JSON."""
 
     def document(self, document_id: int, *, tracks: bool) -> dict[str, Any]:
-        """Return the body of a document (`alma.projection`), with `tracks` all there is to decide it by."""
+        """Return the body of a document (`presentation.document`), with `tracks` all there is there is."""
 
     def export(self, document_id: int, format: str, *, max_inline: int) -> Exported | ExportLink:  # noqa: A002
         """Return a document as a file, or where to get it if it has more than `max_inline` bytes."""
@@ -108,7 +108,7 @@ class Tool(BaseModel):
     #: What it needs beside, where it uses something that has a scope of its own.
     uses: ClassVar[frozenset[Scope]] = frozenset()
     #: Whose bucket it takes from, too, where the API limits the same more than messages to this endpoint.
-    family: ClassVar[Family | None] = None
+    family: ClassVar[RateLimitClass | None] = None
     #: Whether it may take something away, and whether calling it twice is as calling it once. Both are told
     #: to clients as hints; nothing in alma relies on them.
     destructive: ClassVar[bool] = False

@@ -8,11 +8,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from alma.access.rate_limit_classes import RateLimitClass
+from alma.access.scopes import Scope, listed
 from alma.errors import AlmaError
-from alma.families import Family
 from alma.mcp.tool import Archive, Tool, definition
 from alma.mcp.tools import TOOLS
-from alma.scopes import Scope, listed
 
 #: Bytes of JSON of a result, the structured one and its text together: they travel as base64, within the 6 MB
 #: that a Lambda function can answer.
@@ -47,7 +47,7 @@ class ToolBox:
         self,
         archive: Archive,
         scopes: Set[Scope],
-        admit: Callable[[Family], None] | None = None,
+        admit: Callable[[RateLimitClass], None] | None = None,
         tools: Iterable[type[Tool]] = TOOLS,
     ) -> None:
         self.called: dict[str, object] = {}

@@ -14,16 +14,16 @@ from pydantic import (
     StrictStr,
 )
 
-from alma import cursors
-from alma.drawn import BoxBody, EvidenceBody, PageNumber, Share
+from alma import pagination
+from alma.access.rate_limit_classes import RateLimitClass
+from alma.access.scopes import Scope
+from alma.api.geometry import BoxBody, EvidenceBody, PageNumber, Share
+from alma.datamodel.fields import MAX_OCCURRENCES
 from alma.errors import BadRequestError
-from alma.exports import ExportLink
-from alma.families import Family
-from alma.fields import MAX_OCCURRENCES
 from alma.mcp.tool import Archive, Outcome, Tool
-from alma.projection import BoxView, DocumentView, FieldView
-from alma.scopes import Scope
-from alma.visible import check_visible
+from alma.presentation.document import BoxView, DocumentView, FieldView
+from alma.presentation.exports import ExportLink
+from alma.text import reject_control_characters
 
 #: An export up to this many bytes is part of the result, a larger one is a link.
 MAX_INLINE_EXPORT = 1_000_000
@@ -73,7 +73,7 @@ class ListDocuments(Tool):
 
     @classmethod
     def result(cls) -> type[BaseModel]:
-        from alma.views import DocumentList
+        from alma.api.views import DocumentList
 
         return DocumentList
 
@@ -104,7 +104,7 @@ class SearchDocuments(Tool):
 
     @classmethod
     def result(cls) -> type[BaseModel]:
-        from alma.views import SearchResult
+        from alma.api.views import SearchResult
 
         return SearchResult
 
@@ -143,7 +143,7 @@ class GetDocumentFields(Tool):
     limit: StrictInt = Field(default=500, ge=1, le=1000, description="At most this many fields.")
 
     def run(self, archive: Archive) -> Outcome:
-        start = cursors.offset(self.cursor, "fields")
+        start = pagination.offset(self.cursor, "fields")
         body = archive.document(self.documentId, tracks=self.tracks)
         end = start + self.limit
         more = {"nextCursor": str(end)} if end < len(body["fields"]) else {}
@@ -188,7 +188,7 @@ class ExportDocument(Tool):
         "yourself, use get_document_fields."
     )
     scope = Scope.MCP_READ
-    family = Family.EXPORT
+    family = RateLimitClass.EXPORT
 
     documentId: DocumentId
     format: Literal["json", "csv", "xlsx"] = Field(default="json", description="What the file is.")
@@ -255,7 +255,7 @@ class GetPageText(Tool):
 
     @classmethod
     def result(cls) -> type[BaseModel]:
-        from alma.views import PageTextView
+        from alma.api.views import PageTextView
 
         return PageTextView
 
@@ -326,7 +326,7 @@ class ListSchemas(Tool):
 
     @classmethod
     def result(cls) -> type[BaseModel]:
-        from alma.views import SchemaList
+        from alma.api.views import SchemaList
 
         return SchemaList
 
@@ -348,7 +348,7 @@ class ListModels(Tool):
 
     @classmethod
     def result(cls) -> type[BaseModel]:
-        from alma.views import ModelList
+        from alma.api.views import ModelList
 
         return ModelList
 
@@ -394,7 +394,7 @@ class ReviewQueue(Tool):
 
     @classmethod
     def result(cls) -> type[BaseModel]:
-        from alma import views
+        from alma.api import views
 
         return views.ReviewQueue
 
@@ -412,7 +412,7 @@ class DigitizeWithModel(Tool):
     )
     scope = Scope.MCP_WRITE
     uses = frozenset({Scope.MODELS_READ})
-    family = Family.MODELS
+    family = RateLimitClass.MODELS
 
     modelId: StrictStr = Field(
         min_length=1, max_length=128, description="id of the model, as list_models gives it."
@@ -427,7 +427,7 @@ class DigitizeWithModel(Tool):
         return DocumentView
 
 
-_Said = Annotated[StrictStr, AfterValidator(check_visible)]
+_Said = Annotated[StrictStr, AfterValidator(reject_control_characters)]
 
 
 class ProposeCorrection(Tool):
@@ -479,8 +479,8 @@ class ProposeCorrection(Tool):
     )
 
     def run(self, archive: Archive) -> Outcome:
-        from alma.corrections import Place  # what parses values takes long to import
-        from alma.reviews import Proposal
+        from alma.review.corrections import Place  # what parses values takes long to import
+        from alma.review.decisions import Proposal
 
         place = Place(self.evidence.page, self.evidence.bbox.box())
         proposal = Proposal(self.comment, place, self.field, self.version, self.key, self.row, self.value)

@@ -4,7 +4,7 @@ The archive keeps, below each organisation's prefix:
 
 ==========================================  ==========================================
 pages/ID/pN.png                             the page as displayed
-words/ID/pN.TRACK.json                      its words, as `alma.pages.PageText` writes them
+words/ID/pN.TRACK.json                      its words, as `alma.datamodel.pages.PageText` writes them
 exports/ID/FILE                             an export too large for an answer
 exports/datasets/TYPE/FILE                  a data set, as it was last asked for
 models/ID/SHA256.onnx                       a model of the organisation's own

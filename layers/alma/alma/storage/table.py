@@ -26,11 +26,9 @@ ORG                    usage#2026-11#KEY                        UsageItem: what 
 from __future__ import annotations
 
 import os
-import secrets
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from pynamodb.attributes import (
     BooleanAttribute,
@@ -42,11 +40,9 @@ from pynamodb.attributes import (
     UnicodeAttribute,
     UnicodeSetAttribute,
 )
-from pynamodb.exceptions import DeleteError, PutError, TransactWriteError, UpdateError
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.models import Model
 from pynamodb.pagination import ResultIterator
-from pynamodb.transactions import TransactWrite
 
 from alma.settings import settings
 
@@ -62,9 +58,6 @@ INDEXES = {
     "documents_by_type": ("type_key", "listed"),
     "review": ("review_key", "review_rank"),
 }
-
-#: Times a transaction is tried while others hold its rows, as when many files are dropped at once.
-_CONFLICTS = 8
 _DIGITS = 12  # of a documentId in a sort key: newest last, and last is what a backward Query reads first
 
 
@@ -411,87 +404,3 @@ def _from_raw(raw: dict[str, Any]) -> Item | UnreadableItem:
         return Item.from_raw_data(raw)
     except (ValueError, TypeError, KeyError, AttributeError):
         return UnreadableItem(raw[SORT_KEY]["S"])
-
-
-_T = TypeVar("_T")
-_Failure = PutError | UpdateError | DeleteError | TransactWriteError
-
-
-def transaction() -> TransactWrite:
-    """Return a context in which up to 100 writes happen together or not at all."""
-    return TransactWrite(connection=Item._get_connection().connection)
-
-
-def write_together(write: Callable[[TransactWrite], None]) -> None:
-    """Run writes in one transaction, once more where another transaction held a row of it at that moment.
-
-    Raises
-    ------
-    TransactWriteError
-        A condition did not hold, or something else went wrong.
-    """
-    for attempt in range(_CONFLICTS):
-        try:
-            with transaction() as transact:
-                write(transact)
-            return
-        except TransactWriteError as error:
-            if refused(error) or not contended(error) or attempt == _CONFLICTS - 1:
-                raise
-            time.sleep(secrets.randbelow(50 * 2**attempt) / 1000)
-
-
-def unless_refused(write: Callable[[], _T]) -> _T | None:
-    """Run a conditional write; return None where its condition did not hold.
-
-    Raises
-    ------
-    PutError, UpdateError, DeleteError, TransactWriteError
-        Anything else that went wrong.
-    """
-    return _unless(refused, write)
-
-
-def unless_contended(write: Callable[[], _T]) -> _T | None:
-    """Run a conditional write; return None where its condition did not hold or another write was under way.
-
-    Raises
-    ------
-    PutError, UpdateError, DeleteError, TransactWriteError
-        Anything else that went wrong.
-    """
-    return _unless(contended, write)
-
-
-def _unless(lost: Callable[[_Failure], bool], write: Callable[[], _T]) -> _T | None:
-    try:
-        return write()
-    except (PutError, UpdateError, DeleteError, TransactWriteError) as error:
-        if lost(error):
-            return None
-        raise
-
-
-def refused(error: _Failure) -> bool:
-    """Tell whether a write failed because its condition did not hold."""
-    if isinstance(error, TransactWriteError):
-        return any(refusals(error))
-    return error.cause_response_code == "ConditionalCheckFailedException"
-
-
-def refusals(error: TransactWriteError) -> list[bool]:
-    """Tell for each write of a transaction, in order, whether its condition did not hold."""
-    return [
-        reason is not None and reason.code == "ConditionalCheckFailed"
-        for reason in error.cancellation_reasons
-    ]
-
-
-def contended(error: _Failure) -> bool:
-    """Tell whether a write lost against another one: one that came first, or one at the same moment."""
-    if isinstance(error, TransactWriteError):
-        reasons = error.cancellation_reasons
-        conflict = any(reason is not None and reason.code == "TransactionConflict" for reason in reasons)
-    else:
-        conflict = error.cause_response_code == "TransactionConflictException"
-    return conflict or refused(error)

@@ -1,0 +1,1 @@
+"""Who may do what: organisations, keys, scopes, rate limits."""

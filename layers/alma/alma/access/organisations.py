@@ -1,0 +1,138 @@
+"""Organisations: the owners of documents, keys and models."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from alma.clock import timestamp
+from alma.errors import BadRequestError, ConflictError, NotFoundError
+from alma.storage.table import OrganisationItem
+from alma.storage.transactions import conditional_write
+
+_ID = re.compile(r"[a-z][a-z0-9-]{1,62}")
+_SORT_KEY = "organisation"
+
+
+@dataclass(frozen=True, slots=True)
+class Organisation:
+    """An organisation.
+
+    Attributes
+    ----------
+    id : str
+        Lower case letters, digits and hyphens; the partition of everything it owns and its folder in S3.
+    name : str
+        For people.
+    created_at : str
+        ISO 8601.
+    monthly_pages : int or None
+        Pages it may have read in a month, 0 for any number; None where the installation's setting holds.
+    """
+
+    id: str
+    name: str
+    created_at: str
+    monthly_pages: int | None = None
+
+
+def check_id(organisation: str) -> str:
+    """Return the id if it is one.
+
+    Raises
+    ------
+    BadRequestError
+        It is not.
+    """
+    if not _ID.fullmatch(organisation):
+        raise BadRequestError(
+            "An organisation's id is 2 to 63 lower case letters, digits and hyphens and starts with a letter."
+        )
+    return organisation
+
+
+def create(organisation: str, name: str | None = None) -> Organisation:
+    """Create an organisation.
+
+    Raises
+    ------
+    BadRequestError
+        The id is not one.
+    ConflictError
+        It exists already.
+    """
+    item = OrganisationItem(
+        check_id(organisation), _SORT_KEY, name=name or organisation, created_at=timestamp()
+    )
+    if conditional_write(lambda: item.save(OrganisationItem.pk.does_not_exist())) is None:
+        raise ConflictError(f"There is already an organisation {organisation!r}.")
+    return _from_item(item)
+
+
+def get(organisation: str) -> Organisation:
+    """Return an organisation.
+
+    Raises
+    ------
+    NotFoundError
+        There is none of that id.
+    """
+    try:
+        return _from_item(OrganisationItem.get(organisation, _SORT_KEY, consistent_read=True))
+    except OrganisationItem.DoesNotExist:
+        raise NotFoundError(
+            f"There is no organisation {organisation!r}; create it with `alma org create`."
+        ) from None
+
+
+def set_monthly_pages(organisation: str, pages: int | None) -> Organisation:
+    """Give an organisation a number of pages a month of its own; None takes it away again.
+
+    Raises
+    ------
+    BadRequestError
+        The number is negative.
+    NotFoundError
+        There is no such organisation.
+    """
+    if pages is not None and pages < 0:
+        raise BadRequestError("A quota is a number of pages, or 0 for any number.")
+    item = OrganisationItem(organisation, _SORT_KEY)
+    own = OrganisationItem.monthly_pages
+    kept = conditional_write(
+        lambda: item.update(
+            actions=[own.remove() if pages is None else own.set(pages)],
+            condition=OrganisationItem.pk.exists(),
+        )
+    )
+    return get(organisation) if kept is None else _from_item(item)
+
+
+def list_ids() -> list[str]:
+    """Return the ids of all organisations, for the operator: reads the whole table."""
+    return sorted(item.pk for item in OrganisationItem.scan(OrganisationItem.sk == _SORT_KEY))
+
+
+def next_document_id(organisation: str, count: int = 1) -> int:
+    """Return a number no document of the organisation has had: the first of `count` that are taken.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such organisation.
+    """
+    item = OrganisationItem(organisation, _SORT_KEY)
+    counted = conditional_write(
+        lambda: item.update(
+            actions=[OrganisationItem.last_document_id.add(count)],
+            condition=OrganisationItem.pk.exists(),
+        )
+    )
+    if counted is None:
+        raise NotFoundError(f"There is no organisation {organisation!r}.")
+    return int(item.last_document_id) - count + 1
+
+
+def _from_item(item: OrganisationItem) -> Organisation:
+    pages = item.monthly_pages
+    return Organisation(item.pk, item.name, item.created_at, None if pages is None else int(pages))

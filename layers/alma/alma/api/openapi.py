@@ -1,0 +1,153 @@
+"""The OpenAPI 3.1 document, made from the route table and the models it names."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from alma import __version__
+from alma.access.rate_limits import limit_of
+from alma.api import views
+from alma.api.routes import ROUTES, Answer, Route
+
+_SCHEMAS = "#/components/schemas/{model}"
+#: Both headers take the same token; one of them is enough.
+_SECURITY_SCHEMES: dict[str, Any] = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "Authorization: Bearer alma_…"},
+    "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "X-API-Key: alma_…"},
+}
+_RATE_LIMIT_HEADERS: dict[str, Any] = {
+    "X-RateLimit-Limit": {
+        "description": "Requests of this kind that may come at once from a rested key.",
+        "schema": {"type": "integer"},
+    },
+    "X-RateLimit-Remaining": {
+        "description": "Requests of this kind that may come at once now.",
+        "schema": {"type": "integer"},
+    },
+    "X-RateLimit-Reset": {
+        "description": "When that is the limit again, in seconds since 1970.",
+        "schema": {"type": "integer"},
+    },
+}
+_RETRY_AFTER: dict[str, Any] = {"Retry-After": {"schema": {"type": "integer"}}}
+_MEANING = {
+    200: "As asked.",
+    201: "Made.",
+    202: "Taken in; there is nothing more to say yet.",
+    204: "Done.",
+    303: "What was asked for is large and waits at Location; get it without a key.",
+    400: "The request is not one; the detail says why.",
+    401: "The token is missing, malformed, expired or revoked, or two headers name different ones.",
+    403: "The key lacks the scope; the detail names it.",
+    404: "Absent, or another organisation's.",
+    405: "Not offered.",
+    409: "Not in a state to serve this.",
+    422: "The document could not be read; error and detail say why.",
+    429: "Too many requests; try again after Retry-After seconds.",
+    500: "Something went wrong on our side.",
+    503: "Not possible at this moment, or not in the time an answer may take; the detail says what to do.",
+}
+
+
+def openapi(server_url: str = "/api") -> dict[str, Any]:
+    """Return the description of the API as it is served at `server_url`."""
+    models: set[type[BaseModel]] = {model for row in ROUTES for model in _models(row)} | {
+        views.ErrorView,
+        views.Unauthorized,
+    }
+    _, definitions = models_json_schema(
+        [(model, "serialization") for model in sorted(models, key=lambda m: m.__name__)],
+        ref_template=_SCHEMAS,
+    )
+    paths: dict[str, dict[str, Any]] = {}
+    for row in ROUTES:
+        paths.setdefault(row.resource, {})[row.method.lower()] = _operation(row)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "alma",
+            "version": __version__,
+            "summary": "Documents in, fields with evidence out.",
+            "license": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": server_url}],
+        "paths": paths,
+        "components": {
+            "schemas": definitions.get("$defs", {}),
+            "securitySchemes": _SECURITY_SCHEMES,
+            "headers": _RATE_LIMIT_HEADERS,
+        },
+    }
+
+
+def _models(row: Route) -> list[type[BaseModel]]:
+    found = [answer for answer in row.answers.values() if isinstance(answer, type)]
+    return [*found, row.body] if row.body else found
+
+
+def _operation(row: Route) -> dict[str, Any]:
+    answers: dict[int, Answer] = dict(row.answers)
+    answers |= {429: views.ErrorView, 500: views.ErrorView}
+    if row.scope:
+        answers |= {401: views.Unauthorized, 403: views.ErrorView}
+    operation: dict[str, Any] = {
+        "operationId": row.operation,
+        "summary": row.summary,
+        "security": [{scheme: [row.scope.value]} for scheme in _SECURITY_SCHEMES] if row.scope else [],
+        "responses": {str(status): _answer(status, answers[status]) for status in sorted(answers)},
+    }
+    if row.scope:
+        bucket = limit_of(row.family)
+        operation["description"] = (
+            f"Scope: {row.scope.value}. Limit: {row.family.value}, {bucket.per_minute} requests a minute and "
+            f"{bucket.burst} at once for a key."
+        )
+    if row.parameters:
+        in_path = set(re.findall(r"\{(\w+)\}", row.resource))
+        operation["parameters"] = [
+            {
+                "name": p.name,
+                "in": "path" if p.name in in_path else "query",
+                "required": p.name in in_path,
+                "description": p.description,
+                "schema": p.schema,
+            }
+            for p in row.parameters
+        ]
+    if row.body:
+        operation["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": {"$ref": _ref(row.body)}}},
+        }
+    elif row.operation == "mcp":
+        operation["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": {"type": "object"}}},
+        }
+    return operation
+
+
+def _answer(status: int, answer: Answer) -> dict[str, Any]:
+    described: dict[str, Any] = {"description": _MEANING[status]}
+    if isinstance(answer, tuple):
+        described["content"] = {media_type: {} for media_type in answer}
+    elif answer is not None:
+        described["content"] = {"application/json": {"schema": {"$ref": _ref(answer)}}}
+    headers: dict[str, Any] = {}
+    if status != 401:  # most of which the gateway answers, before anything is counted
+        headers |= {name: {"$ref": f"#/components/headers/{name}"} for name in _RATE_LIMIT_HEADERS}
+    if status == 303:
+        headers["Location"] = {"schema": {"type": "string", "format": "uri"}}
+    if status in (202, 429, 503):
+        headers |= _RETRY_AFTER
+    if headers:
+        described["headers"] = headers
+    return described
+
+
+def _ref(model: type[BaseModel]) -> str:
+    return _SCHEMAS.format(model=model.__name__)

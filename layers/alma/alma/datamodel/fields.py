@@ -1,0 +1,224 @@
+"""A field of a document: its readings, the best one, and what people said of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from alma.datamodel.geometry import Region, enclosing
+
+#: What the name of a track begins with that an agent proposes on; the id of its key follows.
+AGENT = "agent:"
+#: Occurrences of a field, and rows of a group: as many as an id counts.
+MAX_OCCURRENCES = 100_000
+
+
+class Verb(StrEnum):
+    """What a person can do with a field."""
+
+    ACCEPT = "accept"
+    EDIT = "edit"
+    REJECT = "reject"
+    ESCALATE = "escalate"
+
+
+class Status(StrEnum):
+    """Where a field stands in review; the five words of the API."""
+
+    UNREVIEWED = "unreviewed"
+    ACCEPTED = "accepted"
+    EDITED = "edited"
+    REJECTED = "rejected"
+    ESCALATED = "escalated"
+
+    @property
+    def verified(self) -> bool:
+        """A person stands behind the value."""
+        return self in (Status.ACCEPTED, Status.EDITED)
+
+    @property
+    def decided(self) -> bool:
+        """A person has decided; no extraction may change it."""
+        return self.verified or self is Status.REJECTED
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one track makes of one field.
+
+    Attributes
+    ----------
+    track : str
+        `text`, `vision`, `hosted` or the id of a model; `agent:` and the id of a key for what an agent
+        proposes.
+    value : str
+        Normalised: ISO date, plain decimal, single spaces.
+    content : str
+        The same as it stands on the page.
+    confidence : float or None
+        Calibrated probability that `value` is right; None where nothing is known.
+    regions : tuple of Region
+        The lines it was cut from, in reading order; at least one for anything alma itself reads.
+    comment : str or None
+        Why an agent proposes it; None for what is read.
+    """
+
+    track: str
+    value: str
+    content: str
+    confidence: float | None
+    regions: tuple[Region, ...]
+    comment: str | None = None
+
+    @property
+    def proposed(self) -> bool:
+        """An agent proposes it: nobody has read it from the page."""
+        return self.track.startswith(AGENT)
+
+
+def evidence_of(regions: tuple[Region, ...]) -> dict[str, object] | None:
+    """Return the API's evidence: `{page, bbox}`, plus `regions` when there is more than one.
+
+    `page` is the first page the value stands on and `bbox` holds all its lines on that page.
+    """
+    if not regions:
+        return None
+    page = regions[0].page
+    evidence = Region(page, enclosing(r.box for r in regions if r.page == page)).to_dict()
+    if len(regions) > 1:
+        evidence["regions"] = [r.to_dict() for r in regions]
+    return evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of one document.
+
+    Attributes
+    ----------
+    key : str
+        The schema's name of the field; for a column of a group GROUP.COLUMN.
+    occurrence : int
+        0 for the first; repeated fields count on. For a column of a group the row, 0 for the first.
+    readings : tuple of Reading
+        One per track, the best first.
+    status : Status
+        Review status.
+    reviewed : Reading or None
+        The value a person accepted or entered, with its evidence; None before review.
+    reasons : tuple of str
+        Why the field is escalated, as slugs (`low_confidence`, `tracks_disagree`, `rule_violated`,
+        `required_missing`, `only_hosted`, `proposed`).
+    version : int
+        Grows with every change.
+    reviewed_by, reviewed_at : str or None
+        Id of the key that last decided it, and when (ISO 8601); None before review.
+    comment : str or None
+        What that person said of it.
+    order : int
+        Its place among the document's fields, as kept; no part of what the field says.
+    """
+
+    key: str
+    occurrence: int
+    readings: tuple[Reading, ...]
+    status: Status = Status.UNREVIEWED
+    reviewed: Reading | None = None
+    reasons: tuple[str, ...] = ()
+    version: int = 1
+    reviewed_by: str | None = None
+    reviewed_at: str | None = None
+    comment: str | None = None
+    order: int = field(default=0, compare=False)
+
+    @property
+    def id(self) -> str:
+        """What the API calls the field: `party`, `party[1]` for a second one, `line_items[3].amount`."""
+        if self.group is None and self.occurrence:
+            return f"{self.key}[{self.occurrence}]"
+        return self.label
+
+    @property
+    def touched(self) -> bool:
+        """A person decided it or asked for a look at it, or an agent did: no extraction takes that back."""
+        proposed = any(reading.proposed for reading in self.readings)
+        return self.status.decided or self.reviewed_by is not None or proposed
+
+    @property
+    def group(self) -> str | None:
+        """Name of the group the field is a column of, if it is one."""
+        return self.key.partition(".")[0] if "." in self.key else None
+
+    @property
+    def row(self) -> int | None:
+        """Row of the group the field belongs to, 0 for the first; None for a field on its own."""
+        return None if self.group is None else self.occurrence
+
+    @property
+    def label(self) -> str:
+        """The key as tables show it, with the row of a group's: `line_items[3].amount`."""
+        group, _, column = self.key.partition(".")
+        return f"{group}[{self.occurrence}].{column}" if column else self.key
+
+    @property
+    def missing(self) -> bool:
+        """Nothing was found for it, nor entered: it is kept so that a person sees that it is missing."""
+        return not self.readings and not (self.reviewed is not None and self.status.verified)
+
+    @property
+    def best(self) -> Reading:
+        """The reviewed value where there is one, else the reading with the highest confidence.
+
+        Raises
+        ------
+        ValueError
+            The field is missing.
+        """
+        if self.reviewed is not None and self.status.verified:
+            return self.reviewed
+        return best_reading(self.readings)
+
+    @property
+    def source(self) -> str:
+        """What an export names as the origin: the review status if verified, else the track."""
+        return self.status.value if self.status.verified else self.best.track
+
+
+#: Names as long as schemas allow: longer ones would make a key that the table refuses.
+_ID = re.compile(
+    r"(?P<name>[a-z][a-z0-9_]{0,63})(?:\[(?P<number>\d{1,5})\])?(?P<column>\.[a-z][a-z0-9_]{0,63})?"
+)
+
+
+def parse_id(text: str) -> tuple[str, int] | None:
+    """Return the key and the occurrence of a field's id, or None if it is none; `[0]` may be left out."""
+    match = _ID.fullmatch(text) if text.isascii() else None
+    if match is None:
+        return None
+    return match["name"] + (match["column"] or ""), int(match["number"] or 0)
+
+
+def best_reading(readings: Iterable[Reading]) -> Reading:
+    """Return the reading with the highest confidence; unknown confidence ranks last, ties keep order."""
+    return max(readings, key=lambda r: -1.0 if r.confidence is None else r.confidence)
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """What reading a document gave.
+
+    Attributes
+    ----------
+    doc_type : str or None
+        Key of the schema that fits best; None when none does.
+    doc_type_confidence : float or None
+        Probability that it is right; None where nothing is known.
+    fields : list of Field
+        In the schema's order, then by place in the document.
+    """
+
+    doc_type: str | None
+    doc_type_confidence: float | None = None
+    fields: list[Field] = field(default_factory=list)

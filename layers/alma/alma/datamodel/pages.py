@@ -1,0 +1,123 @@
+"""What a page says: its words, per track, and how they are kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from alma.datamodel.geometry import Box, Word
+
+
+class Track(StrEnum):
+    """Who read the words of a page."""
+
+    TEXT = "text"
+    """The file's own text layer."""
+    VISION = "vision"
+    """Optical character recognition on the page image."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageText:
+    """The words of one page as one track reads them.
+
+    Attributes
+    ----------
+    page : int
+        1-based number within the document.
+    width, height : float
+        Size of the page as displayed; the unit does not matter, the ratio does.
+    track : Track
+        Where the words come from.
+    words : tuple of Word
+        In reading order; words of one line are neighbours.
+    turned : int
+        Degrees clockwise the page must be turned to be upright for a reader: 0, 90, 180 or 270. Boxes
+        are always on the page as displayed, not as turned.
+    unreadable : int
+        Number of text lines that were found and could not be read (a script outside the alphabet, a smear).
+    """
+
+    page: int
+    width: float
+    height: float
+    track: Track
+    words: tuple[Word, ...]
+    turned: int = 0
+    unreadable: int = 0
+
+    def upright(self) -> PageText:
+        """Return the same page turned so that lines run left to right, for rules about position."""
+        if not self.turned:
+            return self
+        width, height = (self.height, self.width) if self.turned in (90, 270) else (self.width, self.height)
+        words = tuple(Word(w.text, w.box.turned(self.turned), w.line, w.confidence) for w in self.words)
+        return PageText(self.page, width, height, self.track, words, 0, self.unreadable)
+
+    def lines(self) -> list[list[Word]]:
+        """Return the words grouped by line, in reading order."""
+        grouped: dict[int, list[Word]] = {}
+        for word in self.words:
+            grouped.setdefault(word.line, []).append(word)
+        return list(grouped.values())
+
+    def to_json(self) -> str:
+        """Return the form kept in the object store: words as compact arrays."""
+        return json.dumps(
+            {
+                "page": self.page,
+                "width": round(self.width, 2),
+                "height": round(self.height, 2),
+                "track": self.track.value,
+                "turned": self.turned,
+                "unreadable": self.unreadable,
+                "words": [
+                    [
+                        w.text,
+                        *(round(v, 5) for v in (w.box.x, w.box.y, w.box.w, w.box.h)),
+                        w.line,
+                        None if w.confidence is None else round(w.confidence, 4),
+                    ]
+                    for w in self.words
+                ],
+            },
+            ensure_ascii=False,
+            separators=(",", ":"),
+        )
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> PageText:
+        """Return what `to_json` wrote."""
+        return cls.from_dict(json.loads(text))
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> PageText:
+        """Return what the JSON of `to_json` says.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            It is none.
+        """
+        return cls(
+            page=raw["page"],
+            width=raw["width"],
+            height=raw["height"],
+            track=Track(raw["track"]),
+            words=tuple(
+                Word(text, Box(x, y, w, h), line, confidence)
+                for text, x, y, w, h, line, confidence in raw["words"]
+            ),
+            turned=raw["turned"],
+            unreadable=raw["unreadable"],
+        )
+
+
+def plain_text(pages: Iterable[PageText]) -> str:
+    """Return the pages as lines of text, a form feed between pages."""
+    return "\f".join(
+        "\n".join(" ".join(word.text for word in line) for line in page.lines()) for page in pages
+    )

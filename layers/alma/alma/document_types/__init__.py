@@ -1,0 +1,1 @@
+"""Document types: the shipped ones and an organisation's own."""

@@ -1,0 +1,1 @@
+"""Documents, their fields and pages, and the audit trail of every change."""

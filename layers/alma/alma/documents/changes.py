@@ -1,0 +1,211 @@
+"""A change to a document: its fields, its row and the entry of its audit trail, together or not at all.
+
+The number of entries on the document's row is the version of the whole: every change counts it up and is
+written only if it is as it was read. So what a change was planned from cannot have changed meanwhile, and
+entries cannot get lost. Who loses against another reads again and plans anew.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pynamodb.exceptions import TransactWriteError
+
+from alma.datamodel.fields import Field
+from alma.documents import audit, field_rows, records
+from alma.errors import NotFoundError, UnavailableError
+from alma.storage.table import DocumentItem, FieldItem
+from alma.storage.transactions import transaction, write_conflict
+
+#: Times a change is planned before it is given up, because others are faster each time.
+ATTEMPTS = 10
+#: Fields in one transaction, which takes a hundred actions: the document's row and the entry are two.
+_TRANSACTION = 98
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """A field before and after; None before for a new one, None after for one that goes."""
+
+    before: Field | None
+    after: Field | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to become of a document.
+
+    Attributes
+    ----------
+    event : audit.Event
+        What the trail says of it.
+    fields : sequence of FieldChange
+        The fields it touches.
+    actions : sequence
+        What else changes on the document's row.
+    condition : optional
+        What must hold of the row beside.
+    doc_type : str or None
+        Type of the document after it.
+    overwrite : bool
+        Fields are written whatever is there: an attempt that was cut off may have left some.
+    """
+
+    event: audit.Event
+    fields: Sequence[FieldChange]
+    doc_type: str | None
+    actions: Sequence[Any] = ()
+    condition: Any = None
+    overwrite: bool = False
+
+
+def change(
+    organisation: str, document_id: int, actor: str, plan: Callable[[DocumentItem], Change | None]
+) -> Change | None:
+    """Change a document as planned from what it is, and return the plan that came true.
+
+    Parameters
+    ----------
+    organisation, document_id : str, int
+        The document.
+    actor : str
+        Id of the key, or `audit.ALMA`.
+    plan : callable
+        From the document's row to what is to become of it, None for nothing; reads what it needs after the
+        row. Called again when somebody else was faster.
+
+    Raises
+    ------
+    NotFoundError
+        The organisation has no such document (any more).
+    UnavailableError
+        Others were faster each time.
+    """
+    for attempt in range(ATTEMPTS):
+        row = records.row_of(organisation, document_id)
+        planned = plan(row)
+        if planned is None or _write(row, actor, planned):
+            return planned
+        time.sleep(random.uniform(0, 0.02 * 2 ** min(attempt, 5)))  # noqa: S311  # no secret
+    raise UnavailableError("Others are changing this document at the same moment; try again.")
+
+
+def end(organisation: str, document_id: int, actor: str) -> None:
+    """Remove a document's row and close its trail, whose contents are gone before. Twice is fine.
+
+    Raises
+    ------
+    UnavailableError
+        Others were faster each time.
+    """
+    for _ in range(ATTEMPTS):
+        try:
+            row = records.row_of(organisation, document_id)
+        except NotFoundError:
+            return
+        audit.erase(organisation, document_id)
+        entry = audit.next_item(row, actor, audit.Event(audit.Action.DELETED))
+        entry.content = None
+        try:
+            with transaction() as write:
+                # Only with the trail as it was erased: what is recorded meanwhile has to be erased, too.
+                write.delete(row, condition=as_read(row))
+                write.save(entry, condition=type(entry).pk.does_not_exist())
+            return
+        except TransactWriteError as error:
+            if not write_conflict(error):
+                raise
+    raise UnavailableError("Others are changing this document at the same moment; try again.")
+
+
+def as_read(row: DocumentItem) -> Any:
+    """Return the condition that nothing was recorded for a document since its row was read."""
+    count = int(row.audit_count or 0)
+    unchanged: Any = DocumentItem.audit_count == count
+    if count == 0:
+        # Rows of documents that are older than the trail do not say.
+        return DocumentItem.pk.exists() & (unchanged | DocumentItem.audit_count.does_not_exist())
+    return unchanged
+
+
+def steps(
+    before: Sequence[Field], after: Sequence[Field], row: DocumentItem, *, rewrite: bool = False
+) -> list[FieldChange]:
+    """Return what leads from the fields of a document to others, each that changes with its next version.
+
+    Fields that stay as they are are left out, unless their rows have to be written anyway (`rewrite`).
+
+    A new field's version is one no field of the document has had, so that nobody mistakes it for one that
+    stood in its place before.
+    """
+    known = {(field.key, field.occurrence): field for field in before}
+    found = []
+    for field in after:
+        old = known.pop((field.key, field.occurrence), None)
+        if old is None:
+            found.append(FieldChange(None, replace(field, version=int(row.audit_count or 0) + 1)))
+            continue
+        same = replace(field, version=old.version)
+        if same != old:
+            found.append(FieldChange(old, replace(same, version=old.version + 1)))
+        elif same.order != old.order or rewrite:
+            found.append(FieldChange(old, same))
+    return found + [FieldChange(old, None) for old in known.values()]
+
+
+def _write(row: DocumentItem, actor: str, planned: Change) -> bool:
+    """Write a change; tell whether that came first. Many fields take several transactions, the entry last."""
+    condition = as_read(row) if planned.condition is None else as_read(row) & planned.condition
+    entry = audit.next_item(row, actor, planned.event)
+    verified = sum(
+        int(each.after is not None and each.after.status.verified)
+        - int(each.before is not None and each.before.status.verified)
+        for each in planned.fields
+    )
+    actions = [
+        DocumentItem.audit_count.set(entry.sequence),
+        DocumentItem.audit_head.set(entry.digest),
+        *planned.actions,
+    ]
+    if verified:
+        actions.append(DocumentItem.verified.add(verified))
+    starts = range(0, len(planned.fields), _TRANSACTION)
+    *earlier, last = [planned.fields[start : start + _TRANSACTION] for start in starts] or [()]
+    try:
+        for batch in earlier:
+            with transaction() as write:
+                write.condition_check(DocumentItem, row.pk, row.sk, condition=condition)
+                _write_fields(write, row, planned, batch)
+        with transaction() as write:
+            write.update(DocumentItem(row.pk, row.sk), actions=actions, condition=condition)
+            write.save(entry, condition=type(entry).pk.does_not_exist())
+            _write_fields(write, row, planned, last)
+    except TransactWriteError as error:
+        if write_conflict(error):
+            return False
+        raise
+    return True
+
+
+def _write_fields(write: Any, row: DocumentItem, planned: Change, batch: Sequence[FieldChange]) -> None:
+    for each in batch:
+        before, after = each.before, each.after
+        condition: Any
+        if planned.overwrite:
+            condition = None
+        elif before is None:
+            condition = FieldItem.pk.does_not_exist()
+        else:
+            condition = FieldItem.version == before.version
+        kept = after or before
+        if kept is None:
+            continue
+        item = field_rows.to_item(row.pk, int(row.document_id), planned.doc_type, kept)
+        if after is None:
+            write.delete(item, condition=condition)
+        else:
+            write.save(item, condition=condition)

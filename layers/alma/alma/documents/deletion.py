@@ -1,0 +1,92 @@
+"""Deletion: a document with everything that was made of it, and its file with the last document of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from alma.documents import audit, changes, instances, intake, records
+from alma.documents.records import Document, DocumentStatus
+from alma.storage import objects
+from alma.storage.table import (
+    DocumentItem,
+    FileItem,
+    Item,
+    document_key,
+    field_prefix,
+    page_prefix,
+)
+from alma.storage.transactions import conditional_write
+
+
+def delete(organisation: str, document_id: int, *, actor: str = audit.ALMA) -> None:
+    """Remove a document, its fields, pages, words, exports and the file it came from.
+
+    A file of several documents stays until the last of them is removed. The first of them stands for the
+    whole file as long as it is being read: removed then, it takes the others along. The row goes last, so a
+    deletion that is cut off can be done again. Of the audit trail the digests stay, closed by an entry that
+    says who (`actor`) removed it.
+
+    Raises
+    ------
+    NotFoundError
+        The organisation has no such document.
+    """
+    document = records.get(organisation, document_id)
+    if document.instance_of is not None:
+        instances.release_source(document)
+    _leave_file(document)
+    if document.instance_of is None and document.status is DocumentStatus.PROCESSING:
+        # Read again: it may have been divided since. From now on it cannot be, being off its file.
+        for instance in records.get(organisation, document_id).instances[1:]:
+            further = replace(document, id=instance.document_id, instance_of=document.id)
+            # Its row may not have been made yet, and must not be any more.
+            instances.take_off_pending_parts(further)
+            _leave_file(further)
+            _remove(further, actor)
+    _remove(document, actor)
+
+
+def _remove(document: Document, actor: str) -> None:
+    """Remove a document's row and what was made of it."""
+    row = DocumentItem(document.organisation, document_key(document.id))
+    # Who checks trails can tell a removal that was cut off from tampering by this.
+    conditional_write(lambda: row.update([DocumentItem.leaving.set(True)], DocumentItem.pk.exists()))
+    purge(document.organisation, document.id)
+    changes.end(document.organisation, document.id, actor)
+    # What was being written meanwhile; whoever finds the row gone from now on purges too.
+    purge(document.organisation, document.id)
+
+
+def _leave_file(document: Document) -> None:
+    """Take a document off the file it came from; the last one takes the file along. Twice is fine."""
+    if document.file_key is None:
+        objects.delete_inbox(document.object_key, document.etag)
+        return
+    item = FileItem(document.organisation, document.file_key)
+    known = intake.known_file(item)
+    root = document.instance_of or document.id
+    if known is not None and int(known.document_id) != root:
+        return  # dropped once more after it failed: the file is another document's now
+    divided: Any = FileItem.instances.exists()
+    left = conditional_write(
+        lambda: item.update(actions=[FileItem.instances.delete({document.id})], condition=divided)
+    )
+    if left is not None and item.instances:
+        return
+    objects.delete_inbox(document.object_key, document.etag)
+    gone = conditional_write(lambda: item.delete(FileItem.instances.does_not_exist()) or True)
+    if gone is None:  # it was divided in this moment
+        _leave_file(document)
+
+
+def purge(organisation: str, document_id: int) -> None:
+    """Remove what was made of a document: objects of the archive, fields, pages. Twice is fine.
+
+    Not its audit trail: that outlives it.
+    """
+    objects.delete_document(organisation, document_id)
+    with Item.batch_write() as batch:
+        for prefix in (field_prefix(document_id), page_prefix(document_id)):
+            for item in Item.query(organisation, Item.sk.startswith(prefix), consistent_read=True):
+                batch.delete(item)

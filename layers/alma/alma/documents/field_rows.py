@@ -1,0 +1,114 @@
+"""Fields as rows of the table, and their place in the review queue.
+
+A row is in the `review` index as long as its field waits for a person, and sorted by how urgent that is:
+escalated before unreviewed, then by confidence, unknown before low before high. Every write makes both
+attributes anew, so they cannot disagree with the field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from alma.datamodel.fields import Field, Reading, Status
+from alma.datamodel.geometry import Box, Region
+from alma.storage.table import FieldItem, field_key, listed_key
+
+#: What ranks begin with, the most urgent first.
+RANKS = {Status.ESCALATED: "0#", Status.UNREVIEWED: "1#"}
+#: Stands for an unknown confidence; sorts before every digit.
+UNKNOWN = "-"
+
+
+def to_item(organisation: str, document_id: int, doc_type: str | None, field: Field) -> FieldItem:
+    """Return the row of a field."""
+    rank = review_rank(document_id, field)
+    return FieldItem(
+        organisation,
+        field_key(document_id, field.key, field.occurrence),
+        document_id=document_id,
+        order=field.order,
+        key=field.key,
+        occurrence=field.occurrence,
+        status=field.status.value,
+        readings=[_reading_to_json(reading) for reading in field.readings],
+        reviewed=None if field.reviewed is None else _reading_to_json(field.reviewed),
+        reasons=list(field.reasons) or None,
+        version=field.version,
+        reviewed_by=field.reviewed_by,
+        reviewed_at=field.reviewed_at,
+        comment=field.comment,
+        review_key=None if rank is None else organisation,
+        review_rank=rank,
+        doc_type=doc_type,
+    )
+
+
+def from_item(item: FieldItem) -> Field:
+    """Return the field of a row."""
+    return Field(
+        key=item.key,
+        occurrence=int(item.occurrence),
+        readings=tuple(_reading_from_json(raw) for raw in item.readings),
+        status=Status(item.status),
+        reviewed=None if item.reviewed is None else _reading_from_json(item.reviewed),
+        reasons=tuple(item.reasons or ()),
+        version=int(item.version),
+        reviewed_by=item.reviewed_by,
+        reviewed_at=item.reviewed_at,
+        comment=item.comment,
+        order=int(item.order),
+    )
+
+
+def placed(fields: Sequence[Field]) -> list[Field]:
+    """Return the fields of a document as the table keeps them, with their places.
+
+    Values of one field stay together; those of a group stay in rows.
+    """
+    first: dict[str, int] = {}
+    return [
+        replace(
+            field,
+            readings=tuple(as_kept(reading) for reading in field.readings),
+            reviewed=None if field.reviewed is None else as_kept(field.reviewed),
+            order=first.setdefault(field.key, at) if field.group is None else at,
+        )
+        for at, field in enumerate(fields)
+    ]
+
+
+def as_kept(reading: Reading) -> Reading:
+    """Return a reading as it comes back from the table, its places rounded."""
+    return _reading_from_json(_reading_to_json(reading))
+
+
+def review_rank(document_id: int, field: Field) -> str | None:
+    """Return where a field stands in the review queue; None if it does not wait.
+
+    The cells of a group wait only where somebody asked for it: a table has hundreds of them, and nothing is
+    known of their confidence.
+    """
+    prefix = RANKS.get(field.status)
+    if prefix is None or (field.group is not None and field.status is not Status.ESCALATED):
+        return None
+    confidence = None if field.missing else field.best.confidence
+    sure = UNKNOWN if confidence is None else f"{confidence:.6f}"
+    return f"{prefix}{sure}#{listed_key(document_id)}#{field.key}#{field.occurrence:05d}"
+
+
+def _reading_to_json(reading: Reading) -> dict[str, Any]:
+    kept: dict[str, Any] = {
+        "track": reading.track,
+        "value": reading.value,
+        "content": reading.content,
+        "confidence": reading.confidence,
+        "regions": [region.to_dict() for region in reading.regions],
+    }
+    return kept if reading.comment is None else kept | {"comment": reading.comment}
+
+
+def _reading_from_json(raw: dict[str, Any]) -> Reading:
+    regions = tuple(Region(region["page"], Box.from_dict(region["bbox"])) for region in raw["regions"])
+    return Reading(raw["track"], raw["value"], raw["content"], raw["confidence"], regions, raw.get("comment"))

@@ -1,0 +1,130 @@
+"""Document instances: the several documents of one file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pynamodb.exceptions import TransactWriteError
+
+from alma.access import organisations
+from alma.documents import intake, records
+from alma.documents.records import Document, DocumentStatus, Instance
+from alma.storage import objects, queue
+from alma.storage.table import (
+    DocumentItem,
+    FileItem,
+    Item,
+    PageItem,
+    document_key,
+    page_key,
+)
+from alma.storage.transactions import condition_failed, conditional_write, transaction
+
+
+def divide(document: Document, ranges: Sequence[tuple[int, int]]) -> Document:
+    """Record which documents a file holds, and return the first of them after that.
+
+    The numbers of the further ones are given here, before any of them is made, so that doing it again makes
+    the same ones. What was recorded before stays, and nothing is recorded for a document that is on its way
+    out.
+
+    Parameters
+    ----------
+    document : Document
+        The document the file became; it stays the first.
+    ranges : sequence of (int, int)
+        First and last page of every document in the file, in order; at least two.
+
+    Raises
+    ------
+    NotFoundError
+        The document was deleted in the meantime.
+    """
+    further = organisations.next_document_id(document.organisation, len(ranges) - 1)
+    ids = [document.id, *range(further, further + len(ranges) - 1)]
+    (first, last), *_ = ranges
+    row = DocumentItem(document.organisation, document_key(document.id))
+    try:
+        with transaction() as write:
+            write.update(
+                row,
+                actions=[
+                    DocumentItem.instances.set(
+                        [[number, *pages] for number, pages in zip(ids, ranges, strict=True)]
+                    ),
+                    DocumentItem.unmoved.set(set(ids[1:])),
+                    DocumentItem.first_page.set(first),
+                    DocumentItem.last_page.set(last),
+                    DocumentItem.pages.set(last - first + 1),
+                    # Telling the documents apart is done; resolving the fields has its own attempts.
+                    DocumentItem.resolutions.set(0),
+                ],
+                condition=(DocumentItem.status == DocumentStatus.PROCESSING.value)
+                & DocumentItem.instances.does_not_exist(),
+            )
+            write.update(
+                FileItem(document.organisation, document.file_key),
+                actions=[FileItem.instances.set(set(ids))],
+                condition=(FileItem.document_id == document.id) & FileItem.instances.does_not_exist(),
+            )
+    except TransactWriteError as error:
+        if not condition_failed(error):
+            raise
+    return records.get(document.organisation, document.id)
+
+
+def put_instance(first: Document, instance: Instance) -> None:
+    """Make the row of a further document of a file, unless it is there, or was there and is gone."""
+    item = records.new_item(first.organisation, instance.document_id, first.file_name, first.object_key)
+    item.requested_type, item.media_type = first.requested_type, first.media_type
+    item.file_key, item.etag = first.file_key, first.etag
+    item.announced_by = first.announced_by
+    item.instance_of, item.first_page, item.last_page = first.id, instance.first, instance.last
+    expected: Any = DocumentItem.unmoved.contains(instance.document_id)
+    try:
+        with transaction() as write:
+            write.condition_check(
+                DocumentItem, first.organisation, document_key(first.id), condition=expected
+            )
+            write.save(item, condition=DocumentItem.pk.does_not_exist())
+    except TransactWriteError as error:
+        if not condition_failed(error):
+            raise
+
+
+def release_source(document: Document) -> None:
+    """Remove what the first document of a file still keeps of a further one's pages. Twice is fine.
+
+    Who does it for the last of them has the first one resolved.
+    """
+    if document.instance_of is None or document.page_range is None:
+        return
+    numbers = range(document.page_range[0], document.page_range[1] + 1)
+    objects.delete_pages(document.organisation, document.instance_of, numbers)
+    with Item.batch_write() as batch:
+        for number in numbers:
+            batch.delete(PageItem(document.organisation, page_key(document.instance_of, number)))
+    if take_off_pending_parts(document):
+        queue.send_pages(document.organisation, document.instance_of, [0])
+
+
+def take_off_pending_parts(document: Document) -> bool:
+    """Note that a further document needs nothing of the first; tell whether the first waits for none now."""
+    first = DocumentItem(document.organisation, document_key(document.instance_of or document.id))
+    waiting = conditional_write(
+        lambda: first.update(
+            actions=[DocumentItem.unmoved.delete({document.id})],
+            condition=DocumentItem.status == DocumentStatus.PROCESSING.value,
+        )
+    )
+    return waiting is not None and not first.unmoved
+
+
+def siblings(document: Document) -> list[int]:
+    """Return the further documents of a file that are still there; of its first document."""
+    if not document.instances or document.file_key is None:
+        return []
+    known = intake.known_file(FileItem(document.organisation, document.file_key))
+    alive = set() if known is None else {int(number) for number in known.instances or ()}
+    return sorted(alive & {instance.document_id for instance in document.instances[1:]})

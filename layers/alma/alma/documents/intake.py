@@ -1,0 +1,179 @@
+"""Intake: a file is announced or dropped, and becomes a document exactly once."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+from typing import Any
+
+from pynamodb.exceptions import TransactWriteError
+
+from alma import clock
+from alma.access import organisations
+from alma.documents import records
+from alma.documents.records import Document, DocumentStatus
+from alma.errors import ConflictError, NotFoundError
+from alma.settings import settings
+from alma.storage import objects
+from alma.storage.table import (
+    DocumentItem,
+    FileItem,
+    document_key,
+)
+from alma.storage.transactions import condition_failed, conditional_write, transaction
+
+#: Times a file may be begun: the last of the three invocations an S3 event gets only records the failure.
+MAX_ATTEMPTS = 2
+
+
+def announce(
+    organisation: str,
+    file_name: str,
+    requested_type: str | None = None,
+    *,
+    whole: bool = False,
+    announced_by: str | None = None,
+) -> Document:
+    """Make room for a file that will be uploaded to `object_key` within `settings().upload_seconds`.
+
+    A file that is `whole` is one document, whatever its pages look like. What it takes to read it is counted
+    for the key `announced_by`.
+    """
+    document_id = organisations.next_document_id(organisation)
+    item = records.new_item(
+        organisation,
+        document_id,
+        file_name,
+        objects.upload_key(organisation, document_id, file_name),
+    )
+    item.requested_type = requested_type
+    item.whole = whole or None
+    item.announced_by = announced_by
+    # One that never comes is no document: the row goes by itself a day after the URL has expired.
+    item.expires_at = clock.now() + timedelta(seconds=settings().upload_seconds, days=1)
+    item.save(DocumentItem.pk.does_not_exist())
+    return records.from_item(item)
+
+
+def is_known(organisation: str, object_key: str, etag: str) -> bool:
+    """Tell whether a file has become a document already."""
+    return known_file(_file_item(organisation, object_key, etag, "")) is not None
+
+
+def arrive(organisation: str, object_key: str, etag: str, sequencer: str) -> Document | None:
+    """Return the document a dropped file is, creating it on its first arrival; None if nothing is to do.
+
+    The same object delivered twice, or read again after a crash, is the same document; `attempts` counts how
+    often it was begun. Dropped once more after it failed, it is a new document: limits may have been raised.
+
+    Parameters
+    ----------
+    object_key, etag : str
+        Name and content of the object.
+    sequencer : str
+        Tells one upload of that content from the next.
+    """
+    file_item = _file_item(organisation, object_key, etag, sequencer)
+    known = known_file(file_item)
+    if known is not None and known.sequencer != sequencer and _failed(known):
+        _release(known)
+        known = None
+    if known is None:
+        document_id = _claim(organisation, file_item, etag)
+        if document_id is None and (known := known_file(file_item)) is None:
+            raise ConflictError("The file was claimed and released at the same time; deliver it again.")
+    if known is not None:
+        document_id = int(known.document_id)
+    item = DocumentItem(organisation, document_key(document_id or 0))
+    begun = conditional_write(
+        lambda: item.update(
+            actions=[DocumentItem.attempts.add(1)],
+            condition=DocumentItem.status == DocumentStatus.PROCESSING.value,
+        )
+    )
+    return None if begun is None else records.from_item(item)
+
+
+def _file_item(organisation: str, object_key: str, etag: str, sequencer: str) -> FileItem:
+    digest = hashlib.sha256(f"{object_key}\0{etag}".encode()).hexdigest()[:40]
+    return FileItem(organisation, f"file#{digest}", object_key=object_key, sequencer=sequencer)
+
+
+def _release(file_item: FileItem) -> None:
+    """Let go of a claim, unless another delivery has renewed it."""
+    same: Any = FileItem.sequencer == file_item.sequencer
+    conditional_write(lambda: file_item.delete(same))
+
+
+def known_file(file_item: FileItem) -> FileItem | None:
+    try:
+        return FileItem.get(file_item.pk, file_item.sk, consistent_read=True)
+    except FileItem.DoesNotExist:
+        return None
+
+
+def _failed(file_item: FileItem) -> bool:
+    """Tell whether nothing came of a file: its document failed, or is gone and left no other behind."""
+    try:
+        return records.get(file_item.pk, int(file_item.document_id)).status is DocumentStatus.FAILED
+    except NotFoundError:
+        return not file_item.instances
+
+
+def _claim(organisation: str, file_item: FileItem, etag: str) -> int | None:
+    """Bind a file to its announced document or to a new one; None when another delivery was faster."""
+    announced = _announced_id(organisation, file_item.object_key)
+    if announced is not None:
+        file_item.document_id = announced
+        item = DocumentItem(organisation, document_key(announced))
+        try:
+            with transaction() as write:
+                write.save(file_item, condition=FileItem.pk.does_not_exist())
+                write.update(
+                    item,
+                    actions=[
+                        DocumentItem.expires_at.remove(),
+                        DocumentItem.file_key.set(file_item.sk),
+                        DocumentItem.etag.set(etag),
+                    ],
+                    condition=(DocumentItem.object_key == file_item.object_key)
+                    & DocumentItem.expires_at.exists(),
+                )
+            return announced
+        except TransactWriteError as error:
+            if not condition_failed(error):
+                raise
+            # Used or deleted in the meantime: nothing is lost, the file becomes a document of its own.
+    if known_file(file_item) is not None:
+        return None
+    document_id = organisations.next_document_id(organisation)
+    file_item.document_id = document_id
+    name = file_item.object_key.rsplit("/", 1)[-1]
+    item = records.new_item(organisation, document_id, name, file_item.object_key)
+    item.file_key, item.etag = file_item.sk, etag
+    if announced is not None and (first := _announcement(organisation, announced)) is not None:
+        # Whoever was given the URL goes on using it, and it is theirs that it is used for.
+        item.requested_type, item.whole = first.requested_type, first.whole
+        item.announced_by = first.announced_by
+    try:
+        with transaction() as write:
+            write.save(file_item, condition=FileItem.pk.does_not_exist())
+            write.save(item, condition=DocumentItem.pk.does_not_exist())
+        return document_id
+    except TransactWriteError as error:
+        if condition_failed(error):
+            return None
+        raise
+
+
+def _announcement(organisation: str, document_id: int) -> DocumentItem | None:
+    try:
+        return DocumentItem.get(organisation, document_key(document_id), consistent_read=True)
+    except DocumentItem.DoesNotExist:
+        return None
+
+
+def _announced_id(organisation: str, object_key: str) -> int | None:
+    uploads = objects.inbox_prefix(organisation) + objects.UPLOADS
+    number = object_key.removeprefix(uploads).split("/", 1)[0] if object_key.startswith(uploads) else ""
+    return int(number) if number.isdecimal() and len(number) <= 12 else None

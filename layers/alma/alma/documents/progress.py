@@ -1,0 +1,156 @@
+"""Progress: from known pages to a document that is ready or failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any
+
+from alma.clock import timestamp
+from alma.datamodel.fields import Extraction
+from alma.documents import audit, changes, field_rows, records
+from alma.documents.records import Document, DocumentStatus
+from alma.errors import NotFoundError
+from alma.storage.table import (
+    DocumentItem,
+    document_key,
+)
+from alma.storage.transactions import conditional_write
+
+#: Times the fields of a document may be begun to be resolved.
+MAX_RESOLUTIONS = 3
+
+
+def pages_known(document: Document, pages: int, pending: Iterable[int], media_type: str) -> Document:
+    """Record the number of pages and which of them wait for recognition; what was recorded before stays."""
+    item = DocumentItem(document.organisation, document_key(document.id))
+    actions: list[Any] = [DocumentItem.pages.set(pages), DocumentItem.media_type.set(media_type)]
+    # Integers, though pynamodb calls them floats: written as 1.0, another store may not find them again as 1.
+    waiting: set[float] = {int(page) for page in pending}
+    if waiting:  # a set in DynamoDB cannot be empty
+        actions.append(DocumentItem.pending.set(waiting))
+    known = conditional_write(
+        lambda: item.update(
+            actions=actions,
+            condition=(DocumentItem.status == DocumentStatus.PROCESSING.value)
+            & DocumentItem.pages.does_not_exist(),
+        )
+    )
+    return records.get(document.organisation, document.id) if known is None else records.from_item(item)
+
+
+def page_read(document: Document, number: int) -> Document:
+    """Take a page off the pending ones (twice is fine) and return the document after that.
+
+    Raises
+    ------
+    NotFoundError
+        The document was deleted in the meantime.
+    """
+    item = DocumentItem(document.organisation, document_key(document.id))
+    done = conditional_write(
+        lambda: item.update(
+            actions=[DocumentItem.pending.delete({number})],
+            condition=DocumentItem.pk.exists(),
+        )
+    )
+    if done is None:
+        raise records.absent(document.id)
+    return records.from_item(item)
+
+
+def begin_resolution(document: Document) -> int:
+    """Count that resolving the fields begins, and return how often it has.
+
+    Raises
+    ------
+    NotFoundError
+        The document was deleted in the meantime.
+    """
+    item = DocumentItem(document.organisation, document_key(document.id))
+    begun = conditional_write(
+        lambda: item.update(actions=[DocumentItem.resolutions.add(1)], condition=DocumentItem.pk.exists())
+    )
+    if begun is None:
+        raise records.absent(document.id)
+    return int(item.resolutions)
+
+
+def finish(document: Document, extraction: Extraction, *, unread_lines: int = 0) -> None:
+    """Keep the fields and make the document ready, unless it is finished or gone already.
+
+    Fields are written only while the document is being read: whoever comes late cannot touch what people have
+    reviewed since.
+    """
+    fields = field_rows.placed(extraction.fields)
+    actions: list[Any] = [
+        DocumentItem.status.set(DocumentStatus.READY.value),
+        DocumentItem.status_key.set(f"{document.organisation}#{DocumentStatus.READY.value}"),
+        DocumentItem.finished_at.set(timestamp()),
+        DocumentItem.unread_lines.set(unread_lines),
+        DocumentItem.pending.remove(),
+        *type_actions(document.organisation, extraction),
+    ]
+
+    def plan(row: DocumentItem) -> changes.Change:
+        kept = {field.id for field in fields}
+        # An attempt that was cut off may have left other fields.
+        left = records.read(document.organisation, document.id)[1] if int(row.resolutions or 0) > 1 else []
+        return changes.Change(
+            audit.extracted(fields, extraction.doc_type),
+            [
+                *(changes.FieldChange(None, field) for field in fields),
+                *(changes.FieldChange(field, None) for field in left if field.id not in kept),
+            ],
+            extraction.doc_type,
+            actions,
+            _IN_PROGRESS,
+            overwrite=True,
+        )
+
+    _finish(document, plan)
+
+
+def type_actions(organisation: str, extraction: Extraction) -> list[Any]:
+    """Return what makes a document's row say the type that was found, and nothing of one it had before."""
+    doc_type, sure = extraction.doc_type, extraction.doc_type_confidence
+    return [
+        *(
+            [DocumentItem.doc_type.remove(), DocumentItem.type_key.remove()]
+            if doc_type is None
+            else [
+                DocumentItem.doc_type.set(doc_type),
+                DocumentItem.type_key.set(f"{organisation}#{doc_type}"),
+            ]
+        ),
+        DocumentItem.doc_type_confidence.remove()
+        if sure is None
+        else DocumentItem.doc_type_confidence.set(sure),
+    ]
+
+
+def fail(document: Document, error: str, detail: str) -> None:
+    """Record that a document cannot be read, and why, unless it is finished or gone already."""
+    actions: list[Any] = [
+        DocumentItem.status.set(DocumentStatus.FAILED.value),
+        DocumentItem.status_key.set(f"{document.organisation}#{DocumentStatus.FAILED.value}"),
+        DocumentItem.error.set(error),
+        DocumentItem.detail.set(detail),
+        DocumentItem.finished_at.set(timestamp()),
+        DocumentItem.pending.remove(),
+    ]
+    event = audit.Event(audit.Action.FAILED, after={"error": error})
+    _finish(document, lambda row: changes.Change(event, [], row.doc_type, actions, _IN_PROGRESS))
+
+
+_IN_PROGRESS: Any = DocumentItem.status == DocumentStatus.PROCESSING.value
+
+
+def _finish(document: Document, plan: Callable[[DocumentItem], changes.Change]) -> None:
+    """Change a document for the last time before it can be used, unless that is done or it is gone."""
+
+    def once(row: DocumentItem) -> changes.Change | None:
+        return plan(row) if row.status == DocumentStatus.PROCESSING.value else None
+
+    with suppress(NotFoundError):  # removed meanwhile
+        changes.change(document.organisation, document.id, audit.ALMA, once)

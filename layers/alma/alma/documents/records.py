@@ -1,0 +1,261 @@
+"""Documents: what arrived, how far it is, and what it says.
+
+A document's life: *announced* (an upload is expected) or *dropped*, then `processing` until every page is
+read and the fields are resolved, then `ready`; or `failed` with a reason. Every step can be done twice:
+conditions on the row decide which of two does it, and the other changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from alma import clock
+from alma.clock import timestamp
+from alma.datamodel.fields import Field
+from alma.documents import field_rows, records
+from alma.errors import ConflictError, NotFoundError
+from alma.storage.table import (
+    DocumentItem,
+    FieldItem,
+    Item,
+    document_key,
+    field_prefix,
+    listed_key,
+)
+
+
+class DocumentStatus(StrEnum):
+    """How far a document is."""
+
+    PROCESSING = "processing"
+    READY = "ready"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One of several documents in a file: its number, and its first and last page in the file."""
+
+    document_id: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document instance: one logical record out of an uploaded file.
+
+    Attributes
+    ----------
+    organisation, id : str, int
+        Whose, and its number there.
+    status : DocumentStatus
+        How far it is.
+    doc_type : str or None
+        Key of its schema once known.
+    requested_type : str or None
+        The type the sender said it is.
+    file_name, object_key : str
+        The file's own name, and where in the inbox it is.
+    etag : str or None
+        Tells the content it was read from.
+    file_key : str or None
+        Row of the file it came from.
+    media_type : str or None
+        What that file is.
+    whole : bool
+        The sender said that the file is one document.
+    page_range : (int, int) or None
+        Its first and last page in the file; only where the file holds several documents.
+    instance_of : int or None
+        The first document of that file, where this is a further one.
+    instances : tuple of Instance
+        On the first document: all documents of the file as it was divided, itself included.
+    unmoved : frozenset of int
+        On the first document: the further ones that have not taken their pages over yet.
+    pages : int or None
+        Number of pages once known.
+    pending : frozenset of int
+        The pages that wait for recognition.
+    attempts : int
+        How often the file was begun.
+    unread_lines : int
+        Lines of text that are there and could not be read: another script, a smear.
+    error, detail : str or None
+        Slug and sentence of a failure.
+    created_at, finished_at : str
+        ISO 8601.
+    announced_by : str or None
+        Id of the key that announced it; None where it was dropped.
+    claimed_by, claimed_until : str or None
+        Id of the key that works on it, and until when (ISO 8601); None while nobody does.
+    """
+
+    organisation: str
+    id: int
+    status: DocumentStatus
+    doc_type: str | None
+    requested_type: str | None
+    file_name: str
+    object_key: str
+    etag: str | None
+    file_key: str | None
+    media_type: str | None
+    whole: bool
+    page_range: tuple[int, int] | None
+    instance_of: int | None
+    instances: tuple[Instance, ...]
+    unmoved: frozenset[int]
+    pages: int | None
+    pending: frozenset[int]
+    attempts: int
+    unread_lines: int
+    error: str | None
+    detail: str | None
+    created_at: str
+    finished_at: str | None
+    announced_by: str | None = None
+    claimed_by: str | None = None
+    claimed_until: str | None = None
+
+    @property
+    def pages_read(self) -> int:
+        """Number of pages read so far."""
+        return 0 if self.pages is None else self.pages - len(self.pending)
+
+
+def get(organisation: str, document_id: int) -> Document:
+    """Return a document without its fields.
+
+    Raises
+    ------
+    NotFoundError
+        The organisation has no such document.
+    """
+    return from_item(records.row_of(organisation, document_id))
+
+
+def ready(row: DocumentItem) -> Document:
+    """Return the document of a row.
+
+    Raises
+    ------
+    ConflictError
+        It is still being read, or could not be.
+    """
+    document = from_item(row)
+    if document.status is not DocumentStatus.READY:
+        raise ConflictError(
+            f"Document {document.id} is {document.status.value}; only one that is ready has fields to review "
+            "or to add readings to.",
+            code="not_ready",
+        )
+    return document
+
+
+def exists(organisation: str, document_id: int) -> bool:
+    """Tell whether the organisation has such a document."""
+    try:
+        get(organisation, document_id)
+    except NotFoundError:
+        return False
+    return True
+
+
+def read(organisation: str, document_id: int) -> tuple[Document, list[Field]]:
+    """Return a document and its fields, in one Query.
+
+    Raises
+    ------
+    NotFoundError
+        The organisation has no such document.
+    """
+    key = document_key(document_id)
+    document: Document | None = None
+    fields: list[FieldItem] = []
+    between = Item.sk.between(key, field_prefix(document_id) + "~")
+    for item in Item.query(organisation, between, consistent_read=True):
+        if isinstance(item, DocumentItem):
+            document = from_item(item)
+        elif isinstance(item, FieldItem):
+            fields.append(item)
+    if document is None:
+        raise records.absent(document_id)
+    fields.sort(key=lambda item: (item.order, item.occurrence))
+    return document, [field_rows.from_item(item) for item in fields]
+
+
+def new_item(organisation: str, document_id: int, file_name: str, object_key: str) -> DocumentItem:
+    return DocumentItem(
+        organisation,
+        document_key(document_id),
+        document_id=document_id,
+        listed=listed_key(document_id),
+        status=DocumentStatus.PROCESSING.value,
+        status_key=f"{organisation}#{DocumentStatus.PROCESSING.value}",
+        file_name=file_name,
+        object_key=object_key,
+        created_at=timestamp(),
+    )
+
+
+def from_item(item: DocumentItem) -> Document:
+    """Return the document of a row."""
+    status, error, detail = DocumentStatus(item.status), item.error, item.detail
+    expires = item.expires_at
+    if expires is not None and clock.now() > expires - timedelta(days=1):
+        status, error = DocumentStatus.FAILED, "upload_missing"
+        detail = "The upload URL expired before a file came; announce it again with POST /api/v1/documents."
+    until = None if item.claimed_until is None else datetime.fromtimestamp(int(item.claimed_until), UTC)
+    claimed = until is not None and clock.now() < until
+    return Document(
+        organisation=item.pk,
+        id=int(item.document_id),
+        status=status,
+        doc_type=item.doc_type,
+        requested_type=item.requested_type,
+        file_name=item.file_name,
+        object_key=item.object_key,
+        etag=item.etag,
+        file_key=item.file_key,
+        media_type=item.media_type,
+        whole=bool(item.whole),
+        page_range=None if item.first_page is None else (int(item.first_page), int(item.last_page)),
+        instance_of=None if item.instance_of is None else int(item.instance_of),
+        instances=tuple(Instance(*each) for each in item.instances or ()),
+        unmoved=frozenset(int(number) for number in item.unmoved or ()),
+        pages=None if item.pages is None else int(item.pages),
+        pending=frozenset(int(page) for page in item.pending or ()),
+        attempts=int(item.attempts or 0),
+        unread_lines=int(item.unread_lines or 0),
+        error=error,
+        detail=detail,
+        created_at=item.created_at,
+        finished_at=item.finished_at,
+        announced_by=item.announced_by,
+        claimed_by=item.claimed_by if claimed else None,
+        claimed_until=timestamp(until) if claimed else None,
+    )
+
+
+def row_of(organisation: str, document_id: int) -> DocumentItem:
+    """Return a document's row.
+
+    Raises
+    ------
+    NotFoundError
+        The organisation has no such document.
+    """
+    try:
+        return DocumentItem.get(organisation, document_key(document_id), consistent_read=True)
+    except DocumentItem.DoesNotExist:
+        raise absent(document_id) from None
+
+
+def absent(document_id: int) -> NotFoundError:
+    """Return the error to raise for a document the organisation does not have."""
+    return NotFoundError(
+        f"There is no document {document_id} in your organisation; list documents to see those there are."
+    )

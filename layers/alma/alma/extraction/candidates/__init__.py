@@ -1,0 +1,1 @@
+"""Spans that may be the value of a field."""

@@ -1,0 +1,151 @@
+"""Candidates: typed spans of consecutive words that may be the value of a field.
+
+A candidate is always `normalise(words)`: it carries the regions of exactly these words. It comes from
+
+1. a *rule*: to the right of a label, below or above it, matched by a pattern of the schema, or at a place
+   the schema names (`alma.extraction.candidates.label_search`, `alma.extraction.candidates.letterhead`): a
+   vote with a readable score;
+2. a *proposal*: any span of words on the page that looks like the field's type
+   (`alma.extraction.candidates.spans`).
+
+Both are scored together by `alma.extraction.scoring.scorer`, for which a rule's vote is one more thing to
+know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from alma.datamodel.geometry import Region
+from alma.datamodel.schemas import DocumentSchema, FieldType
+from alma.extraction.candidates.label_search import PageSearch, Vote
+from alma.extraction.candidates.letterhead import by_position
+from alma.extraction.candidates.spans import proposals
+from alma.extraction.page.layout import Layout
+from alma.extraction.values.parsers import Locale
+from alma.extraction.values.patterns import Matcher
+
+#: Pages from the beginning and the end of a document on which any span is proposed; on those between, rules
+#: alone say what is a candidate. Forms are short; in a contract the parties are named first and sign last.
+FIRST_PAGES = 3
+LAST_PAGES = 2
+#: Candidates of one field in one document.
+MOST = 3000
+#: Characters a proposed name may have.
+NAME_LENGTHS = range(2, 121)
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A possible value of a field.
+
+    Attributes
+    ----------
+    layout : Layout
+        The page it stands on.
+    words : tuple of int
+        Indices of its words there.
+    value, content : str
+        Normalised, and as on the page.
+    quality : float
+        0..1, how much it looks like its type.
+    votes : list of Vote
+        What rules say for it.
+    """
+
+    layout: Layout
+    words: tuple[int, ...]
+    value: str
+    content: str
+    quality: float
+    votes: list[Vote] = field(default_factory=list)
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Page and first word, for order in the document."""
+        return self.layout.page, self.words[0]
+
+    @property
+    def clarity(self) -> tuple[float, float]:
+        """Mean and least confidence of the recogniser in its words; 1 where the file states them."""
+        known = [c for c in (self.layout.words[i].confidence for i in self.words) if c is not None]
+        return (sum(known) / len(known), min(known)) if known else (1.0, 1.0)
+
+    @property
+    def regions(self) -> tuple[Region, ...]:
+        """Where exactly these words stand, on the page as displayed."""
+        return self.layout.regions(list(self.words))
+
+
+def _votes(page: PageSearch, number: int, matcher: Matcher) -> Iterator[Vote]:
+    for hit in page.hits:
+        for label in hit.labels:
+            if not label.key:
+                continue
+            if page.fields[label.key].position == "above":
+                yield from page.above(hit, label)
+            else:
+                yield from page.right_of(hit, label)
+                yield from page.below(hit, label)
+    for each in page.schema.fields:
+        if each.patterns and (each.pages == "any" or number < 2):
+            yield from page.matching(each, matcher)
+    if number == 0:
+        yield from by_position(page)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one track offers.
+
+    Attributes
+    ----------
+    by_field : dict
+        Candidates of each field, in the order of the document.
+    in_label : dict
+        By page, the words that belong to a label.
+    """
+
+    by_field: dict[str, list[Candidate]]
+    in_label: dict[int, frozenset[int]]
+
+
+def candidates(layouts: Sequence[Layout], schema: DocumentSchema, locale: Locale) -> Found:
+    """Return what may be the value of each field of a document type.
+
+    Parameters
+    ----------
+    layouts : sequence of Layout
+        The pages of one track, in order.
+    schema : DocumentSchema
+        The fields to look for.
+    locale : Locale
+        How ambiguous dates and amounts are read.
+    """
+    found: dict[str, dict[tuple[int, tuple[int, ...], str], Candidate]] = {f.key: {} for f in schema.fields}
+    matcher = Matcher()
+    kinds = {f.type for f in schema.fields}
+    in_label: dict[int, frozenset[int]] = {}
+    for number, layout in enumerate(layouts):
+        page = PageSearch(layout, schema, locale)
+        ends = frozenset(hit.end for hit in page.hits)
+        in_label[layout.page] = frozenset(page.in_label)
+        everywhere = number < FIRST_PAGES or number >= len(layouts) - LAST_PAGES
+        proposed = {k: proposals(layout, k, locale, ends) for k in kinds} if everywhere else {}
+        for each in schema.fields:
+            own = found[each.key]
+            for p in proposed.get(each.type, ()):
+                if len(own) < MOST and (each.type is not FieldType.NAME or len(p.value) in NAME_LENGTHS):
+                    own[number, p.words, p.value] = Candidate(layout, p.words, p.value, p.content, p.quality)
+        for vote in _votes(page, number, matcher):
+            own = found[vote.key]
+            key = (number, vote.words, vote.value)
+            if not vote.words:
+                continue
+            known = own.get(key)
+            if known is None:
+                known = own[key] = Candidate(layout, vote.words, vote.value, vote.content, 0.5)
+            known.votes.append(vote)
+    by_field = {key: sorted(own.values(), key=lambda c: c.place) for key, own in found.items()}
+    return Found(by_field, in_label)

@@ -1,0 +1,361 @@
+"""Searching one page: what stands beside a label, and what a pattern matches in the running text."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from alma.datamodel.geometry import Box, enclosing
+from alma.datamodel.schemas import DocumentSchema, FieldSchema, FieldType
+from alma.extraction.page.labels import Hit, Label, Lexicon
+from alma.extraction.page.layout import CELL_GAP, Layout
+from alma.extraction.values.parsers import TYPED, Locale, Span, fold, spans, squeeze
+from alma.extraction.values.patterns import Matcher, is_company, starts_with_legal_form
+
+#: How far below a label its value may stand, in line heights.
+BELOW = 5.0
+#: Characters of a page in which patterns are searched: several times a full page, so that a page made to
+#: be slow is not.
+PATTERN_CHARACTERS = 30_000
+#: Characters a value in a sentence may have.
+MAX_MATCH = 2000
+#: Rank of a label that opens the closing part of a document.
+CLOSING = -1
+#: How far above a label its value may stand, where the schema says so, in line heights.
+ABOVE = 2.5
+#: Rows below a label that are looked at.
+ROWS_BELOW = 7
+#: Values after one label that are looked at.
+MAX_SPANS = 12
+#: Words a text beside a label may have.
+MAX_TEXT_WORDS = 24
+
+_ENUMERATOR = re.compile(r"^\(?[\dA-Za-z]{1,2}[.)]$")
+_TITLES = frozenset(
+    {"herrn", "herr", "frau", "firma", "mr", "mr.", "mrs", "mrs.", "ms", "monsieur", "madame", "herrn."}
+)
+_CONNECTORS = frozenset(
+    {"name", "nom", "naam", "nombre", "nome", "is", "are", "von", "vom", "du", "van", ":"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """What a rule says: these words may be the value of that field.
+
+    Attributes
+    ----------
+    key : str
+        Field it may belong to.
+    value, content : str
+        Normalised, and as on the page.
+    words : tuple of int
+        Exactly the words of the page it was cut from.
+    origin : str
+        `right`, `below` or `above` a label, `pattern` or `top`.
+    score : float
+        Sum of weights; higher is better.
+    """
+
+    key: str
+    value: str
+    content: str
+    words: tuple[int, ...]
+    origin: str
+    score: float
+
+
+def lexicon_of(schema: DocumentSchema) -> Lexicon:
+    """Return the labels of a document type; a schema is hashable, so the result is kept."""
+    return _lexicon_of(schema)
+
+
+@lru_cache(maxsize=64)
+def _lexicon_of(schema: DocumentSchema) -> Lexicon:
+    phrases: dict[str, list[Label]] = {}
+    for field in schema.fields:
+        # A field that names neither labels nor patterns is looked for under its own name.
+        own = () if field.patterns else (field.key.replace("_", " "),)
+        for rank, alias in enumerate((*field.aliases, *own)):
+            phrases.setdefault(alias, []).append(Label(field.key, rank))
+    for other in schema.other_labels:
+        phrases.setdefault(other, []).append(Label("", 0))
+    for closing in schema.closing_labels:
+        phrases.setdefault(closing, []).append(Label("", CLOSING))
+    return Lexicon.of(phrases)
+
+
+class PageSearch:
+    """One page being searched: its layout, its labels, and what is shared by all fields."""
+
+    def __init__(self, layout: Layout, schema: DocumentSchema, locale: Locale) -> None:
+        self.layout = layout
+        self.schema = schema
+        self.fields = {field.key: field for field in schema.fields}
+        self.locale = locale
+        self.hits = lexicon_of(schema).hits(layout)
+        self.label_at = {hit.start: hit for hit in self.hits}
+        self.in_label = {i for hit in self.hits for i in range(hit.start, hit.end)}
+        closing = [h.start for h in self.hits if any(label.rank == CLOSING for label in h.labels)]
+        self.closing = min(closing, default=len(layout.words))
+
+    # A value ends where the next label starts; a label word inside a text (`Total Wine Ltd`) does not
+    # end it unless it opens a cell or is closed by a colon.
+    def _ends(self, index: int, start: int) -> bool:
+        hit = self.label_at.get(index)
+        if hit is None:
+            return False
+        several = hit.end - hit.start > 1 and self.layout.words[index].text[:1].isupper()
+        return hit.closed or index == start or several or self._opens_cell(index)
+
+    def _opens_cell(self, index: int) -> bool:
+        return self.layout.cells[self.layout.cell_of[index]].start == index
+
+    def _is_label(self, start: int, end: int) -> bool:
+        """Return whether a cell is a label or starts with one; `Lieferant GmbH` is a name."""
+        hit = self.label_at.get(start)
+        return hit is not None and (hit.closed or hit.end >= end)
+
+    def _connects(self, index: int) -> bool:
+        """Return whether a word only leads from a label to its value: `Advertiser  Name:  Bernie`."""
+        return fold(self.layout.words[index].text).strip(" :.") in _CONNECTORS
+
+    def vote(
+        self, field: FieldSchema, start: int, end: int, span: Span, text: str, origin: str, score: float
+    ) -> Vote:
+        """Return the vote for a span of `text`, which is `words[start:end]` joined by spaces."""
+        return Vote(
+            field.key,
+            span.value,
+            text[span.start : span.end].strip(),
+            self.layout.touched(range(start, end), span.start, span.end) or (start,),
+            origin,
+            score + span.quality,
+        )
+
+    def label_score(self, hit: Hit, label: Label) -> float:
+        """Return how surely a hit is the label of a field, rather than the same words in a sentence."""
+        layout = self.layout
+        score = 1.0 - 0.1 * min(label.rank, 15)
+        if hit.fuzzy:
+            score -= 0.5
+        if hit.start >= self.closing:
+            score -= 1.5
+        if hit.closed:
+            score += 0.6
+        before = hit.start - 1
+        opens = self._opens_cell(hit.start) or before in self.in_label
+        if not opens and _ENUMERATOR.match(layout.words[before].text):
+            opens = self._opens_cell(before)
+        if opens:
+            score += 0.4
+        elif not layout.words[before].text.endswith((":", ".", "=", "|", "*", "-")):
+            score -= 1.0
+        if layout.words[hit.start].text[:1].islower() and not hit.closed:
+            score -= 0.5
+        return score
+
+    def right_of(self, hit: Hit, label: Label) -> Iterable[Vote]:
+        """Yield what stands to the right of a label in its row."""
+        layout, field = self.layout, self.fields[label.key]
+        end_of_row = layout.rows[layout.row_of[hit.start]][1]
+        start = hit.end
+        while field.type not in TYPED and start < end_of_row and self._connects(start):
+            start += 1
+        if start >= end_of_row:
+            return
+        base = self.label_score(hit, label) + 1.0 - min(max(layout.gap(start - 1, start), 0.0), 40.0) * 0.02
+        stop = start
+        while stop < end_of_row and not self._ends(stop, start):
+            stop += 1
+        if field.type in TYPED:
+            yield from self._typed(field, start, stop, "right", base)
+            return
+        end = start + 1
+        while end < min(stop, start + MAX_TEXT_WORDS) and layout.gap(end - 1, end) <= CELL_GAP:
+            end += 1
+        if end > stop:
+            return
+        if not hit.closed and layout.cell_of[start] == layout.cell_of[hit.start]:
+            base -= 0.4
+        yield from self._whole(field, start, end, "right", base)
+
+    def below(self, hit: Hit, label: Label) -> Iterable[Vote]:
+        """Yield the first thing of the right type below a label, in its column."""
+        layout, field = self.layout, self.fields[label.key]
+        box = enclosing(layout.words[i].box for i in range(hit.start, hit.end))
+        base = self.label_score(hit, label) + 0.5
+        cell = layout.cells[layout.cell_of[hit.end - 1]]
+        if hit.end < cell.end and not hit.closed and hit.end not in self.label_at:
+            base -= 0.8  # its value more likely follows in the same cell, or it is no label
+        lines: list[tuple[int, int]] = []
+        bottom = box.bottom
+        start_row = layout.row_of[hit.start] + 1
+        for row in range(start_row, min(start_row + ROWS_BELOW, len(layout.rows))):
+            first, last = layout.rows[row]
+            top = layout.words[first].box.y
+            if top - bottom > BELOW * max(layout.line_height, box.h):
+                break
+            piece = self._column(first, last, box)
+            if piece is None:
+                continue
+            start, end = piece
+            if field.type not in TYPED and self._connects(start):
+                while start < last - 1 and self._connects(start):
+                    start += 1
+                end = layout.cells[layout.cell_of[start]].end
+            elif self._is_label(start, end) and (field.type in TYPED or not lines):
+                # Another label's row: a party's name may stand below its number (`GLN: 4333741000005`).
+                if field.type in TYPED or any(label.key for label in self.label_at[start].labels):
+                    break
+                bottom = layout.words[start].box.bottom
+                continue
+            if field.type not in TYPED and layout.words[end - 1].text.endswith((":", "=")):
+                bottom = layout.words[start].box.bottom
+                continue
+            gap = (top - box.bottom) / max(layout.line_height, box.h, 1e-6)
+            if field.type in TYPED:
+                found = list(self._typed(field, start, end, "below", base - 0.15 * max(gap, 0.0)))
+                yield from found
+                if found:
+                    return
+                continue
+            bottom = layout.words[start].box.bottom
+            if field.type is not FieldType.ADDRESS:
+                found = list(self._whole(field, start, end, "below", base))
+                yield from found
+                if found:
+                    return
+                base -= 0.2
+                continue
+            lines.append((start, end))
+            if len(lines) == 5:
+                break
+        if lines:
+            yield from self.block(field, lines, "below", base)
+
+    def above(self, hit: Hit, label: Label) -> Iterable[Vote]:
+        """Yield what stands on the line over a label, as on forms with a rule to write on."""
+        layout, field = self.layout, self.fields[label.key]
+        box = enclosing(layout.words[i].box for i in range(hit.start, hit.end))
+        base = self.label_score(hit, label) + 1.0
+        for row in range(layout.row_of[hit.start] - 1, -1, -1):
+            first, last = layout.rows[row]
+            if box.y - layout.words[first].box.bottom > ABOVE * max(layout.line_height, box.h):
+                return
+            piece = self._column(first, last, box)
+            if piece is None:
+                continue
+            if field.type in TYPED:
+                yield from self._typed(field, *piece, "above", base)
+            else:
+                yield from self._whole(field, *piece, "above", base)
+            return
+
+    def _column(self, first: int, last: int, box: Box) -> tuple[int, int] | None:
+        """Return the cell of a row that stands under `box`, cut at the labels inside it."""
+        layout = self.layout
+        index, other = first, None
+        while index < last:
+            cell = layout.cells[layout.cell_of[index]]
+            overlap = min(cell.box.right, box.right) - max(cell.box.x, box.x)
+            if overlap > 0.2 * min(cell.box.w, box.w):
+                start, end = cell.start, cell.end
+                edge = box.x - layout.line_height / layout.ratio
+                while start < end - 1 and layout.words[start].box.right < edge:
+                    start += 1
+                for at in range(start + 1, end):
+                    if self._ends(at, start) and self.label_at[at].closed:
+                        end = at
+                        break
+                if start not in self.label_at or self._connects(start):
+                    return start, end
+                other = other or (start, end)
+            index = cell.end
+        return other
+
+    def _typed(self, field: FieldSchema, start: int, stop: int, origin: str, base: float) -> Iterable[Vote]:
+        if start >= stop:
+            return
+        text = self.layout.text(start, min(stop, start + 60))
+        found = spans(text, field.type, self.locale)[:MAX_SPANS]
+        solid = [s for s in found if s.quality >= 0.5] or found
+        if field.type is FieldType.IDENTIFIER:
+            solid = solid[:2]
+        wanted = field.nth if field.nth >= 0 else len(solid) + field.nth
+        for number, span in enumerate(solid):
+            lead = text[: span.start].strip() if number == 0 else ""
+            score = base - 0.7 * abs(number - wanted) - 0.05 * min(len(lead), 20)
+            yield self.vote(field, start, min(stop, start + 60), span, text, origin, score)
+
+    def _whole(self, field: FieldSchema, start: int, end: int, origin: str, base: float) -> Iterable[Vote]:
+        while start < end and self._connects(start):
+            start += 1
+        if start >= end:
+            return
+        if field.type is FieldType.NAME:
+            end = self._with_line_below(start, end)
+        text = self.layout.text(start, end)
+        for span in spans(text, field.type, self.locale):
+            if field.type is FieldType.NAME and (
+                span.quality < 0.5 or span.value.islower() or starts_with_legal_form(span.value)
+            ):
+                continue
+            prose = sum(w.text[:1].islower() for w in self.layout.words[start:end])
+            penalty = 0.15 * prose + (0.4 if end - start > 10 and field.type is FieldType.NAME else 0.0)
+            yield self.vote(field, start, end, span, text, origin, base - penalty)
+
+    def block(
+        self, field: FieldSchema, lines: Sequence[tuple[int, int]], origin: str, base: float
+    ) -> Iterable[Vote]:
+        """Yield the lines of a column as one value, one region a line."""
+        indices = [i for start, end in lines for i in range(start, end)]
+        content = " ".join(self.layout.words[i].text for i in indices)
+        for span in spans(content, field.type, self.locale):
+            yield Vote(field.key, span.value, content, tuple(indices), origin, base + span.quality)
+
+    def _with_line_below(self, start: int, end: int) -> int:
+        """Return the end of a name, continued into the next row where that is plain.
+
+        It is where the first line is only a title (`Herrn`), or where the second has the same left edge
+        and brings the legal form that the first lacks.
+        """
+        layout = self.layout
+        row = layout.row_of[start] + 1
+        if row == len(layout.rows) or end != layout.rows[row][0]:
+            return end
+        cell = layout.cells[layout.cell_of[end]]
+        if abs(cell.box.x - layout.words[start].box.x) > layout.line_height or end in self.label_at:
+            return end
+        first, second = layout.text(start, end), layout.text(cell.start, cell.end)
+        if any(c.isdigit() for c in first + second):
+            return end
+        titled = fold(first) in _TITLES
+        return cell.end if titled or (is_company(second) and not is_company(first)) else end
+
+    def matching(self, field: FieldSchema, matcher: Matcher) -> Iterable[Vote]:
+        """Yield what the patterns of a field match in the running text."""
+        text, starts = self.layout.running_text()
+        text = text[:PATTERN_CHARACTERS]
+        for rank, pattern in enumerate(field.patterns):
+            for number, match in enumerate(matcher.find(pattern, text, most=8)):
+                begin, end = match.span("value")
+                if not 0 < end - begin <= MAX_MATCH:
+                    continue
+                first = bisect_right(starts, begin) - 1
+                last = bisect_right(starts, end - 1)
+                piece = text[begin:end]
+                for span in spans(piece, field.type, self.locale)[:1]:
+                    if any(matcher.find(reject, span.value) for reject in field.rejects):
+                        continue
+                    yield Vote(
+                        field.key,
+                        squeeze(span.value) if field.type not in TYPED else span.value,
+                        piece.strip(),
+                        tuple(range(first, last)),
+                        "pattern",
+                        1.8 - 0.25 * rank - 0.1 * number + span.quality,
+                    )

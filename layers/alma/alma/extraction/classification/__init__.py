@@ -1,0 +1,1 @@
+"""Document types and boundaries between documents."""

@@ -1,0 +1,1 @@
+"""A hosted language model's answers, found on the pages or dropped."""

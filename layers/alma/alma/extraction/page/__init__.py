@@ -1,0 +1,1 @@
+"""The words of a page as lines, and the labels among them."""

@@ -1,0 +1,1 @@
+"""ONNX files of strangers: their contract, and a child process to run them in."""

@@ -1,0 +1,1 @@
+"""Candidates scored: features, the model, rules between fields, calibrated confidence."""

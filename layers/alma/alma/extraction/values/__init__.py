@@ -1,0 +1,1 @@
+"""Values as they are written: parsers of amounts, dates and names, and patterns."""

@@ -1,0 +1,1 @@
+"""From examples to a model, its calibration and its figures; no storage."""

@@ -1,0 +1,1 @@
+"""Models of an organisation's own, and the data sets they learn from."""

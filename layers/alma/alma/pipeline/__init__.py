@@ -1,0 +1,1 @@
+"""The stages of a file: ingest, split, extract, and what a hosted model adds."""

@@ -1,0 +1,116 @@
+"""From a file in the inbox to pages in the archive: the work of the `ingest` function."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from pathlib import Path
+
+from alma.access import organisations
+from alma.documents import deletion, intake, page_records, progress, records
+from alma.documents.intake import MAX_ATTEMPTS
+from alma.documents.records import Document
+from alma.errors import BadRequestError, NotFoundError, UnreadableFileError
+from alma.files.isolation import FilePage, read_file
+from alma.metering import quotas, usage
+from alma.settings import settings
+from alma.storage import objects, queue
+
+_log = logging.getLogger(__name__)
+
+
+def ingest(object_key: str, etag: str, sequencer: str) -> Document | None:
+    """Split a dropped file into pages and have them read.
+
+    Safe to run twice, at once or after a crash: the file's row decides which document it is, pages are
+    written over with the same content, and a file that was cut off is taken up where it stopped.
+
+    Parameters
+    ----------
+    object_key : str
+        `inbox/ORGANISATION/…`, decoded.
+    etag : str
+        Tells one content of a key from the next.
+    sequencer : str
+        Tells one upload from the next.
+
+    Returns
+    -------
+    Document or None
+        As it stands afterwards; None where there was nothing to do.
+    """
+    organisation, _, name = object_key.removeprefix(objects.INBOX).partition("/")
+    if not name or name.endswith("/"):
+        return None  # a folder marker, as the S3 console makes them
+    try:
+        organisations.get(organisations.check_id(organisation))
+    except (BadRequestError, NotFoundError):
+        _log.warning("a file was dropped for an organisation that does not exist: %r", organisation)
+        return None
+    if not objects.in_inbox(object_key) and not intake.is_known(organisation, object_key, etag):
+        return None  # removed with its document, and delivered once more
+    document = intake.arrive(organisation, object_key, etag, sequencer)
+    if document is None:
+        return None
+    try:
+        if document.pages is None:
+            document = _split(document, etag)
+        queue.send_pages(organisation, document.id, sorted(document.pending) or [0])
+    except UnreadableFileError as error:
+        progress.fail(document, error.slug, error.detail)
+        usage.count_document(organisation, document.id)
+        document = records.get(organisation, document.id)
+    except NotFoundError:
+        _log.info("document %s of %s was removed while it was ingested", document.id, organisation)
+        deletion.purge(organisation, document.id)
+        return None
+    return document
+
+
+def _split(document: Document, etag: str) -> Document:
+    """Store every page's image and own text; return the document with its pages known."""
+    if document.attempts > MAX_ATTEMPTS:
+        raise UnreadableFileError(
+            "Reading this file was begun several times and never came to an end; split it or save it anew.",
+            code="too_complex",
+        )
+    known = page_records.list_pages(document)
+    with tempfile.TemporaryDirectory(prefix="alma-") as folder:
+        path = Path(folder) / "file"
+        objects.fetch_inbox(document.object_key, etag, path)
+        with read_file(path, settings(), first_page=len(known) + 1) as file:
+            size = path.stat().st_size
+            if quotas.count(document, file.pages, size):
+                usage.count_file(document, file.pages, size)
+            for page in file:
+                _store(document, page)
+    waiting = [page.number for page in page_records.list_pages(document) if page.waiting]
+    return progress.pages_known(document, file.pages, waiting, file.kind.media_type)
+
+
+def _store(document: Document, page: FilePage) -> None:
+    if page.error is not None:
+        page_records.page_failed(document, page.number, page.error.slug, page.error.detail)
+        return
+    objects.put(
+        document.organisation,
+        objects.page_image_key(document.id, page.number),
+        page.image,
+        "image/png",
+    )
+    if page.text is not None:
+        objects.put(
+            document.organisation,
+            objects.words_key(document.id, page.number, page.text.track),
+            page.text.to_json(),
+            "application/json",
+        )
+    # The row goes last: a page that has one is complete, and is not read again.
+    page_records.put_page(
+        document,
+        page.number,
+        width=page.width,
+        height=page.height,
+        has_text=page.text is not None,
+        waiting=page.needs_vision,
+    )

@@ -1,0 +1,80 @@
+"""A file of several documents becomes several: told apart, given numbers, and each given its own pages.
+
+The document that a file became when it arrived stays its first. When all pages are read it records which
+others there are (`documents.divide`); their rows are made and each is asked for with a message of its own.
+Whoever takes such a message moves the pages over and resolves the document as any other; whoever moves the
+last ones asks for the first document, which keeps what is left. So every step is small, may be done twice
+or at once, and is taken up by its own message where it was cut off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from alma.datamodel.pages import PageText
+from alma.documents import instances, page_records, progress
+from alma.documents.records import Document
+from alma.extraction.classification.boundaries import first_pages
+from alma.storage import objects, queue
+
+
+def divide(document: Document, words: Sequence[PageText], pages: int) -> Document:
+    """Record which documents a file holds, where it holds several; return the first as it is after that.
+
+    Parameters
+    ----------
+    document : Document
+        What the file became.
+    words : sequence of PageText
+        What every track read on its pages.
+    pages : int
+        Number of its pages.
+    """
+    if document.whole or document.instance_of is not None or document.instances or document.file_key is None:
+        return document
+    # What precedes the first page with words belongs to the first document.
+    begins = [1, *first_pages(words)[1:], pages + 1]
+    if len(begins) == 2:
+        return document
+    return instances.divide(document, [(first, after - 1) for first, after in pairwise(begins)])
+
+
+def ask_for_instances(document: Document) -> None:
+    """Make the further documents of a file that have not taken over their pages, and have them resolved."""
+    for instance in document.instances:
+        if instance.document_id in document.unmoved:
+            instances.put_instance(document, instance)
+            queue.send_pages(document.organisation, instance.document_id, [0])
+
+
+def move_pages(document: Document) -> Document:
+    """Give a further document of a file its pages, and return it after that; any other as it is."""
+    if document.instance_of is None or document.page_range is None:
+        return document
+    first, last = document.page_range
+    if document.pages is None:
+        source = replace(document, id=document.instance_of)
+        for page in page_records.list_pages(source):
+            if first <= page.number <= last:
+                _copy(document, source, page, page.number - first + 1)
+        document = progress.pages_known(document, last - first + 1, [], document.media_type or "")
+    instances.release_source(document)
+    return document
+
+
+def _copy(document: Document, source: Document, page: page_records.PageRecord, to: int) -> None:
+    organisation = document.organisation
+    if page.has_image:
+        image = objects.page_image_key(source.id, page.number)
+        objects.copy(organisation, image, objects.page_image_key(document.id, to))
+    for track in sorted(page.tracks):
+        text = PageText.from_json(objects.get(organisation, objects.words_key(source.id, page.number, track)))
+        objects.put(
+            organisation,
+            objects.words_key(document.id, to, track),
+            replace(text, page=to).to_json(),
+            "application/json",
+        )
+    page_records.copy_page(source.id, page.number, document, to)

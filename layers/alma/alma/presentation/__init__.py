@@ -1,0 +1,1 @@
+"""Documents as clients see them: JSON, files, pictures."""

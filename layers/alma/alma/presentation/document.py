@@ -1,0 +1,292 @@
+"""A document as the API shows it: the best value of each field, its review status and its evidence.
+
+`project` builds the body; the models describe it once for OpenAPI and for the MCP tools' output schemas.
+The body is not made *through* the models: a document may have a hundred thousand fields, and what is built
+here needs no validation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import pydantic
+from pydantic import BaseModel
+
+from alma.datamodel.fields import Field, Reading, Status, evidence_of
+
+#: Decimal places of a confidence in answers; no calibration is finer than that.
+CONFIDENCE_PLACES = 4
+
+#: A share or a probability.
+Unit = Annotated[float, pydantic.Field(ge=0, le=1)]
+_Page = Annotated[int, pydantic.Field(ge=1, description="1-based page of the document.")]
+
+
+class BoxView(BaseModel):
+    """A rectangle on a page: shares of the page's width and height, origin at the top left."""
+
+    x: Unit = pydantic.Field(description="Left edge.")
+    y: Unit = pydantic.Field(description="Top edge.")
+    w: Unit = pydantic.Field(description="Width.")
+    h: Unit = pydantic.Field(description="Height.")
+
+
+class RegionView(BaseModel):
+    """One line of a value."""
+
+    page: _Page
+    bbox: BoxView
+
+
+class EvidenceView(BaseModel):
+    """Where a value stands."""
+
+    page: _Page
+    bbox: BoxView = pydantic.Field(description="Holds all lines of the value on that page.")
+    regions: list[RegionView] = pydantic.Field(
+        default=[], description="The single lines; only given for a value over several lines or pages."
+    )
+
+
+class TrackView(BaseModel):
+    """What one track reads for a field."""
+
+    track: str = pydantic.Field(
+        description="text: the file's own text; vision: recognition on the page image; hosted: a language "
+        "model, of whose answers only what stands on a page is kept; agent:KEYID: what an agent proposes; "
+        "else the id of a model."
+    )
+    value: str = pydantic.Field(description="Normalised, as in the field itself.")
+    content: str = pydantic.Field(description="The same as it stands on the page.")
+    confidence: Unit | None = pydantic.Field(
+        description="Probability that the value is right; null where nothing is known."
+    )
+    evidence: EvidenceView | None = pydantic.Field(description="Where it stands.")
+    comment: str | None = pydantic.Field(
+        default=None, description="Why an agent proposes it; only given on what one proposes."
+    )
+
+
+class FieldView(BaseModel):
+    """One field: what was read, how sure that is, who looked at it, and where it stands."""
+
+    id: str | None = pydantic.Field(
+        default=None,
+        description="What to call the field by to decide it: its key, with [N] where it occurs again; "
+        "GROUP[ROW].COLUMN for a column of a group. Only given with tracks.",
+    )
+
+    key: str = pydantic.Field(
+        description="Name of the field in the document type's schema; GROUP.COLUMN for a column of a group."
+    )
+    group: str | None = pydantic.Field(
+        default=None, description="The group that the field is a column of; only given if it is one."
+    )
+    row: int | None = pydantic.Field(
+        default=None, ge=0, description="Row of the group, 0 for the first; only given with group."
+    )
+    value: str | None = pydantic.Field(
+        description="The reviewed value if there is one, else the reading with the highest confidence. "
+        "Dates are ISO 8601, amounts plain decimals."
+    )
+    confidence: Unit | None = pydantic.Field(
+        description="Probability that the value is right; null where nothing is known."
+    )
+    status: Status = pydantic.Field(
+        description="Review status. accepted, edited: a person stands behind the value; rejected: a person "
+        "said it is wrong; escalated: a person must look; unreviewed: nobody has looked."
+    )
+    evidence: EvidenceView | None = pydantic.Field(
+        description="null for a value that a person entered without a place."
+    )
+    tracks: list[TrackView] = pydantic.Field(
+        default=[], description="What each track reads, the best first; only given with tracks."
+    )
+    reasons: list[str] = pydantic.Field(
+        default=[],
+        description="Why a person should look, as slugs: low_confidence, tracks_disagree, rule_violated, "
+        "required_missing, only_hosted, proposed (by an agent); only given with tracks.",
+    )
+    version: int | None = pydantic.Field(
+        default=None, description="Grows with every change of the field; only given with tracks."
+    )
+    reviewedBy: str | None = pydantic.Field(
+        default=None,
+        description="Id of the key that a person last decided or escalated it with; only with tracks, if one "
+        "did.",
+    )
+    reviewedAt: str | None = pydantic.Field(default=None, description="When it was.")
+    comment: str | None = pydantic.Field(default=None, description="What that person said of it.")
+
+
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """Where a document stands in a file that holds several.
+
+    Attributes
+    ----------
+    first, last : int
+        Its pages in the file.
+    instance_of : int or None
+        The first document of the file; None for itself.
+    instances : sequence of int
+        On the first document: the others that are still there.
+    """
+
+    first: int
+    last: int
+    instance_of: int | None
+    instances: Sequence[int] = ()
+
+    def body(self) -> dict[str, Any]:
+        """Return the keys of an answer."""
+        place: dict[str, Any] = {"pageRange": {"first": self.first, "last": self.last}}
+        if self.instance_of is None:
+            return place | {"instances": list(self.instances)}
+        return place | {"instanceOf": self.instance_of}
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Who works on a document.
+
+    Attributes
+    ----------
+    by : str
+        Id of the key.
+    until : str
+        When it ends by itself (ISO 8601).
+    """
+
+    by: str
+    until: str
+
+    def body(self) -> dict[str, Any]:
+        """Return the keys of an answer."""
+        return {"claimedBy": self.by, "claimedUntil": self.until}
+
+
+class PageRangeView(BaseModel):
+    """Pages of a file, both included."""
+
+    first: int = pydantic.Field(ge=1)
+    last: int = pydantic.Field(ge=1)
+
+
+class DocumentView(BaseModel):
+    """A document with its fields."""
+
+    documentId: int = pydantic.Field(ge=1)
+    docType: str | None = pydantic.Field(description="null if no document type fits.")
+    model: str | None = pydantic.Field(
+        default=None, description="Id of the fine-tuned model that was asked; only given if one was."
+    )
+    pageRange: PageRangeView | None = pydantic.Field(
+        default=None,
+        description="Pages of the document in its file; only given if the file holds several documents. "
+        "Evidence counts pages within the document.",
+    )
+    instances: list[int] | None = pydantic.Field(
+        default=None, description="Numbers of the other documents of the file; only given on its first."
+    )
+    instanceOf: int | None = pydantic.Field(
+        default=None, description="Number of the first document of the file; only given on the others."
+    )
+    claimedBy: str | None = pydantic.Field(
+        default=None, description="Id of the key that works on it now; only with tracks, if one does."
+    )
+    claimedUntil: str | None = pydantic.Field(default=None, description="When that ends by itself.")
+    fields: list[FieldView] = pydantic.Field(description="A repeated field has one entry for each value.")
+
+
+def rounded(confidence: float | None) -> float | None:
+    """Return a confidence as answers show it."""
+    return None if confidence is None else round(confidence, CONFIDENCE_PLACES)
+
+
+def project(
+    document_id: int,
+    doc_type: str | None,
+    fields: Sequence[Field],
+    model: str | None = None,
+    part: FilePart | None = None,
+    *,
+    tracks: bool = False,
+    claim: Claim | None = None,
+) -> dict[str, Any]:
+    """Return the body of a document, keys in the documented order.
+
+    Parameters
+    ----------
+    document_id : int
+        Number of the document.
+    doc_type : str or None
+        Its type.
+    fields : sequence of Field
+        In the order to show them.
+    model : str, optional
+        Id of the fine-tuned model the caller asked for.
+    part : FilePart, optional
+        Where it stands in a file of several documents.
+    tracks : bool, optional
+        Whether each field also says what every track reads and what to decide it by.
+    claim : Claim, optional
+        Who works on it.
+
+    Returns
+    -------
+    dict
+        `documentId`, `docType`, `model` and the keys of `part` if given, and `fields`, each with `key`,
+        `value`, `confidence`, `status` and `evidence` (None for a value without a place); `group` and `row`
+        for a group's column; with `tracks` also what `project_field` adds.
+    """
+    head: dict[str, Any] = {"documentId": document_id, "docType": doc_type}
+    if model is not None:
+        head["model"] = model
+    if part is not None:
+        head |= part.body()
+    if claim is not None:
+        head |= claim.body()
+    show = project_field if tracks else _field
+    return head | {"fields": [show(field) for field in fields]}
+
+
+def _field(field: Field) -> dict[str, Any]:
+    best = None if field.missing else field.best
+    place = {} if field.group is None else {"group": field.group, "row": field.row}
+    return {
+        "key": field.key,
+        **place,
+        "value": best and best.value,
+        "confidence": rounded(best.confidence) if best else None,
+        "status": field.status.value,
+        "evidence": evidence_of(best.regions) if best else None,
+    }
+
+
+def project_field(field: Field) -> dict[str, Any]:
+    """Return a field as who decides it needs it: with its id and version, what every track reads, and why
+    to look; `reviewedBy`, `reviewedAt` and `comment` where a person has.
+    """
+    said = {"reviewedBy": field.reviewed_by, "reviewedAt": field.reviewed_at, "comment": field.comment}
+    return {
+        "id": field.id,
+        **_field(field),
+        "tracks": [_track(reading) for reading in field.readings],
+        "reasons": list(field.reasons),
+        "version": field.version,
+        **{name: value for name, value in said.items() if value is not None},
+    }
+
+
+def _track(reading: Reading) -> dict[str, Any]:
+    shown = {
+        "track": reading.track,
+        "value": reading.value,
+        "content": reading.content,
+        "confidence": rounded(reading.confidence),
+        "evidence": evidence_of(reading.regions),
+    }
+    return shown if reading.comment is None else shown | {"comment": reading.comment}

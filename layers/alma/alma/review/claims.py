@@ -1,0 +1,105 @@
+"""Claims: who works on a document, for a while, so that two people do not do the same work.
+
+A claim is two attributes of the document's row, written if nobody else's holds. It ends by itself: whether
+one holds is a comparison of times, in the conditions as in what is shown.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from alma import clock
+from alma.documents import records
+from alma.documents.records import Document
+from alma.errors import ConflictError, UnavailableError
+from alma.presentation.document import Claim
+from alma.storage.table import DocumentItem, document_key
+from alma.storage.transactions import optimistic_write
+
+_ATTEMPTS = 5
+
+
+def claim(organisation: str, document_id: int, key_id: str, seconds: int) -> Claim:
+    """Claim a document for a key, or go on with a claim of its own.
+
+    Raises
+    ------
+    NotFoundError
+        The organisation has no such document.
+    ConflictError
+        Another key's claim holds.
+    """
+    for _ in range(_ATTEMPTS):
+        until = clock.now() + timedelta(seconds=seconds)
+        actions = [
+            DocumentItem.claimed_by.set(key_id),
+            DocumentItem.claimed_until.set(int(until.timestamp())),
+        ]
+        if _update(organisation, document_id, actions, DocumentItem.pk.exists() & free_for(key_id)):
+            return Claim(key_id, clock.timestamp(until))
+        refuse_others(records.get(organisation, document_id), key_id)
+    raise UnavailableError("Others are changing this document at the same moment; try again.")
+
+
+def release(organisation: str, document_id: int, key_id: str, *, anybodys: bool = False) -> None:
+    """End the claim on a document. Twice is fine.
+
+    Parameters
+    ----------
+    organisation, document_id : str, int
+        The document.
+    key_id : str
+        Whose claim it is.
+    anybodys : bool
+        End it whosever it is.
+
+    Raises
+    ------
+    NotFoundError
+        The organisation has no such document.
+    ConflictError
+        Another key's claim holds.
+    """
+    for _ in range(_ATTEMPTS):
+        condition: Any = DocumentItem.pk.exists()
+        if not anybodys:
+            condition = condition & free_for(key_id)
+        actions = [DocumentItem.claimed_by.remove(), DocumentItem.claimed_until.remove()]
+        if _update(organisation, document_id, actions, condition):
+            return
+        document = records.get(organisation, document_id)
+        if not anybodys:
+            refuse_others(document, key_id)
+    raise UnavailableError("Others are changing this document at the same moment; try again.")
+
+
+def refuse_others(document: Document, key_id: str) -> None:
+    """Raise the error for a document that another key works on.
+
+    Raises
+    ------
+    ConflictError
+        Another key's claim holds.
+    """
+    if document.claimed_by is not None and document.claimed_by != key_id:
+        raise ConflictError(
+            f"{document.claimed_by} works on this document until {document.claimed_until}; wait for that, or "
+            "ask for it to be released.",
+            code="claimed",
+            more={"claimedBy": document.claimed_by, "expiresAt": document.claimed_until},
+        )
+
+
+def free_for(key_id: str) -> Any:
+    """Return the condition that no other key's claim holds now."""
+    return (
+        DocumentItem.claimed_by.does_not_exist()
+        | (DocumentItem.claimed_by == key_id)
+        | (DocumentItem.claimed_until <= int(clock.now().timestamp()))
+    )
+
+
+def _update(organisation: str, document_id: int, actions: list[Any], condition: Any) -> bool:
+    row = DocumentItem(organisation, document_key(document_id))
+    return optimistic_write(lambda: row.update(actions=actions, condition=condition)) is not None

@@ -1,0 +1,176 @@
+"""What a person says a field is: a value, a place on a page, or both; as a reading to keep.
+
+A value alone keeps the place of what was read; a place alone is read by the words that stand in it.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from alma.datamodel.fields import Field, Reading
+from alma.datamodel.geometry import PLACES, Box, Region, Word, regions_of
+from alma.datamodel.pages import PageText, Track, plain_text
+from alma.datamodel.schemas import ColumnSchema, FieldSchema, FieldType
+from alma.documents import page_records, page_words
+from alma.documents.records import Document
+from alma.errors import BadRequestError
+from alma.extraction.values.parsers import CURRENCY, Locale, Span, locale_of, parse, spans, squeeze
+from alma.extraction.values.patterns import last_name_last
+
+#: The track of what people say.
+TRACK = "review"
+#: How to write a value of a type that is kept in one form.
+_FORMS = {
+    FieldType.DATE: "a date as 2026-05-14",
+    FieldType.AMOUNT: "an amount as 1234.50",
+    FieldType.NUMBER: "a number as 12.5",
+}
+_ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_PLAIN_NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
+#: What may stand beside an amount that a person types.
+_CURRENCIES = re.compile(CURRENCY, re.IGNORECASE)
+#: Characters of a date, an amount or a number: more are no such thing, and no sum can be made of them.
+_MOST = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A box drawn on a page (1-based)."""
+
+    page: int
+    box: Box
+
+
+def correction(
+    document: Document,
+    column: ColumnSchema | None,
+    *,
+    value: str | None,
+    place: Place | None,
+    former: Field | None = None,
+) -> Reading:
+    """Return what a person says, as a reading.
+
+    Parameters
+    ----------
+    document : Document
+        The field's document.
+    column : ColumnSchema or None
+        What the organisation's document type says of the field; without it, a value is kept as it is.
+    value, place : optional
+        What the person gave; one of them at least.
+    former : Field, optional
+        The field as it was, which keeps its place where only a value is given.
+
+    Raises
+    ------
+    BadRequestError
+        Nothing is given; the value is not of the field's type; the box is not on a page of the document, or
+        nothing that can be read stands in it.
+    """
+    if place is not None:
+        _check(document, place)
+    if value is not None:
+        if not squeeze(value):
+            raise BadRequestError("value is empty; where the document has none, a person rejects the field.")
+        if place is not None:
+            regions: tuple[Region, ...] = (Region(place.page, place.box),)
+        else:
+            regions = former.best.regions if former is not None and not former.missing else ()
+        page = regions[0].page if regions else 1
+        return Reading(TRACK, _typed(document, column, value, page), squeeze(value), None, regions)
+    if place is None:
+        raise BadRequestError("Say the value, or the place it stands at (evidence), or both.")
+    return _read(document, column, place)
+
+
+def _check(document: Document, place: Place) -> None:
+    box = place.box
+    if document.pages is not None and place.page > document.pages:
+        raise BadRequestError(f"The document has {document.pages} pages; there is no page {place.page}.")
+    slack = 10**-PLACES
+    if box.right > 1 + slack or box.bottom > 1 + slack or not (box.w >= slack and box.h >= slack):
+        raise BadRequestError(
+            "A bbox has an area and lies on the page: x, y, w and h are shares of its width and height, "
+            "from 0 to 1, and so are x + w and y + h."
+        )
+
+
+def _typed(document: Document, column: ColumnSchema | None, value: str, page: int) -> str:
+    """Return a value that a person wrote in the form of its type."""
+    text = squeeze(value)
+    kind = FieldType.TEXT if column is None else column.type
+    if kind not in _FORMS:
+        return _as_text(text, kind)
+    # What is in the form already does not depend on the document's ways of writing.
+    plain = (_ISO_DATE if kind is FieldType.DATE else _PLAIN_NUMBER).fullmatch(text)
+    locale = Locale() if plain else locale_of(plain_text([read]) for read in _words(document, page))
+    found = max(spans(text, kind, locale), key=lambda s: (s.quality, -s.start), default=None)
+    # Digits are looked at as they were sent: a raised one is an ordinary one once normalised.
+    if (
+        found is None
+        or not _keepable(found.value)
+        or _beside(text, found, kind)
+        or not _is_written_plainly(value)
+    ):
+        raise BadRequestError(f"This field holds {kind.value}s, and the value is none; write {_FORMS[kind]}.")
+    return found.value
+
+
+def _beside(text: str, found: Span, kind: FieldType) -> str:
+    """Return what of a typed text is no part of its value."""
+    rest = text[: found.start].strip(), text[found.end :].strip()
+    return "".join(each for each in rest if kind is not FieldType.AMOUNT or not _is_currency(each))
+
+
+def _is_currency(text: str) -> bool:
+    signs = all(unicodedata.category(c) == "Sc" for c in text)
+    return signs or _CURRENCIES.fullmatch(text) is not None
+
+
+def _is_written_plainly(text: str) -> bool:
+    return all(c.isascii() or not c.isnumeric() for c in text)
+
+
+def _keepable(value: str) -> bool:
+    return value.isascii() and len(value) <= _MOST
+
+
+def _as_text(text: str, kind: FieldType) -> str:
+    return (parse(text, kind) or text) if kind is FieldType.DURATION else text
+
+
+def _read(document: Document, column: ColumnSchema | None, place: Place) -> Reading:
+    """Return what stands in a box, by the words of the first track that has any there."""
+    for read in _words(document, place.page):
+        inside = [word for word in read.words if _inside(word, place.box)]
+        if not inside:
+            continue
+        content = squeeze(" ".join(word.text for word in inside))
+        value = _value(content, column, locale_of([plain_text([read])]))
+        if value:
+            return Reading(TRACK, value, content, None, regions_of(place.page, inside))
+    wanted = f"no {column.type.value}" if column is not None and column.type in _FORMS else "nothing"
+    raise BadRequestError(f"There is {wanted} to be read in this box; say the value too.")
+
+
+def _value(content: str, column: ColumnSchema | None, locale: Locale) -> str | None:
+    if column is None:
+        return content
+    if column.type in _FORMS:
+        value = parse(content, column.type, locale)
+        return value if value is not None and _keepable(value) else None
+    turned = isinstance(column, FieldSchema) and column.name_order == "last_first"
+    return last_name_last(content) if turned else _as_text(content, column.type)
+
+
+def _inside(word: Word, box: Box) -> bool:
+    return word.box.overlap(box) > 0.5 * word.box.area
+
+
+def _words(document: Document, page: int) -> list[PageText]:
+    """Return the words of a page by track, the file's own text first."""
+    tracks = page_records.tracks_of_page(document, page)
+    return [PageText.from_json(page_words.kept(document, page, track)) for track in Track if track in tracks]

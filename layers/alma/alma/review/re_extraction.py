@@ -1,0 +1,122 @@
+"""Documents that are read again: anew as a whole, or by one more track. What people decided stays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from alma.datamodel.fields import Extraction, Field
+from alma.datamodel.schemas import DocumentSchema
+from alma.document_types import catalogue
+from alma.documents import audit, changes, field_rows, progress, records
+from alma.documents.records import DocumentStatus
+from alma.review import merging
+from alma.storage.table import DocumentItem
+
+_READY: Any = DocumentItem.status == DocumentStatus.READY.value
+
+
+def keep_again(organisation: str, document_id: int, extraction: Extraction, actor: str) -> None:
+    """Put what reading a document anew gave into its fields. Twice is fine.
+
+    Written only onto what it was merged with: where a reviewer was faster, it is merged again. Nothing is
+    written for a document that is not ready.
+
+    Parameters
+    ----------
+    organisation, document_id : str, int
+        The document.
+    extraction : Extraction
+        Its fields, missing ones included, and its type.
+    actor : str
+        Id of the key that asked for it.
+
+    Raises
+    ------
+    NotFoundError
+        The document is gone.
+    """
+    schema = _schema(organisation, extraction.doc_type)
+
+    def plan(row: DocumentItem) -> changes.Change | None:
+        if row.status != DocumentStatus.READY.value:
+            return None
+        _, existing = records.read(organisation, document_id)
+        merged = field_rows.placed(merging.again(existing, extraction.fields, schema))
+        retyped = extraction.doc_type != row.doc_type
+        steps = changes.steps(existing, merged, row, rewrite=retyped)
+        if not steps and not retyped:
+            return None
+        after = _after(existing, steps)
+        event = audit.extracted(after, extraction.doc_type, before={"docType": row.doc_type})
+        actions = progress.type_actions(organisation, extraction)
+        return changes.Change(event, steps, extraction.doc_type, actions, _READY)
+
+    changes.change(organisation, document_id, actor, plan)
+
+
+def merge_readings(
+    organisation: str,
+    document_id: int,
+    found: Sequence[Field],
+    track: str,
+    *,
+    actor: str,
+    review_below: float,
+) -> list[Field]:
+    """Put the readings of one more track into a document's fields, and return them as they are then.
+
+    Other tracks' readings stay, and so does what people decided. A field nobody decided is no longer
+    escalated for doubts that a reading of the track, at least `review_below` sure, has settled.
+
+    Parameters
+    ----------
+    organisation, document_id : str, int
+        A document that is ready.
+    found : sequence of Field
+        What the track reads; their readings are of this track alone.
+    track : str
+        Its name: the id of a model.
+    actor : str
+        Id of the key that asked for it.
+    review_below : float
+        A field less sure than this goes to a person.
+
+    Raises
+    ------
+    NotFoundError
+        The organisation has no such document.
+    ConflictError
+        It is not ready (any more).
+    """
+    fields: list[Field] = []
+
+    def plan(row: DocumentItem) -> changes.Change | None:
+        records.ready(row)
+        _, existing = records.read(organisation, document_id)
+        schema = _schema(organisation, row.doc_type)
+        merged = merging.further(existing, found, track, schema, review_below)
+        steps = changes.steps(existing, field_rows.placed(merged), row)
+        fields[:] = _after(existing, steps)
+        if not steps:
+            return None
+        event = audit.extracted(fields, row.doc_type, track=track)
+        return changes.Change(event, steps, row.doc_type, condition=_READY)
+
+    changes.change(organisation, document_id, actor, plan)
+    return fields
+
+
+def _after(existing: Sequence[Field], steps: Sequence[changes.FieldChange]) -> list[Field]:
+    """Return the fields of a document after a change, in order."""
+    by_id = {field.id: field for field in existing}
+    for step in steps:
+        if step.before is not None:
+            del by_id[step.before.id]
+        if step.after is not None:
+            by_id[step.after.id] = step.after
+    return sorted(by_id.values(), key=lambda field: (field.order, field.occurrence))
+
+
+def _schema(organisation: str, doc_type: str | None) -> DocumentSchema | None:
+    return None if doc_type is None else catalogue.schemas_of(organisation).get(doc_type)

@@ -1,0 +1,19 @@
+"""Text that people see: what is kept is what a person could have checked."""
+
+from __future__ import annotations
+
+import unicodedata
+
+
+def reject_control_characters(text: str) -> str:
+    """Return a text as it is.
+
+    Raises
+    ------
+    ValueError
+        It has characters that nobody sees.
+    """
+    for c in text:
+        if unicodedata.category(c) in ("Cc", "Cf", "Cs") and c not in "\t\r\n":
+            raise ValueError(f"it has a control or invisible character, U+{ord(c):04X}; leave it out")
+    return text

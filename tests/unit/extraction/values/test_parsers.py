@@ -1,0 +1,155 @@
+"""Values as they stand on pages, and what they mean."""
+
+import pytest
+
+from alma.datamodel.schemas import FieldType
+from alma.extraction.values.parsers import Locale, Span, locale_of, parse, spans, words_to_number
+
+AMERICAN = Locale(day_first=False)
+GERMAN = Locale(day_first=True, decimal_comma=True)
+
+
+@pytest.mark.parametrize(
+    ("written", "iso"),
+    [
+        ("2018-12-25", "2018-12-25"),
+        ("25/12/2018", "2018-12-25"),
+        ("25.12.18", "2018-12-25"),
+        ("05 02 2021", None),
+        ("7. Mai 2014", "2014-05-07"),
+        ("19 april 2014", "2014-04-19"),
+        ("02 Juillet 2015", "2015-07-02"),
+        ("3 de marzo de 2020", "2020-03-03"),
+        ("1º gennaio 2021", "2021-01-01"),
+        ("12 févr. 2020", "2020-02-12"),
+        ("August 3 , 2014", "2014-08-03"),
+        ("Jan. 9. 1893", "1893-01-09"),
+        ("6th of February, 1999", "1999-02-06"),
+        ("18th day of December, 2018", "2018-12-18"),
+        ("Jun19/20", "2020-06-19"),
+        ("20-OCT-98", "1998-10-20"),
+        ("20171116", "2017-11-16"),
+        ("seventh day of December in the year one thousand eight hundred and ninety-two", "1892-12-07"),
+        (
+            "twenty second day of June in the year of our Lord eighteen hundred and ninety nine",
+            "1899-06-22",
+        ),
+        ("31/02/2020", None),
+        ("99/99/2020", None),
+        ("Table 12", None),
+    ],
+)
+def test_a_date_comes_out_as_iso_or_not_at_all(written: str, iso: str | None) -> None:
+    assert parse(written, FieldType.DATE) == iso
+
+
+def test_the_document_decides_an_ambiguous_date() -> None:
+    assert parse("03/04/2020", FieldType.DATE) == "2020-04-03"
+    assert parse("03/04/2020", FieldType.DATE, AMERICAN) == "2020-03-04"
+
+
+def test_an_impossible_order_is_not_an_order() -> None:
+    assert parse("25/12/2018", FieldType.DATE, AMERICAN) == "2018-12-25"
+    assert parse("12/25/2018", FieldType.DATE) == "2018-12-25"
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (["on 02/25/20 and 03/04/20"], Locale(day_first=False)),
+        (["am 16.09.2019", "Summe 12,50 €"], Locale(day_first=True, decimal_comma=True)),
+        (["Date 03/04/20", "Total $5.00", "Austin TX 78701"], Locale(day_first=False)),
+        (["DATE: 03/04/2018", "TOTAL RM 5.00"], Locale(day_first=True)),
+        (["Date of birth (MM-DD-YYYY) 03-04-1980"], Locale(day_first=False)),
+        (["Date of birth (DD / MM / YYYY) 03-04-1980, USA"], Locale(day_first=True)),
+        ([], Locale(day_first=True, decimal_comma=False)),
+    ],
+)
+def test_unambiguous_values_reveal_the_locale(texts: list[str], expected: Locale) -> None:
+    assert locale_of(texts) == expected
+
+
+@pytest.mark.parametrize(
+    ("written", "locale", "value"),
+    [
+        ("$5,625.00", Locale(), "5625.00"),
+        ("1.234,56 €", Locale(), "1234.56"),
+        ("1.234", GERMAN, "1234.00"),
+        ("1.234", Locale(), "1.234"),
+        ("$4,950", Locale(), "4950.00"),
+        ("RM33.90", Locale(), "33.90"),
+        ("1 234,50 EUR", GERMAN, "1234.50"),
+        ("CHF 1'234.50", Locale(), "1234.50"),
+        ("(247.50)", Locale(), "-247.50"),
+        ("-8,79", GERMAN, "-8.79"),
+        ("8.79-", Locale(), "-8.79"),
+        ("$0.00", Locale(), "0.00"),
+        ("0", Locale(), "0.00"),
+        ("50,-", GERMAN, "50.00"),
+        ("12,345,678.90", Locale(), "12345678.90"),
+        ("1,23,456", Locale(), None),
+        ("19 %", Locale(), None),
+        ("One Hundred", Locale(), "100.00"),
+        ("Twenty Two Hundred dollars", Locale(), "2200.00"),
+        ("free", Locale(), None),
+    ],
+)
+def test_an_amount_comes_out_as_a_plain_decimal(written: str, locale: Locale, value: str | None) -> None:
+    assert parse(written, FieldType.AMOUNT, locale) == value
+
+
+def test_a_bare_number_is_a_weaker_amount_than_one_with_cents() -> None:
+    assert spans("18 $15,000.00", FieldType.AMOUNT, Locale()) == [
+        Span(0, 2, "18.00", 0.15),
+        Span(3, 13, "15000.00", 1.0),
+    ]
+
+
+def test_a_number_keeps_its_digits() -> None:
+    assert parse("12.5 acres", FieldType.NUMBER) == "12.5"
+    assert parse("12,5", FieldType.NUMBER, GERMAN) == "12.5"
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("950658-1", "950658-1"),
+        (": # BLR_WFLD20151000982590", "BLR_WFLD20151000982590"),
+        ("RE-20190610/507", "RE-20190610/507"),
+        ("DE88 2008 0000 0970 3757 00", "DE88200800000970375700"),
+        ("none", None),
+    ],
+)
+def test_an_identifier_has_a_digit(written: str, value: str | None) -> None:
+    assert parse(written, FieldType.IDENTIFIER) == value
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("two (2) years", "2 years"),
+        ("eighteen months", "18 months"),
+        ("1 year", "1 year"),
+        ("thirty-six months", "36 months"),
+    ],
+)
+def test_a_duration_is_counted(written: str, value: str) -> None:
+    assert parse(written, FieldType.DURATION) == value
+
+
+@pytest.mark.parametrize("written", ["N/A", " n / a ", "---", "", "None", ":"])
+def test_nothing_written_is_no_text(written: str) -> None:
+    assert parse(written, FieldType.TEXT) is None
+
+
+def test_a_senders_line_starts_with_the_name() -> None:
+    line = "Lieferant GmbH - Uferweg 40-42 - D-63571 Gelnhausen"
+    assert parse(line, FieldType.NAME) == "Lieferant GmbH"
+    assert parse("Claire Chase - NM CD02", FieldType.NAME) == "Claire Chase - NM CD02"
+
+
+def test_numbers_in_words() -> None:
+    assert words_to_number("one thousand eight hundred and ninety-two") == 1892
+    assert words_to_number("eighteen hundred and ninety nine") == 1899
+    assert words_to_number("eight thousand") == 8000
+    assert words_to_number("some") is None

@@ -1,0 +1,229 @@
+"""The local gateway answers as API Gateway's REST API does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from infra.local.runtime import Runtime
+
+TEMPLATE = Path(__file__).parents[2] / "data" / "local" / "template.yaml"
+
+
+@pytest.fixture(scope="module")
+def runtime() -> Iterator[Runtime]:
+    with Runtime(TEMPLATE) as running:
+        yield running
+
+
+@pytest.fixture
+def api(runtime: Runtime) -> Iterator[httpx.Client]:
+    with httpx.Client(
+        base_url=f"{runtime.api_url}/api", headers={"Authorization": "Bearer good"}, timeout=10
+    ) as client:
+        yield client
+
+
+def event_of(response: httpx.Response) -> dict[str, Any]:
+    assert response.status_code == 200, response.text
+    event: dict[str, Any] = response.json()
+    return event
+
+
+def test_the_event_names_route_path_and_parameters(api: httpx.Client) -> None:
+    event = event_of(api.get("/things/7?x=1&x=2&empty="))
+
+    assert event["resource"] == "/things/{id}"
+    assert event["path"] == "/things/7"
+    assert event["httpMethod"] == "GET"
+    assert event["pathParameters"] == {"id": "7"}
+    assert event["queryStringParameters"] == {"x": "2", "empty": ""}
+    assert event["multiValueQueryStringParameters"] == {"x": ["1", "2"], "empty": [""]}
+    assert event["requestContext"]["path"] == "/api/things/7"
+    assert event["requestContext"]["stage"] == "api"
+    assert event["requestContext"]["identity"]["sourceIp"] == "127.0.0.1"
+
+
+def test_the_domain_is_the_gateways_own_whatever_host_is_asked_for(api: httpx.Client) -> None:
+    event = event_of(api.get("/things/7", headers={"Host": "evil.test"}))
+
+    assert event["requestContext"]["domainName"] == "localhost"
+
+
+def test_absent_parameters_and_bodies_are_null(api: httpx.Client) -> None:
+    event = event_of(api.get("/open"))
+
+    assert event["pathParameters"] is None
+    assert event["queryStringParameters"] is None
+    assert event["multiValueQueryStringParameters"] is None
+    assert event["stageVariables"] is None
+    assert event["body"] is None
+    assert event["isBase64Encoded"] is False
+
+
+def test_path_parameters_are_decoded_and_an_encoded_slash_stays_in_its_segment(api: httpx.Client) -> None:
+    assert event_of(api.get("/things/a%20b%2Fc"))["pathParameters"] == {"id": "a b/c"}
+
+
+def test_a_greedy_parameter_takes_the_rest_of_the_path(api: httpx.Client) -> None:
+    assert event_of(api.get("/files/a/b%20c/d"))["pathParameters"] == {"path": "a/b c/d"}
+
+
+def test_a_trailing_slash_is_ignored(api: httpx.Client) -> None:
+    assert event_of(api.get("/things/7/"))["path"] == "/things/7"
+
+
+def test_repeated_headers_arrive_in_order(api: httpx.Client) -> None:
+    event = event_of(api.get("/open", headers=[("X-Tag", "a"), ("X-Tag", "b")]))
+
+    assert event["multiValueHeaders"]["X-Tag"] == ["a", "b"]
+    assert event["headers"]["X-Tag"] == "b"
+
+
+def test_bodies_of_binary_media_types_arrive_as_base64(api: httpx.Client) -> None:
+    event = event_of(api.post("/open", content=b"\xff\x00"))
+
+    assert (event["body"], event["isBase64Encoded"]) == ("/wA=", True)
+
+
+def test_a_base64_answer_is_decoded(api: httpx.Client) -> None:
+    response = api.get("/things/1?answer=binary")
+
+    assert response.content == bytes(range(256))
+    assert response.headers["content-type"] == "application/octet-stream"
+
+
+def test_an_answer_may_set_a_header_several_times_and_some_names_are_kept(api: httpx.Client) -> None:
+    response = api.get("/things/1?answer=headers")
+
+    assert response.status_code == 201
+    assert response.text == "made"
+    assert response.headers.get_list("set-cookie") == ["a=1", "b=2"]
+    assert response.headers["x-one"] == "1"
+    assert response.headers["x-amzn-remapped-www-authenticate"] == "Bearer"
+    assert response.headers["content-type"] == "application/json"
+
+
+def test_204_has_no_body(api: httpx.Client) -> None:
+    response = api.get("/things/1?answer=empty")
+
+    assert (response.status_code, response.content) == (204, b"")
+
+
+def test_any_serves_head_and_head_has_no_body(api: httpx.Client) -> None:
+    response = api.head("/things/1")
+
+    assert (response.status_code, response.content) == (200, b"")
+    assert int(response.headers["content-length"]) > 100
+
+
+@pytest.mark.parametrize("answer", ["malformed", "unknown-key", "raise", "exit", "memory"])
+def test_a_failure_or_a_malformed_answer_is_502(api: httpx.Client, answer: str) -> None:
+    response = api.get(f"/things/1?answer={answer}")
+
+    assert response.status_code == 502
+    assert response.json() == {"message": "Internal server error"}
+
+
+def test_a_function_that_cannot_be_imported_is_502(api: httpx.Client) -> None:
+    assert api.get("/broken").status_code == 502
+
+
+def test_a_function_that_runs_out_of_time_is_502_and_works_again_afterwards(api: httpx.Client) -> None:
+    assert api.get("/slow").status_code == 502
+    assert api.get("/slow?again=1").text == "goodbye"
+
+
+def test_an_answer_over_6_mb_is_502_and_one_below_passes(api: httpx.Client) -> None:
+    assert len(api.get("/things/1?answer=large&size=6000000").content) == 6_000_000
+    assert api.get("/things/1?answer=large&size=6300000").status_code == 502
+
+
+def test_a_request_over_10_mb_is_413(api: httpx.Client) -> None:
+    response = api.post("/open", content=b"x" * (10 * 2**20 + 1))
+
+    assert response.status_code == 413
+    assert response.json()["detail"] == "Request Too Long"
+
+
+def test_unknown_routes_and_methods_are_403_in_the_templates_words(api: httpx.Client) -> None:
+    elsewhere = str(api.base_url.copy_with(path="/v2"))
+    for response in (api.get("/nowhere"), api.delete("/open"), api.get(elsewhere)):
+        assert response.status_code == 403
+        assert response.json() == {
+            "error": "refused",
+            "detail": "Missing Authentication Token",
+            "request_id": response.headers["x-amzn-requestid"],
+        }
+        assert response.headers["x-amzn-errortype"] == "MissingAuthenticationTokenException"
+
+
+def test_deny_is_answered_with_the_templates_access_denied(api: httpx.Client) -> None:
+    response = api.get("/things/1", headers={"Authorization": "Bearer other"})
+
+    assert (response.status_code, response.text) == (401, '{"error":"unauthorized"}')
+    assert "www-authenticate" not in response.headers
+
+
+def test_raising_unauthorized_is_answered_with_the_templates_unauthorized(api: httpx.Client) -> None:
+    response = api.get("/things/1", headers={"Authorization": "Bearer none"})
+
+    assert (response.status_code, response.text) == (401, '{"error":"unauthorized"}')
+    assert response.headers["www-authenticate"] == "Bearer"
+
+
+def test_an_authorizer_that_breaks_is_500(api: httpx.Client) -> None:
+    response = api.get("/things/1", headers={"Authorization": "Bearer fail"})
+
+    assert (response.status_code, response.json()) == (500, {"message": None})
+
+
+def test_without_caching_the_authorizer_is_asked_every_time_and_even_without_a_header(
+    api: httpx.Client,
+) -> None:
+    first, second = (
+        int(event_of(api.get("/things/1"))["requestContext"]["authorizer"]["calls"]) for _ in range(2)
+    )
+    assert second == first + 1
+    del api.headers["Authorization"]
+    assert api.get("/things/1").status_code == 401
+
+
+def test_with_caching_the_authorizer_is_asked_once_and_never_without_a_header(api: httpx.Client) -> None:
+    first, second = (event_of(api.get("/cached"))["requestContext"]["authorizer"]["calls"] for _ in range(2))
+    assert first == second
+    del api.headers["Authorization"]
+    response = api.get("/cached")
+    assert (response.status_code, response.headers["x-amzn-errortype"]) == (401, "UnauthorizedException")
+
+
+def test_an_authorizers_context_reaches_the_function_as_strings(api: httpx.Client) -> None:
+    context = event_of(api.get("/things/1"))["requestContext"]["authorizer"]
+
+    assert context["principalId"] == "someone"
+    assert context["flag"] == "true"
+    assert context["name"] == "x"
+
+
+def test_functions_see_the_templates_environment_their_own_values_and_their_layers(
+    api: httpx.Client,
+) -> None:
+    assert api.get("/things/1?answer=environment").text == "hello from the layer"
+    assert api.get("/slow?own=1").text == "goodbye"
+
+
+def test_every_answer_carries_a_request_id(api: httpx.Client) -> None:
+    response = api.get("/open")
+
+    assert response.headers["x-amzn-requestid"] == json.loads(response.text)["requestContext"]["requestId"]
+
+
+def test_a_body_in_chunks_is_read_whole(api: httpx.Client) -> None:
+    event = event_of(api.post("/open", content=iter([b"ab", b"cd"])))
+
+    assert event["body"] == "YWJjZA=="
