@@ -4,7 +4,7 @@ Each class fixes the slug (`code`) and the HTTP status; the instance carries the
 the caller what to do (`detail`). Nothing here knows about HTTP, MCP or queues: the doors translate.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
 
@@ -62,6 +62,18 @@ class NotFoundError(AlmaError):
 
     code = "not_found"
     status = 404
+
+
+class MethodNotAllowedError(AlmaError):
+    """The route exists and does not take this method."""
+
+    code = "method_not_allowed"
+    status = 405
+
+    def __init__(self, allowed: Iterable[str]) -> None:
+        #: Value of the `Allow` header.
+        self.allow = ", ".join(sorted(allowed))
+        super().__init__(f"This route takes {self.allow}.")
 
 
 class ConflictError(AlmaError):

@@ -406,10 +406,10 @@ def _key_rotate(options: argparse.Namespace) -> None:
 
 
 def _print_minted(options: argparse.Namespace, key: Key, token: str) -> None:
-    from alma.api.views import KeyView, MintedKey
+    from alma.api.access import MintedKey
 
     if options.json:
-        _print_json(MintedKey(**KeyView.of(key).model_dump(), token=token).model_dump(mode="json"))
+        _print_json(MintedKey.of(key, token).to_json())
     else:
         until = f", good until {key.valid_until}" if key.valid_until else ""
         err.print(f"{key.id} ({key.role.value}{until}); the token is shown this once:")
@@ -419,10 +419,10 @@ def _print_minted(options: argparse.Namespace, key: Key, token: str) -> None:
 def _key_list(options: argparse.Namespace) -> None:
     target.use_table(options.stack)
     from alma.access import keys, organisations
-    from alma.api.views import KeyView
+    from alma.api.access import KeyView
 
     organisations.get(options.org)
-    found = [KeyView.of(key).model_dump(mode="json") for key in keys.list_keys(options.org)]
+    found = [KeyView.model_validate(key).to_json() for key in keys.list_keys(options.org)]
     if options.json:
         _print_json({"keys": found})
     else:

@@ -10,9 +10,10 @@ from pynamodb.exceptions import TransactWriteError
 
 from alma import clock
 from alma.access import organisations
+from alma.document_types import catalogue
 from alma.documents import records
 from alma.documents.records import Document, DocumentStatus
-from alma.errors import ConflictError, NotFoundError
+from alma.errors import BadRequestError, ConflictError, NotFoundError
 from alma.settings import settings
 from alma.storage import objects
 from alma.storage.table import (
@@ -39,6 +40,9 @@ def announce(
     A file that is `whole` is one document, whatever its pages look like. What it takes to read it is counted
     for the key `announced_by`.
     """
+    if requested_type is not None and not catalogue.knows(organisation, requested_type):
+        known = ", ".join(catalogue.schemas_of(organisation))
+        raise BadRequestError(f"docType is one of {known}, or leave it out.")
     document_id = organisations.next_document_id(organisation)
     item = records.new_item(
         organisation,

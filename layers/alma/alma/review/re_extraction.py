@@ -9,11 +9,23 @@ from alma.datamodel.fields import Extraction, Field
 from alma.datamodel.schemas import DocumentSchema
 from alma.document_types import catalogue
 from alma.documents import audit, changes, field_rows, progress, records
-from alma.documents.records import DocumentStatus
+from alma.documents.records import Document, DocumentStatus
+from alma.errors import BadRequestError
 from alma.review import merging
+from alma.storage import queue
 from alma.storage.table import DocumentItem
 
 _READY: Any = DocumentItem.status == DocumentStatus.READY.value
+
+
+def request(organisation: str, document_id: int, doc_type: str | None, *, actor: str) -> Document:
+    """Ask for a document's fields to be resolved anew, and return it as it is."""
+    document = records.ready(records.row_of(organisation, document_id))
+    if doc_type is not None and not catalogue.knows(organisation, doc_type):
+        known = ", ".join(catalogue.schemas_of(organisation))
+        raise BadRequestError(f"docType is one of {known}, or leave it out.")
+    queue.send_again(organisation, document_id, doc_type, actor)
+    return document
 
 
 def keep_again(organisation: str, document_id: int, extraction: Extraction, actor: str) -> None:
