@@ -20,9 +20,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pynamodb.exceptions import TransactWriteError
-from pynamodb.transactions import TransactWrite
-
 from alma.access import organisations
 from alma.access import scopes as access_scopes
 from alma.access.scopes import Role, Scope
@@ -30,7 +27,12 @@ from alma.clock import now, timestamp
 from alma.errors import BadRequestError, ConflictError, ForbiddenError, NotFoundError, UnauthorizedError
 from alma.settings import settings
 from alma.storage.table import KeyItem, TokenItem
-from alma.storage.transactions import condition_failed, conditional_write, failed_conditions, write_together
+from alma.storage.transactions import (
+    ConditionFailedError,
+    Transaction,
+    conditional_write,
+    write_transaction,
+)
 from alma.text import reject_control_characters
 
 __all__ = [
@@ -207,21 +209,21 @@ def create(
         line=by.user if by else None,
     )
 
-    def write(transact: TransactWrite) -> None:
+    def write(transact: Transaction) -> None:
         if by is not None:
             _check_good(transact, by)
         _save(transact, item, token_item)
 
     try:
-        write_together(write)
-    except TransactWriteError as error:
-        if by is None or not failed_conditions(error)[0]:
+        write_transaction(write)
+    except ConditionFailedError as error:
+        if by is None or not error.failed[0]:
             raise
         raise _not_good(by) from None
     return _from_item(item), token
 
 
-def _check_good(transact: TransactWrite, by: Caller) -> None:
+def _check_good(transact: Transaction, by: Caller) -> None:
     """Write only if the key of whoever asks is still good: the authorizer may remember it a little longer.
 
     pynamodb puts checks before all writes, so this is the first of the refusals.
@@ -290,7 +292,7 @@ def _new(organisation: str, **of_key: Any) -> tuple[KeyItem, TokenItem, str]:
     return item, token_item, token
 
 
-def _save(write: TransactWrite, item: KeyItem, token_item: TokenItem) -> None:
+def _save(write: Transaction, item: KeyItem, token_item: TokenItem) -> None:
     write.save(item, condition=KeyItem.pk.does_not_exist())
     write.save(token_item, condition=TokenItem.pk.does_not_exist())
 
@@ -335,7 +337,7 @@ def rotate(
     end = timestamp(now() + overlap)
     end = end if old.valid_until is None else min(end, old.valid_until)
 
-    def write(transact: TransactWrite) -> None:
+    def write(transact: Transaction) -> None:
         transact.update(
             old,
             actions=[KeyItem.valid_until.set(end), KeyItem.replaced_by.set(item.key_id)],
@@ -351,11 +353,9 @@ def rotate(
             _check_good(transact, by)
 
     try:
-        write_together(write)
-    except TransactWriteError as error:
-        if not condition_failed(error):
-            raise
-        if by is not None and by.key_id != key_id and failed_conditions(error)[0]:
+        write_transaction(write)
+    except ConditionFailedError as error:
+        if by is not None and by.key_id != key_id and error.failed[0]:
             raise _not_good(by) from None
         raise ConflictError(
             f"{key_id} was rotated or revoked already; GET /api/v1/keys shows into which.",
@@ -423,15 +423,13 @@ def _revoke(item: KeyItem, by: Caller | None) -> bool:
     if token.last_used_at is not None:
         actions.append(KeyItem.last_used_at.set(token.last_used_at))
 
-    def write(transact: TransactWrite) -> None:
+    def write(transact: Transaction) -> None:
         transact.update(item, actions=actions, condition=KeyItem.revoked_at.does_not_exist())
         transact.delete(token)
 
     try:
-        write_together(write)
-    except TransactWriteError as error:
-        if not condition_failed(error):
-            raise
+        write_transaction(write)
+    except ConditionFailedError:
         return False  # somebody else was at it
     return True
 

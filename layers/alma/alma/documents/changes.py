@@ -7,22 +7,16 @@ entries cannot get lost. Who loses against another reads again and plans anew.
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pynamodb.exceptions import TransactWriteError
-
 from alma.datamodel.fields import Field
 from alma.documents import audit, field_rows, records
-from alma.errors import NotFoundError, UnavailableError
+from alma.errors import NotFoundError
 from alma.storage.table import DocumentItem, FieldItem
-from alma.storage.transactions import transaction, write_conflict
+from alma.storage.transactions import Transaction, retry, transaction
 
-#: Times a change is planned before it is given up, because others are faster each time.
-ATTEMPTS = 10
 #: Fields in one transaction, which takes a hundred actions: the document's row and the entry are two.
 _TRANSACTION = 98
 
@@ -85,13 +79,15 @@ def change(
     UnavailableError
         Others were faster each time.
     """
-    for attempt in range(ATTEMPTS):
+
+    def attempt() -> Change | None:
         row = records.row_of(organisation, document_id)
         planned = plan(row)
-        if planned is None or _write(row, actor, planned):
-            return planned
-        time.sleep(random.uniform(0, 0.02 * 2 ** min(attempt, 5)))  # noqa: S311  # no secret
-    raise UnavailableError("Others are changing this document at the same moment; try again.")
+        if planned is not None:
+            _write(row, actor, planned)
+        return planned
+
+    return retry(attempt)
 
 
 def end(organisation: str, document_id: int, actor: str) -> None:
@@ -102,7 +98,8 @@ def end(organisation: str, document_id: int, actor: str) -> None:
     UnavailableError
         Others were faster each time.
     """
-    for _ in range(ATTEMPTS):
+
+    def attempt() -> None:
         try:
             row = records.row_of(organisation, document_id)
         except NotFoundError:
@@ -110,16 +107,12 @@ def end(organisation: str, document_id: int, actor: str) -> None:
         audit.erase(organisation, document_id)
         entry = audit.next_item(row, actor, audit.Event(audit.Action.DELETED))
         entry.content = None
-        try:
-            with transaction() as write:
-                # Only with the trail as it was erased: what is recorded meanwhile has to be erased, too.
-                write.delete(row, condition=as_read(row))
-                write.save(entry, condition=type(entry).pk.does_not_exist())
-            return
-        except TransactWriteError as error:
-            if not write_conflict(error):
-                raise
-    raise UnavailableError("Others are changing this document at the same moment; try again.")
+        with transaction() as write:
+            # Only with the trail as it was erased: what is recorded meanwhile has to be erased, too.
+            write.delete(row, condition=as_read(row))
+            write.save(entry, condition=type(entry).pk.does_not_exist())
+
+    retry(attempt)
 
 
 def as_read(row: DocumentItem) -> Any:
@@ -157,8 +150,8 @@ def steps(
     return found + [FieldChange(old, None) for old in known.values()]
 
 
-def _write(row: DocumentItem, actor: str, planned: Change) -> bool:
-    """Write a change; tell whether that came first. Many fields take several transactions, the entry last."""
+def _write(row: DocumentItem, actor: str, planned: Change) -> None:
+    """Write a change onto the row as it was read. Many fields take several transactions, the entry last."""
     condition = as_read(row) if planned.condition is None else as_read(row) & planned.condition
     entry = audit.next_item(row, actor, planned.event)
     verified = sum(
@@ -175,23 +168,19 @@ def _write(row: DocumentItem, actor: str, planned: Change) -> bool:
         actions.append(DocumentItem.verified.add(verified))
     starts = range(0, len(planned.fields), _TRANSACTION)
     *earlier, last = [planned.fields[start : start + _TRANSACTION] for start in starts] or [()]
-    try:
-        for batch in earlier:
-            with transaction() as write:
-                write.condition_check(DocumentItem, row.pk, row.sk, condition=condition)
-                _write_fields(write, row, planned, batch)
+    for batch in earlier:
         with transaction() as write:
-            write.update(DocumentItem(row.pk, row.sk), actions=actions, condition=condition)
-            write.save(entry, condition=type(entry).pk.does_not_exist())
-            _write_fields(write, row, planned, last)
-    except TransactWriteError as error:
-        if write_conflict(error):
-            return False
-        raise
-    return True
+            write.condition_check(DocumentItem, row.pk, row.sk, condition=condition)
+            _write_fields(write, row, planned, batch)
+    with transaction() as write:
+        write.update(DocumentItem(row.pk, row.sk), actions=actions, condition=condition)
+        write.save(entry, condition=type(entry).pk.does_not_exist())
+        _write_fields(write, row, planned, last)
 
 
-def _write_fields(write: Any, row: DocumentItem, planned: Change, batch: Sequence[FieldChange]) -> None:
+def _write_fields(
+    write: Transaction, row: DocumentItem, planned: Change, batch: Sequence[FieldChange]
+) -> None:
     for each in batch:
         before, after = each.before, each.after
         condition: Any

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
-
-from pynamodb.exceptions import TransactWriteError
 
 from alma import clock
 from alma.access import organisations
@@ -20,7 +19,12 @@ from alma.storage.table import (
     FileItem,
     document_key,
 )
-from alma.storage.transactions import condition_failed, conditional_write, transaction
+from alma.storage.transactions import (
+    ConditionFailedError,
+    Transaction,
+    conditional_write,
+    write_transaction,
+)
 
 #: Times a file may be begun: the last of the three invocations an S3 event gets only records the failure.
 MAX_ATTEMPTS = 2
@@ -125,25 +129,24 @@ def _claim(organisation: str, file_item: FileItem, etag: str) -> int | None:
     announced = _announced_id(organisation, file_item.object_key)
     if announced is not None:
         file_item.document_id = announced
-        item = DocumentItem(organisation, document_key(announced))
-        try:
-            with transaction() as write:
-                write.save(file_item, condition=FileItem.pk.does_not_exist())
-                write.update(
-                    item,
-                    actions=[
-                        DocumentItem.expires_at.remove(),
-                        DocumentItem.file_key.set(file_item.sk),
-                        DocumentItem.etag.set(etag),
-                    ],
-                    condition=(DocumentItem.object_key == file_item.object_key)
-                    & DocumentItem.expires_at.exists(),
-                )
+
+        def bind(write: Transaction) -> None:
+            write.save(file_item, condition=FileItem.pk.does_not_exist())
+            write.update(
+                DocumentItem(organisation, document_key(announced)),
+                actions=[
+                    DocumentItem.expires_at.remove(),
+                    DocumentItem.file_key.set(file_item.sk),
+                    DocumentItem.etag.set(etag),
+                ],
+                condition=(DocumentItem.object_key == file_item.object_key)
+                & DocumentItem.expires_at.exists(),
+            )
+
+        # Used or deleted in the meantime, nothing is lost: the file becomes a document of its own.
+        with suppress(ConditionFailedError):
+            write_transaction(bind)
             return announced
-        except TransactWriteError as error:
-            if not condition_failed(error):
-                raise
-            # Used or deleted in the meantime: nothing is lost, the file becomes a document of its own.
     if known_file(file_item) is not None:
         return None
     document_id = organisations.next_document_id(organisation)
@@ -155,15 +158,16 @@ def _claim(organisation: str, file_item: FileItem, etag: str) -> int | None:
         # Whoever was given the URL goes on using it, and it is theirs that it is used for.
         item.requested_type, item.whole = first.requested_type, first.whole
         item.announced_by = first.announced_by
+
+    def make(write: Transaction) -> None:
+        write.save(file_item, condition=FileItem.pk.does_not_exist())
+        write.save(item, condition=DocumentItem.pk.does_not_exist())
+
     try:
-        with transaction() as write:
-            write.save(file_item, condition=FileItem.pk.does_not_exist())
-            write.save(item, condition=DocumentItem.pk.does_not_exist())
-        return document_id
-    except TransactWriteError as error:
-        if condition_failed(error):
-            return None
-        raise
+        write_transaction(make)
+    except ConditionFailedError:
+        return None
+    return document_id
 
 
 def _announcement(organisation: str, document_id: int) -> DocumentItem | None:
