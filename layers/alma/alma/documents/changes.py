@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from alma.datamodel.fields import Field
 from alma.documents import audit, field_rows, records
@@ -19,6 +19,8 @@ from alma.storage.transactions import Transaction, retry, transaction
 
 #: Fields in one transaction, which takes a hundred actions: the document's row and the entry are two.
 _TRANSACTION = 98
+
+_R = TypeVar("_R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,37 +32,39 @@ class FieldChange:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """What is to become of a document.
-
-    Attributes
-    ----------
-    event : audit.Event
-        What the trail says of it.
-    fields : sequence of FieldChange
-        The fields it touches.
-    actions : sequence
-        What else changes on the document's row.
-    condition : optional
-        What must hold of the row beside.
-    doc_type : str or None
-        Type of the document after it.
-    overwrite : bool
-        Fields are written whatever is there: an attempt that was cut off may have left some.
-    """
+class Change(Generic[_R]):
+    """What is to become of a document, and what whoever plans it wants to know once it has."""
 
     event: audit.Event
+    """The entry of the audit trail."""
     fields: Sequence[FieldChange]
+    """The fields it touches."""
     doc_type: str | None
+    """Type of the document after it."""
+    result: _R
+    """What `change` returns if this is the plan that was written."""
     actions: Sequence[Any] = ()
+    """Further actions on the document's row."""
     condition: Any = None
+    """What must hold of the row beside its version."""
     overwrite: bool = False
+    """Fields are written whatever is there: an attempt that was cut off may have left some."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged(Generic[_R]):
+    """The plan that nothing is to be written, and what is to be known all the same."""
+
+    result: _R
 
 
 def change(
-    organisation: str, document_id: int, actor: str, plan: Callable[[DocumentItem], Change | None]
-) -> Change | None:
-    """Change a document as planned from what it is, and return the plan that came true.
+    organisation: str,
+    document_id: int,
+    actor: str,
+    plan: Callable[[DocumentItem], Change[_R] | Unchanged[_R]],
+) -> _R:
+    """Optimistic locking: write a change as planned from the document's row; return the plan's result.
 
     Parameters
     ----------
@@ -69,8 +73,8 @@ def change(
     actor : str
         Id of the key, or `audit.ALMA`.
     plan : callable
-        From the document's row to what is to become of it, None for nothing; reads what it needs after the
-        row. Called again when somebody else was faster.
+        From the document's row to what is to become of it; reads what it needs after the row. Called again
+        when somebody else was faster.
 
     Raises
     ------
@@ -80,12 +84,12 @@ def change(
         Others were faster each time.
     """
 
-    def attempt() -> Change | None:
+    def attempt() -> _R:
         row = records.row_of(organisation, document_id)
         planned = plan(row)
-        if planned is not None:
+        if isinstance(planned, Change):
             _write(row, actor, planned)
-        return planned
+        return planned.result
 
     return retry(attempt)
 
@@ -150,7 +154,7 @@ def steps(
     return found + [FieldChange(old, None) for old in known.values()]
 
 
-def _write(row: DocumentItem, actor: str, planned: Change) -> None:
+def _write(row: DocumentItem, actor: str, planned: Change[Any]) -> None:
     """Write a change onto the row as it was read. Many fields take several transactions, the entry last."""
     condition = as_read(row) if planned.condition is None else as_read(row) & planned.condition
     entry = audit.next_item(row, actor, planned.event)
@@ -179,7 +183,7 @@ def _write(row: DocumentItem, actor: str, planned: Change) -> None:
 
 
 def _write_fields(
-    write: Transaction, row: DocumentItem, planned: Change, batch: Sequence[FieldChange]
+    write: Transaction, row: DocumentItem, planned: Change[Any], batch: Sequence[FieldChange]
 ) -> None:
     for each in batch:
         before, after = each.before, each.after

@@ -38,19 +38,19 @@ def keep_again(organisation: str, document_id: int, extraction: Extraction, acto
     """
     schema = _schema(organisation, extraction.doc_type)
 
-    def plan(row: DocumentItem) -> changes.Change | None:
+    def plan(row: DocumentItem) -> changes.Change[None] | changes.Unchanged[None]:
         if row.status != DocumentStatus.READY.value:
-            return None
+            return changes.Unchanged(None)
         _, existing = records.read(organisation, document_id)
         merged = field_rows.placed(merging.again(existing, extraction.fields, schema))
         retyped = extraction.doc_type != row.doc_type
         steps = changes.steps(existing, merged, row, rewrite=retyped)
         if not steps and not retyped:
-            return None
+            return changes.Unchanged(None)
         after = _after(existing, steps)
         event = audit.extracted(after, extraction.doc_type, before={"docType": row.doc_type})
         actions = progress.type_actions(organisation, extraction)
-        return changes.Change(event, steps, extraction.doc_type, actions, _READY)
+        return changes.Change(event, steps, extraction.doc_type, None, actions, _READY)
 
     changes.change(organisation, document_id, actor, plan)
 
@@ -89,22 +89,20 @@ def merge_readings(
     ConflictError
         It is not ready (any more).
     """
-    fields: list[Field] = []
 
-    def plan(row: DocumentItem) -> changes.Change | None:
+    def plan(row: DocumentItem) -> changes.Change[list[Field]] | changes.Unchanged[list[Field]]:
         records.ready(row)
         _, existing = records.read(organisation, document_id)
         schema = _schema(organisation, row.doc_type)
         merged = merging.further(existing, found, track, schema, review_below)
         steps = changes.steps(existing, field_rows.placed(merged), row)
-        fields[:] = _after(existing, steps)
+        fields = _after(existing, steps)
         if not steps:
-            return None
+            return changes.Unchanged(fields)
         event = audit.extracted(fields, row.doc_type, track=track)
-        return changes.Change(event, steps, row.doc_type, condition=_READY)
+        return changes.Change(event, steps, row.doc_type, fields, condition=_READY)
 
-    changes.change(organisation, document_id, actor, plan)
-    return fields
+    return changes.change(organisation, document_id, actor, plan)
 
 
 def _after(existing: Sequence[Field], steps: Sequence[changes.FieldChange]) -> list[Field]:
