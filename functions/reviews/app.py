@@ -67,7 +67,7 @@ def extract(request: Request) -> Response:
     if body.docType is not None and not catalogue.knows(request.organisation, body.docType):
         known = ", ".join(catalogue.schemas_of(request.organisation))
         raise BadRequestError(f"docType is one of {known}, or leave it out.")
-    storage_queue.send_again(request.organisation, document_id, body.docType, request.key_id)
+    storage_queue.send_re_extraction(request.organisation, document_id, body.docType, request.key_id)
     return Response(202, Queued(documentId=document_id, status=document.status).model_dump(mode="json"))
 
 

@@ -56,7 +56,7 @@ def divide(document: Document, ranges: Sequence[tuple[int, int]]) -> Document:
                 DocumentItem.instances.set(
                     [[number, *pages] for number, pages in zip(ids, ranges, strict=True)]
                 ),
-                DocumentItem.unmoved.set(set(ids[1:])),
+                DocumentItem.pending_parts.set(set(ids[1:])),
                 DocumentItem.first_page.set(first),
                 DocumentItem.last_page.set(last),
                 DocumentItem.pages.set(last - first + 1),
@@ -84,7 +84,7 @@ def put_instance(first: Document, instance: Instance) -> None:
     item.file_key, item.etag = first.file_key, first.etag
     item.announced_by = first.announced_by
     item.instance_of, item.first_page, item.last_page = first.id, instance.first, instance.last
-    expected: Any = DocumentItem.unmoved.contains(instance.document_id)
+    expected: Any = DocumentItem.pending_parts.contains(instance.document_id)
 
     def make(write: Transaction) -> None:
         write.condition_check(DocumentItem, first.organisation, document_key(first.id), condition=expected)
@@ -115,11 +115,11 @@ def take_off_pending_parts(document: Document) -> bool:
     first = DocumentItem(document.organisation, document_key(document.instance_of or document.id))
     waiting = conditional_write(
         lambda: first.update(
-            actions=[DocumentItem.unmoved.delete({document.id})],
+            actions=[DocumentItem.pending_parts.delete({document.id})],
             condition=DocumentItem.status == DocumentStatus.PROCESSING.value,
         )
     )
-    return waiting is not None and not first.unmoved
+    return waiting is not None and not first.pending_parts
 
 
 def siblings(document: Document) -> list[int]:

@@ -1,4 +1,4 @@
-"""Documents that are read again: anew as a whole, or by one more track. What people decided stays."""
+"""Re-extraction: a document read anew as a whole, or by one more track. What people decided stays."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from alma.storage.table import DocumentItem
 _READY: Any = DocumentItem.status == DocumentStatus.READY.value
 
 
-def keep_again(organisation: str, document_id: int, extraction: Extraction, actor: str) -> None:
-    """Put what reading a document anew gave into its fields. Twice is fine.
+def keep(organisation: str, document_id: int, extraction: Extraction, actor: str) -> None:
+    """Merge what reading a document anew gave into its fields. Idempotent.
 
     Written only onto what it was merged with: where a reviewer was faster, it is merged again. Nothing is
     written for a document that is not ready.
@@ -42,7 +42,7 @@ def keep_again(organisation: str, document_id: int, extraction: Extraction, acto
         if row.status != DocumentStatus.READY.value:
             return changes.Unchanged(None)
         _, existing = records.read(organisation, document_id)
-        merged = field_rows.placed(merging.again(existing, extraction.fields, schema))
+        merged = field_rows.placed(merging.merge_re_extraction(existing, extraction.fields, schema))
         retyped = extraction.doc_type != row.doc_type
         steps = changes.steps(existing, merged, row, rewrite=retyped)
         if not steps and not retyped:
@@ -64,7 +64,7 @@ def merge_readings(
     actor: str,
     review_below: float,
 ) -> list[Field]:
-    """Put the readings of one more track into a document's fields, and return them as they are then.
+    """Merge the readings of one more track into a document's fields, and return them as they are then.
 
     Other tracks' readings stay, and so does what people decided. A field nobody decided is no longer
     escalated for doubts that a reading of the track, at least `review_below` sure, has settled.
@@ -94,7 +94,7 @@ def merge_readings(
         records.ready(row)
         _, existing = records.read(organisation, document_id)
         schema = _schema(organisation, row.doc_type)
-        merged = merging.further(existing, found, track, schema, review_below)
+        merged = merging.merge_track(existing, found, track, schema, review_below)
         steps = changes.steps(existing, field_rows.placed(merged), row)
         fields = _after(existing, steps)
         if not steps:

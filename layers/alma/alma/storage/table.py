@@ -199,7 +199,7 @@ class DocumentItem(Item, discriminator="document"):
     last_page = NumberAttribute(null=True)
     instance_of = NumberAttribute(null=True)
     instances = JSONAttribute(null=True)
-    unmoved = NumberSetAttribute(null=True)
+    pending_parts = NumberSetAttribute(null=True, attr_name="unmoved")
     pages = NumberAttribute(null=True)
     pending = NumberSetAttribute(null=True)
     attempts = NumberAttribute(default=0)
