@@ -9,7 +9,6 @@ Nobody can mint more than they have: neither scopes nor time.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import hmac
 import re
@@ -414,18 +413,16 @@ def _revoke(item: KeyItem, by: Caller | None) -> bool:
     """Revoke a key and tell whether it was not revoked before."""
     if item.revoked_at is not None:
         return False
-    token = TokenItem(*_token_key(item.key_id))
     actions: list[Any] = [KeyItem.revoked_at.set(timestamp())]
     if by is not None:
         actions.append(KeyItem.revoked_by.set(by.key_id))
-    with contextlib.suppress(TokenItem.DoesNotExist):
-        token.refresh()
-    if token.last_used_at is not None:
+    token = TokenItem.find(*_token_key(item.key_id))
+    if token is not None and token.last_used_at is not None:
         actions.append(KeyItem.last_used_at.set(token.last_used_at))
 
     def write(transact: Transaction) -> None:
         transact.update(item, actions=actions, condition=KeyItem.revoked_at.does_not_exist())
-        transact.delete(token)
+        transact.delete(TokenItem(*_token_key(item.key_id)))
 
     try:
         write_transaction(write)
@@ -439,11 +436,8 @@ def identify(token: str) -> Caller | None:
     match = _TOKEN.fullmatch(token)
     if match is None:
         return None
-    try:
-        item = TokenItem.get(*_token_key(f"key_{match[1][:_LOOKUP]}"), consistent_read=True)
-    except TokenItem.DoesNotExist:
-        return None
-    if not hmac.compare_digest(item.digest, _digest(item.salt, token)):
+    item = TokenItem.find(*_token_key(f"key_{match[1][:_LOOKUP]}"))
+    if item is None or not hmac.compare_digest(item.digest, _digest(item.salt, token)):
         return None
     role = Role(item.role)
     caller = Caller(
@@ -474,10 +468,10 @@ def note_use(caller: Caller) -> None:
 
 def _row(organisation: str, key_id: str) -> KeyItem:
     lookup = key_id.removeprefix("key_") if _KEY_ID.fullmatch(key_id) else ""
-    try:
-        return KeyItem.get(organisation, _SORT_PREFIX + lookup, consistent_read=True)
-    except KeyItem.DoesNotExist:
-        raise NotFoundError(f"There is no key {key_id!r}; GET /api/v1/keys lists them.") from None
+    item = KeyItem.find(organisation, _SORT_PREFIX + lookup)
+    if item is None:
+        raise NotFoundError(f"There is no key {key_id!r}; GET /api/v1/keys lists them.")
+    return item
 
 
 def _digest(salt: str, token: str) -> str:

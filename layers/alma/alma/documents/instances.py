@@ -49,8 +49,8 @@ def divide(document: Document, ranges: Sequence[tuple[int, int]]) -> Document:
     ids = [document.id, *range(further, further + len(ranges) - 1)]
     (first, last), *_ = ranges
 
-    def record(write: Transaction) -> None:
-        write.update(
+    def write(transact: Transaction) -> None:
+        transact.update(
             DocumentItem(document.organisation, document_key(document.id)),
             actions=[
                 DocumentItem.instances.set(
@@ -66,14 +66,14 @@ def divide(document: Document, ranges: Sequence[tuple[int, int]]) -> Document:
             condition=(DocumentItem.status == DocumentStatus.PROCESSING.value)
             & DocumentItem.instances.does_not_exist(),
         )
-        write.update(
+        transact.update(
             FileItem(document.organisation, document.file_key),
             actions=[FileItem.instances.set(set(ids))],
             condition=(FileItem.document_id == document.id) & FileItem.instances.does_not_exist(),
         )
 
     with suppress(ConditionFailedError):
-        write_transaction(record)
+        write_transaction(write)
     return records.get(document.organisation, document.id)
 
 
@@ -86,12 +86,12 @@ def put_instance(first: Document, instance: Instance) -> None:
     item.instance_of, item.first_page, item.last_page = first.id, instance.first, instance.last
     expected: Any = DocumentItem.pending_parts.contains(instance.document_id)
 
-    def make(write: Transaction) -> None:
-        write.condition_check(DocumentItem, first.organisation, document_key(first.id), condition=expected)
-        write.save(item, condition=DocumentItem.pk.does_not_exist())
+    def write(transact: Transaction) -> None:
+        transact.condition_check(DocumentItem, first.organisation, document_key(first.id), condition=expected)
+        transact.save(item, condition=DocumentItem.pk.does_not_exist())
 
     with suppress(ConditionFailedError):
-        write_transaction(make)
+        write_transaction(write)
 
 
 def release_source(document: Document) -> None:

@@ -248,10 +248,10 @@ def row_of(organisation: str, document_id: int) -> DocumentItem:
     NotFoundError
         The organisation has no such document.
     """
-    try:
-        return DocumentItem.get(organisation, document_key(document_id), consistent_read=True)
-    except DocumentItem.DoesNotExist:
-        raise absent(document_id) from None
+    item = DocumentItem.find(organisation, document_key(document_id))
+    if item is None:
+        raise absent(document_id)
+    return item
 
 
 def absent(document_id: int) -> NotFoundError:

@@ -238,15 +238,12 @@ def _open(row: DocumentItem, actor: str) -> Document:
 
 def _field(document: Document, field_id: str) -> Field:
     named = parse_id(field_id)
-    if named is not None:
-        try:
-            key = field_key(document.id, *named)
-            return field_rows.from_item(FieldItem.get(document.organisation, key, consistent_read=True))
-        except FieldItem.DoesNotExist:
-            pass
-    raise NotFoundError(
-        f"There is no such field in document {document.id}; its fields with tracks say the id of each."
-    )
+    item = None if named is None else FieldItem.find(document.organisation, field_key(document.id, *named))
+    if item is None:
+        raise NotFoundError(
+            f"There is no such field in document {document.id}; its fields with tracks say the id of each."
+        )
+    return field_rows.from_item(item)
 
 
 def _check_version(field: Field, version: int | None) -> None:

@@ -25,10 +25,9 @@ ORG                    usage#2026-11#KEY                        UsageItem: what 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from pynamodb.attributes import (
     BooleanAttribute,
@@ -44,7 +43,7 @@ from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.models import Model
 from pynamodb.pagination import ResultIterator
 
-from alma.settings import settings
+from alma.settings import aws_region, settings
 
 if TYPE_CHECKING:
     from botocore.config import Config
@@ -112,13 +111,21 @@ class Item(Model):
 
     class Meta:
         table_name = settings().table
-        region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+        region = aws_region()
         connect_timeout_seconds = 2
         read_timeout_seconds = 5
 
     pk = UnicodeAttribute(hash_key=True)
     sk = UnicodeAttribute(range_key=True)
     kind = DiscriminatorAttribute()
+
+    @classmethod
+    def find(cls, pk: str, sk: str) -> Self | None:
+        """Return an item as the last write left it; None where there is none."""
+        try:
+            return cls.get(pk, sk, consistent_read=True)
+        except cls.DoesNotExist:
+            return None
 
 
 class OrganisationItem(Item, discriminator="organisation"):
