@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from alma.access import scopes as access_scopes
-from alma.access.keys import Caller
+from alma.access.authentication import Caller
 from alma.access.scopes import Role, Scope
 from alma.errors import BadRequestError, UnauthorizedError
 
@@ -168,6 +168,7 @@ def _caller(authorizer: Mapping[str, Any]) -> Caller:
     given = authorizer.get("scopes")
     allowed = access_scopes.parse(None if given is None else given.split(), role)
     key_id = authorizer["key_id"]
+    # `user` is the id of the root key: its name on the wire stays, for the same reason.
     return Caller(authorizer["organisation"], key_id, authorizer.get("user") or key_id, role, allowed)
 
 

@@ -146,8 +146,8 @@ class KeyItem(Item, discriminator="key"):
     hint = UnicodeAttribute()
     created_at = UnicodeAttribute()
     created_by = UnicodeAttribute(null=True)
-    # First key of the line it comes from; absent where it is that one.
-    line = UnicodeAttribute(null=True)
+    # The operator's key that it descends from; absent where it is that one.
+    root_key_id = UnicodeAttribute(null=True, attr_name="line")
     owner = UnicodeAttribute(null=True)
     # Narrower than its role; absent where the role decides.
     scopes = UnicodeSetAttribute(null=True)
@@ -164,7 +164,7 @@ class TokenItem(Item, discriminator="token"):
 
     organisation = UnicodeAttribute()
     key_id = UnicodeAttribute()
-    line = UnicodeAttribute(null=True)
+    root_key_id = UnicodeAttribute(null=True, attr_name="line")
     role = UnicodeAttribute()
     scopes = UnicodeSetAttribute(null=True)
     valid_until = UnicodeAttribute(null=True)
@@ -338,6 +338,20 @@ class UsageItem(Item, discriminator="usage"):
     fields = NumberAttribute()
     model_runs = NumberAttribute()
     file_bytes = NumberAttribute()
+
+
+#: What the sort keys of an organisation's API keys begin with.
+KEY_PREFIX = "key#"
+
+
+def key_key(key_id: str) -> str:
+    """Return the sort key of an API key."""
+    return KEY_PREFIX + key_id.removeprefix("key_")
+
+
+def token_key(key_id: str) -> tuple[str, str]:
+    """Return partition and sort key of the row that an API key's token is checked against."""
+    return f"token#{key_id.removeprefix('key_')}", "token"
 
 
 def document_key(document_id: int) -> str:
