@@ -11,8 +11,8 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from alma.access import keys, scopes
-from alma.access.keys import Caller
+from alma.access import authentication, scopes
+from alma.access.authentication import Caller
 from alma.settings import settings
 
 _CACHE_SIZE = 1000
@@ -44,7 +44,8 @@ def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
         "context": {
             "organisation": caller.organisation,
             "key_id": caller.key_id,
-            "user": caller.user,
+            # Its name on the wire stays: functions of two versions serve while one is deployed.
+            "user": caller.root_key_id,
             "role": caller.role.value,
             "scopes": " ".join(scopes.listed(caller.scopes)),
         }
@@ -85,7 +86,7 @@ def _identify(token: str | None) -> Caller | None:
     if caller is not None and now < until and not caller.expired:
         return caller
     _seen.pop(token, None)
-    caller = keys.identify(token)
+    caller = authentication.identify(token)
     if caller is not None:
         _seen[token] = (now + settings().key_cache_seconds, caller)
         if len(_seen) > _CACHE_SIZE:
@@ -96,7 +97,7 @@ def _identify(token: str | None) -> Caller | None:
 
 def _note_use(caller: Caller) -> None:
     try:
-        keys.note_use(caller)
+        authentication.note_use(caller)
     except Exception:
         # Nobody waits for it, and a key has to work where its use cannot be written down.
         logger.warning("use not recorded", extra={"key_id": caller.key_id}, exc_info=True)

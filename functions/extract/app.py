@@ -8,7 +8,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from alma.pipeline.extract import read_again, recognise
+from alma.pipeline import run
 
 logger = Logger(service="extract")
 # The batch is one message: raising on "everything failed" would hide which message it was.
@@ -21,9 +21,9 @@ def _read(record: SQSRecord) -> None:
     where = {"organisation": organisation, "document_id": document_id, "page": page}
     try:
         if message.get("again"):
-            read_again(organisation, document_id, message["docType"], message["actor"])
+            run.re_extract(organisation, document_id, message["docType"], message["actor"])
         else:
-            recognise(organisation, document_id, page)
+            run.process(organisation, document_id, page)
     except Exception:
         # Logged here, where the page is known; raised on, so that the message is delivered again.
         logger.exception("page failed", extra=where)

@@ -119,7 +119,7 @@ def _describe(runtime: Runtime, known: dict[str, Any]) -> dict[str, Any]:
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
     }
-    from alma.access import keys, organisations
+    from alma.access import authentication, keys, organisations
     from alma.errors import ConflictError
 
     with contextlib.suppress(ConflictError):
@@ -127,7 +127,7 @@ def _describe(runtime: Runtime, known: dict[str, Any]) -> dict[str, Any]:
     tokens: dict[str, str] = {}
     for role in ROLES:
         token = known.get("keys", {}).get(role, "")
-        caller = keys.identify(token)
+        caller = authentication.identify(token)
         if caller is None or (caller.organisation, caller.role.value) != (ORGANISATION, role):
             _, token = keys.create(ORGANISATION, f"demo {role}", keys.Role(role))
         tokens[role] = token

@@ -345,9 +345,7 @@ def test_a_reading_that_was_cut_off_heals_when_the_document_is_read_again(
     with monkeypatch.context() as patched:
         patched.setattr("pynamodb.transactions.TransactWrite.update", crash)
         with pytest.raises(RuntimeError):
-            re_extraction.keep_again(
-                "greaves", desk.document.id, Extraction("deed", None, rows("b")), "key_x"
-            )
+            re_extraction.keep("greaves", desk.document.id, Extraction("deed", None, rows("b")), "key_x")
     assert said(verify()) == [
         (2, f"field parcels[2].name was written since, and no entry says so; {CUT_OFF}")
     ]

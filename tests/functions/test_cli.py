@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from alma.access import keys
+from alma.access import authentication
 from alma.cli import main, target
 from alma.cli.client import Client
 
@@ -31,7 +31,7 @@ def test_an_organisation_and_a_key_that_works(capsys: pytest.CaptureFixture[str]
     )
 
     assert status == 0
-    caller = keys.identify(json.loads(printed)["token"])
+    caller = authentication.identify(json.loads(printed)["token"])
     assert caller is not None
     assert (caller.organisation, caller.role) == ("greaves", "admin")
 
@@ -40,7 +40,7 @@ def test_without_json_the_token_alone_is_on_standard_output(capsys: pytest.Captu
     run(capsys, "org", "create", "greaves")
     _, printed = run(capsys, "key", "create", "--org", "greaves", "--name", "n")
 
-    assert keys.identify(printed.strip()) is not None
+    assert authentication.identify(printed.strip()) is not None
 
 
 def test_a_revoked_key_is_listed_and_does_not_work(capsys: pytest.CaptureFixture[str]) -> None:
@@ -51,7 +51,7 @@ def test_a_revoked_key_is_listed_and_does_not_work(capsys: pytest.CaptureFixture
 
     listed = json.loads(run(capsys, "key", "list", "--org", "greaves", "--json")[1])["keys"]
     assert [key["id"] for key in listed if key["revokedAt"]] == [minted["id"]]
-    assert keys.identify(minted["token"]) is None
+    assert authentication.identify(minted["token"]) is None
 
 
 @pytest.mark.parametrize(
@@ -87,8 +87,8 @@ def test_a_key_with_scopes_owner_and_expiry_and_its_replacement(capsys: pytest.C
     assert minted["expiresAt"] == rotated["expiresAt"] == "2099-01-31T00:00:00Z"
     assert minted["scopes"] == rotated["scopes"] == ["documents:read", "export:read"]
     assert rotated["owner"] == "ines"
-    assert keys.identify(minted["token"]) is None
-    assert keys.identify(rotated["token"]) is not None
+    assert authentication.identify(minted["token"]) is None
+    assert authentication.identify(rotated["token"]) is not None
     shown = run(capsys, "key", "list", "--org", "greaves")[1]
     assert "ines" in shown
 

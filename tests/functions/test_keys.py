@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pynamodb.transactions import TransactWrite
 
-from alma.access import keys
+from alma.access import authentication, keys
 from alma.access.keys import Role
 from alma.access.scopes import Scope
 from alma.clock import timestamp
@@ -277,8 +277,9 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     moved = Clock()
-    monkeypatch.setattr(keys, "now", moved.now)
-    monkeypatch.setattr(keys, "timestamp", lambda at=None: timestamp(at or moved.now()))
+    for module in (authentication, keys):
+        monkeypatch.setattr(module, "now", moved.now)
+        monkeypatch.setattr(module, "timestamp", lambda at=None: timestamp(at or moved.now()))
     return moved
 
 
@@ -346,19 +347,19 @@ def test_a_key_whose_use_cannot_be_written_down_works(monkeypatch: pytest.Monkey
     def fails(_: object) -> None:
         raise RuntimeError("no")
 
-    monkeypatch.setattr(keys, "note_use", fails)
+    monkeypatch.setattr(authentication, "note_use", fails)
     assert _authorize(token)["effect"] == "Allow"
 
 
 def test_writing_down_a_use_does_not_bring_a_revoked_key_back() -> None:
     tenant = Tenant.create("greaves").mint_all()
-    caller = keys.identify(tenant.tokens[Role.READER])
+    caller = authentication.identify(tenant.tokens[Role.READER])
     assert caller is not None
     keys.revoke("greaves", caller.key_id)
 
-    keys.note_use(caller)
+    authentication.note_use(caller)
 
-    assert keys.identify(tenant.tokens[Role.READER]) is None
+    assert authentication.identify(tenant.tokens[Role.READER]) is None
 
 
 def rotate(tenant: Tenant, key_id: str, body: object = None) -> Answer:
@@ -378,10 +379,10 @@ def test_rotation_gives_the_same_rights_and_the_old_key_goes_on_for_the_overlap(
     assert new.json["createdBy"] == tenant.ids[Role.ADMIN]
     (listed,) = (key for key in keys.list_keys("greaves") if key.id == old["id"])
     assert (listed.replaced_by, listed.valid_until) == (new.json["id"], "2026-11-24T12:10:00Z")
-    assert keys.identify(old["token"]) is not None
+    assert authentication.identify(old["token"]) is not None
     clock.move(seconds=600)
-    assert keys.identify(old["token"]) is None
-    assert keys.identify(new.json["token"]) is not None
+    assert authentication.identify(old["token"]) is None
+    assert authentication.identify(new.json["token"]) is not None
 
 
 def test_rotation_without_overlap_ends_the_old_key_at_once_and_never_prolongs_one(clock: Clock) -> None:
@@ -389,11 +390,11 @@ def test_rotation_without_overlap_ends_the_old_key_at_once_and_never_prolongs_on
     one, two = mint(tenant).json, mint(tenant, expiresAt="2026-11-24T12:01:00Z").json
 
     rotate(tenant, one["id"], {"overlapSeconds": 0})
-    assert keys.identify(one["token"]) is None
+    assert authentication.identify(one["token"]) is None
     rotated = rotate(tenant, two["id"], {"overlapSeconds": 604800}).json
     assert rotated["expiresAt"] == "2026-11-24T12:01:00Z"
     clock.move(minutes=1)
-    assert keys.identify(two["token"]) is keys.identify(rotated["token"]) is None
+    assert authentication.identify(two["token"]) is authentication.identify(rotated["token"]) is None
 
 
 def test_a_key_is_rotated_once_and_not_when_it_is_not_good() -> None:
@@ -446,11 +447,17 @@ def test_a_key_in_wrong_hands_goes_with_all_that_it_made() -> None:
 
     assert revoke(tenant, stolen["id"], "yes").status == 400
     assert revoke(tenant, stolen["id"]).status == 204
-    assert [keys.identify(each["token"]) is None for each in gone] == [True, False, False, False, False]
+    assert [authentication.identify(each["token"]) is None for each in gone] == [
+        True,
+        False,
+        False,
+        False,
+        False,
+    ]
     assert revoke(tenant, stolen["id"], "true").status == 204
 
-    assert [keys.identify(each["token"]) for each in gone] == [None] * 5
-    assert keys.identify(spared["token"]) is not None
+    assert [authentication.identify(each["token"]) for each in gone] == [None] * 5
+    assert authentication.identify(spared["token"]) is not None
     listed = {key["id"]: key for key in tenant.call("keys", "GET", "/v1/keys").json["keys"]}
     assert {listed[each["id"]]["revokedBy"] for each in gone} == {owner}
 

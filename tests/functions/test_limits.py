@@ -15,7 +15,7 @@ import botocore.session
 import pytest
 from botocore.config import Config
 
-from alma.access import keys, rate_limits
+from alma.access import authentication, keys, rate_limits
 from alma.access.keys import Role
 from alma.access.rate_limit_classes import RateLimitClass
 from alma.access.rate_limits import Bucket
@@ -338,9 +338,9 @@ def test_keys_that_a_user_mints_or_rotates_share_the_users_bucket(clock: Clock, 
     first = tenant.call("keys", "POST", "/v1/keys", body={"name": "n", "role": "admin"}, address="192.0.2.1")
     path = {"id": first.json["id"]}
     second = tenant.call("keys", "POST", "/v1/keys/{id}/rotate", path=path, body={}, address="192.0.2.2")
-    callers = [keys.identify(answer.json["token"]) for answer in (first, second)]
+    callers = [authentication.identify(answer.json["token"]) for answer in (first, second)]
 
-    assert [caller.user for caller in callers if caller] == [tenant.ids[Role.ADMIN]] * 2
+    assert [caller.root_key_id for caller in callers if caller] == [tenant.ids[Role.ADMIN]] * 2
     # Two were made with the first key; a third is left, for whichever key of the line, from anywhere.
     standings = [
         rate_limits.take(RateLimitClass.MINTING, caller, f"192.0.2.{number}")

@@ -214,7 +214,7 @@ def test_a_comment_of_a_proposal_that_was_changed_in_the_table_is_found(desk: De
 def test_reading_the_document_anew_keeps_proposals(desk: Desk) -> None:
     propose(desk, value="Josiah A. Greaves")
 
-    re_extraction.keep_again("greaves", desk.document.id, Extraction("deed", None, deed()), "alma")
+    re_extraction.keep("greaves", desk.document.id, Extraction("deed", None, deed()), "alma")
 
     assert [track["track"] for track in shown(desk, "grantor_name")["tracks"]] == ["text", agent(desk)]
     assert whole()

@@ -992,7 +992,7 @@ def test_who_decided_before_a_new_reading_came_is_told_that_the_field_changed(
 def test_a_decision_while_a_document_is_read_again_is_not_lost(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    merge, times = merging.again, list[int]()
+    merge, times = merging.merge_re_extraction, list[int]()
 
     def slowly(*args: Any) -> list[Field]:
         merged = merge(*args)
@@ -1001,7 +1001,7 @@ def test_a_decision_while_a_document_is_read_again_is_not_lost(
         times.append(1)
         return merged
 
-    monkeypatch.setattr(merging, "again", slowly)
+    monkeypatch.setattr(merging, "merge_re_extraction", slowly)
     again(desk, monkeypatch, [Field("grantor_name", 0, (read_as("J. Greaves"),))])
 
     field = desk.fields()["grantor_name"]

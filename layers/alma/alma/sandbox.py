@@ -20,8 +20,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import IO, cast
 
-# What a child learns of this process's environment: how to start Python, and no credentials.
-_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "LANG", "TZ", "TMPDIR")
+from alma.settings import child_environment
 
 # Share of the memory limit beyond which a death is put down to it: native code seldom says why it gives up.
 _BLOATED = 0.6
@@ -76,7 +75,6 @@ class Child:
         hide()
         self.peak_memory = 0
         self._memory = memory
-        inherited = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
         path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path if entry)
         self._inherited = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT
         self._process = subprocess.Popen(
@@ -85,7 +83,7 @@ class Child:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             bufsize=0,
-            env={**inherited, "PYTHONPATH": path, **(environment or {})},
+            env={**child_environment(), "PYTHONPATH": path, **(environment or {})},
         )
         # Popen has them as optional; with PIPE they are there.
         self._stdin, self._stdout = (

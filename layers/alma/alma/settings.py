@@ -1,6 +1,6 @@
 """The only reader of the environment.
 
-The names stand here and in template.yaml; tests/contract compares the two.
+alma's own names stand here and in template.yaml; tests/contract compares the two.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 
 PREFIX = "ALMA_"
+#: What a child process is told of this one's environment: how to start Python, and no credentials.
+_FOR_CHILDREN = ("PATH", "LD_LIBRARY_PATH", "LANG", "TZ", "TMPDIR")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,3 +138,18 @@ class Settings:
 def settings() -> Settings:
     """Return this process's settings, read once."""
     return Settings.from_environ(os.environ)
+
+
+def aws_region() -> str | None:
+    """Return the region of this process, as AWS' own variables name it."""
+    return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+
+
+def aws_is_emulated() -> bool:
+    """Tell whether AWS' own variables name another endpoint of S3 than that of the region."""
+    return bool(os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT_URL_S3"))
+
+
+def child_environment() -> dict[str, str]:
+    """Return what a child process is told of this one's environment, which holds no credentials."""
+    return {name: os.environ[name] for name in _FOR_CHILDREN if name in os.environ}

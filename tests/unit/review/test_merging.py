@@ -30,13 +30,13 @@ def shown(fields: list[Field]) -> list[tuple[str, str, str | None]]:
 
 
 def again(existing: list[Field], found: list[Field]) -> list[tuple[str, str, str | None]]:
-    merged = merging.again(existing, found, SCHEMA)
-    assert merging.again(merged, found, SCHEMA) == merged  # twice changes nothing
+    merged = merging.merge_re_extraction(existing, found, SCHEMA)
+    assert merging.merge_re_extraction(merged, found, SCHEMA) == merged  # twice changes nothing
     return shown(merged)
 
 
 def test_a_decided_field_keeps_the_decision_and_gets_the_new_readings() -> None:
-    [merged] = merging.again(
+    [merged] = merging.merge_re_extraction(
         [field("number", 0, reading("7"), status=Status.EDITED)], [field("number", 0, reading("1"))], SCHEMA
     )
 
@@ -60,7 +60,7 @@ def test_a_decided_field_that_is_not_found_any_more_stays_with_its_old_readings(
     missing = Field("number", 0, (), Status.ESCALATED, reasons=("required_missing",))
 
     assert again(existing, [missing]) == [("number", "accepted", "7")]
-    assert merging.again(existing, [missing], SCHEMA)[0].readings == existing[0].readings
+    assert merging.merge_re_extraction(existing, [missing], SCHEMA)[0].readings == existing[0].readings
 
 
 def test_what_a_person_asked_to_be_looked_at_stays_escalated() -> None:
@@ -137,8 +137,8 @@ def test_a_field_added_by_hand_stays_beside_those_of_its_name() -> None:
 
 
 def further(existing: list[Field], found: list[Field]) -> list[Field]:
-    merged = merging.further(existing, found, "mdl_a", SCHEMA, 0.5)
-    assert merging.further(merged, found, "mdl_a", SCHEMA, 0.5) == merged
+    merged = merging.merge_track(existing, found, "mdl_a", SCHEMA, 0.5)
+    assert merging.merge_track(merged, found, "mdl_a", SCHEMA, 0.5) == merged
     return merged
 
 

@@ -1,133 +1,57 @@
-"""API keys: minted once, kept as a salted hash, narrowed by scopes, revoked at once.
-
-A token is `alma_` and 33 base62 characters. The first eight of them find the key's row, the other 25 (149
-bits) are the secret. With that much entropy one round of HMAC-SHA256 under a salt of its own is as hard to
-reverse as a slow hash, and the authorizer runs on every request.
+"""API keys: minted with a token that is shown once, listed, rotated, and revoked at once.
 
 Nobody can mint more than they have: neither scopes nor time.
 """
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import hmac
-import re
-import secrets
-import string
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pynamodb.exceptions import TransactWriteError
-from pynamodb.transactions import TransactWrite
-
-from alma.access import organisations
+from alma.access import organisations, tokens
 from alma.access import scopes as access_scopes
+from alma.access.authentication import Caller
 from alma.access.scopes import Role, Scope
 from alma.clock import now, timestamp
 from alma.errors import BadRequestError, ConflictError, ForbiddenError, NotFoundError, UnauthorizedError
 from alma.settings import settings
-from alma.storage.table import KeyItem, TokenItem
-from alma.storage.transactions import condition_failed, conditional_write, failed_conditions, write_together
+from alma.storage.table import KEY_PREFIX, KeyItem, TokenItem, key_key, token_key
+from alma.storage.transactions import ConditionFailedError, Transaction, write_transaction
 from alma.text import reject_control_characters
 
-__all__ = [
-    "PREFIX",
-    "Caller",
-    "Key",
-    "Role",
-    "create",
-    "identify",
-    "list_keys",
-    "note_use",
-    "revoke",
-    "rotate",
-]
+__all__ = ["Caller", "Key", "Role", "create", "list_keys", "revoke", "rotate"]
 
-PREFIX = "alma_"
 #: Longest time a key may go on beside the one that replaces it.
 MAX_OVERLAP = timedelta(days=7)
-_ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
-_LENGTH, _LOOKUP = 33, 8
-_TOKEN = re.compile(rf"{PREFIX}([0-9A-Za-z]{{{_LENGTH}}})")
-_KEY_ID = re.compile(rf"key_[0-9A-Za-z]{{{_LOOKUP}}}")
-_SORT_PREFIX = "key#"
-#: How exact the time of the last use is; a write for every request would cost more than it tells.
-_USE_INTERVAL = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key as an administrator sees it; never the token.
-
-    Attributes
-    ----------
-    id, name : str
-        `key_…` and what people call it.
-    owner : str or None
-        Who answers for it, in their own words.
-    role : Role
-        What it is for.
-    scopes : frozenset of Scope
-        What it may do.
-    hint : str
-        The token's beginning, to recognise it by.
-    created_at : str
-        ISO 8601.
-    created_by, revoked_by : str or None
-        Ids of the keys that minted and revoked it; None for the operator.
-    valid_until, revoked_at, last_used_at : str or None
-        ISO 8601; `revoked_at` is None while the key is good, `last_used_at` exact to some minutes.
-    replaced_by : str or None
-        Id of the key it was rotated into.
-    """
+    """A key as an administrator sees it, without its token. All times are ISO 8601."""
 
     id: str
+    """`key_` and the lookup part of its token."""
     name: str
     owner: str | None
+    """Who answers for it, in their own words."""
     role: Role
     scopes: frozenset[Scope]
     hint: str
+    """The token's beginning, to recognise it by."""
     created_at: str
     created_by: str | None
+    """Id of the key that minted it; None for the operator."""
     valid_until: str | None
     revoked_at: str | None
+    """None while it is not revoked."""
     revoked_by: str | None
+    """Id of the key that revoked it; None for the operator."""
     last_used_at: str | None
+    """Exact to some minutes."""
     replaced_by: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who a request comes from, and what their key may do.
-
-    Attributes
-    ----------
-    organisation, key_id : str
-        Whose key, and which.
-    user : str
-        Id of the key that the operator minted and this one comes from, by minting or rotation: it stands for
-        the user, who cannot become another one with keys of their own making.
-    role, scopes : Role, frozenset of Scope
-        What the key may do.
-    valid_until, last_used_at : str or None
-        As in `Key`.
-    """
-
-    organisation: str
-    key_id: str
-    user: str
-    role: Role
-    scopes: frozenset[Scope]
-    valid_until: str | None = None
-    last_used_at: str | None = None
-
-    @property
-    def expired(self) -> bool:
-        """Whether the key's time is over."""
-        return self.valid_until is not None and self.valid_until <= timestamp()
+    """Id of the key it was rotated into."""
 
 
 def create(
@@ -196,7 +120,7 @@ def create(
     if by is not None:
         _check_not_above(by, access_scopes.parse(given, role), until)
         _check_room(organisation)
-    item, token_item, token = _new(
+    item, token_item, token = _new_rows(
         organisation,
         name=name,
         role=role.value,
@@ -204,31 +128,29 @@ def create(
         owner=owner,
         valid_until=until,
         created_by=by.key_id if by else None,
-        line=by.user if by else None,
+        root_key_id=by.root_key_id if by else None,
     )
 
-    def write(transact: TransactWrite) -> None:
+    def write(transact: Transaction) -> None:
         if by is not None:
             _check_good(transact, by)
         _save(transact, item, token_item)
 
     try:
-        write_together(write)
-    except TransactWriteError as error:
-        if by is None or not failed_conditions(error)[0]:
+        write_transaction(write)
+    except ConditionFailedError as error:
+        if by is None or not error.failed[0]:
             raise
         raise _not_good(by) from None
     return _from_item(item), token
 
 
-def _check_good(transact: TransactWrite, by: Caller) -> None:
+def _check_good(transact: Transaction, by: Caller) -> None:
     """Write only if the key of whoever asks is still good: the authorizer may remember it a little longer.
 
-    pynamodb puts checks before all writes, so this is the first of the refusals.
+    Checks come before all writes of a transaction, so this is the first of its conditions.
     """
-    transact.condition_check(
-        KeyItem, by.organisation, _SORT_PREFIX + by.key_id.removeprefix("key_"), condition=_is_good()
-    )
+    transact.condition_check(KeyItem, by.organisation, key_key(by.key_id), condition=_is_good())
 
 
 def _is_good() -> Any:
@@ -245,7 +167,7 @@ def _check_room(organisation: str) -> None:
     most = settings().max_keys
     good = KeyItem.query(
         organisation,
-        KeyItem.sk.startswith(_SORT_PREFIX),
+        KeyItem.sk.startswith(KEY_PREFIX),
         filter_condition=_is_good(),
     )
     if sum(1 for _ in good) >= most:
@@ -263,34 +185,32 @@ def _check_not_above(by: Caller, wanted: frozenset[Scope], until: str | None) ->
         raise ForbiddenError(f"Your key expires at {end}; let the new one expire by then.")
 
 
-def _new(organisation: str, **of_key: Any) -> tuple[KeyItem, TokenItem, str]:
+def _new_rows(organisation: str, **of_key: Any) -> tuple[KeyItem, TokenItem, str]:
     """Return the two rows of a new key, and its token."""
-    secret = "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
-    token, lookup = PREFIX + secret, secret[:_LOOKUP]
-    salt = secrets.token_hex(16)
+    token = tokens.generate()
     item = KeyItem(
         organisation,
-        _SORT_PREFIX + lookup,
-        key_id=f"key_{lookup}",
-        hint=f"{PREFIX}{lookup}…",
+        key_key(token.key_id),
+        key_id=token.key_id,
+        hint=token.hint,
         created_at=timestamp(),
         **of_key,
     )
     token_item = TokenItem(
-        *_token_key(item.key_id),
+        *token_key(item.key_id),
         organisation=organisation,
         key_id=item.key_id,
-        line=item.line,
+        root_key_id=item.root_key_id,
         role=item.role,
         scopes=item.scopes,
         valid_until=item.valid_until,
-        salt=salt,
-        digest=_digest(salt, token),
+        salt=token.salt,
+        digest=token.digest,
     )
-    return item, token_item, token
+    return item, token_item, token.text
 
 
-def _save(write: TransactWrite, item: KeyItem, token_item: TokenItem) -> None:
+def _save(write: Transaction, item: KeyItem, token_item: TokenItem) -> None:
     write.save(item, condition=KeyItem.pk.does_not_exist())
     write.save(token_item, condition=TokenItem.pk.does_not_exist())
 
@@ -322,7 +242,7 @@ def rotate(
         _check_not_above(by, access_scopes.parse(old.scopes, Role(old.role)), old.valid_until)
     if old.revoked_at is not None or (old.valid_until is not None and old.valid_until <= timestamp()):
         raise ConflictError(f"{key_id} is not good any more; mint a new key.", code="key_not_good")
-    item, token_item, token = _new(
+    item, token_item, token = _new_rows(
         organisation,
         name=old.name,
         role=old.role,
@@ -330,19 +250,19 @@ def rotate(
         owner=old.owner,
         valid_until=old.valid_until,
         created_by=by.key_id if by else None,
-        line=old.line or old.key_id,
+        root_key_id=old.root_key_id or old.key_id,
     )
     end = timestamp(now() + overlap)
     end = end if old.valid_until is None else min(end, old.valid_until)
 
-    def write(transact: TransactWrite) -> None:
+    def write(transact: Transaction) -> None:
         transact.update(
             old,
             actions=[KeyItem.valid_until.set(end), KeyItem.replaced_by.set(item.key_id)],
             condition=KeyItem.replaced_by.does_not_exist() & KeyItem.revoked_at.does_not_exist(),
         )
         transact.update(
-            TokenItem(*_token_key(key_id)),
+            TokenItem(*token_key(key_id)),
             actions=[TokenItem.valid_until.set(end)],
             condition=TokenItem.pk.exists(),
         )
@@ -351,11 +271,9 @@ def rotate(
             _check_good(transact, by)
 
     try:
-        write_together(write)
-    except TransactWriteError as error:
-        if not condition_failed(error):
-            raise
-        if by is not None and by.key_id != key_id and failed_conditions(error)[0]:
+        write_transaction(write)
+    except ConditionFailedError as error:
+        if by is not None and by.key_id != key_id and error.failed[0]:
             raise _not_good(by) from None
         raise ConflictError(
             f"{key_id} was rotated or revoked already; GET /api/v1/keys shows into which.",
@@ -366,8 +284,8 @@ def rotate(
 
 def list_keys(organisation: str) -> list[Key]:
     """Return the organisation's keys, revoked ones included, oldest first."""
-    items = list(KeyItem.query(organisation, KeyItem.sk.startswith(_SORT_PREFIX), consistent_read=True))
-    tokens = TokenItem.batch_get([_token_key(item.key_id) for item in items])
+    items = list(KeyItem.query(organisation, KeyItem.sk.startswith(KEY_PREFIX), consistent_read=True))
+    tokens = TokenItem.batch_get([token_key(item.key_id) for item in items])
     used = {token.key_id: token.last_used_at for token in tokens}
     return sorted(
         (_from_item(item, used.get(item.key_id)) for item in items), key=lambda key: (key.created_at, key.id)
@@ -377,7 +295,7 @@ def list_keys(organisation: str) -> list[Key]:
 def revoke(
     organisation: str, key_id: str, *, by: Caller | None = None, descendants: bool = False
 ) -> list[str]:
-    """Revoke a key: its token's row goes, its own row stays and says when and by whom. Twice is fine.
+    """Revoke a key: its token's row goes, its own row stays and says when and by whom. Idempotent.
 
     Parameters
     ----------
@@ -404,7 +322,7 @@ def revoke(
             break
         gone = {item.key_id for item in waiting}
         # Read anew: a key that was rotated on the way knows its heir only by now.
-        items = list(KeyItem.query(organisation, KeyItem.sk.startswith(_SORT_PREFIX), consistent_read=True))
+        items = list(KeyItem.query(organisation, KeyItem.sk.startswith(KEY_PREFIX), consistent_read=True))
         heirs = {item.replaced_by for item in items if item.key_id in gone}
         waiting = [item for item in items if item.created_by in gone or item.key_id in heirs]
     return revoked
@@ -414,80 +332,29 @@ def _revoke(item: KeyItem, by: Caller | None) -> bool:
     """Revoke a key and tell whether it was not revoked before."""
     if item.revoked_at is not None:
         return False
-    token = TokenItem(*_token_key(item.key_id))
     actions: list[Any] = [KeyItem.revoked_at.set(timestamp())]
     if by is not None:
         actions.append(KeyItem.revoked_by.set(by.key_id))
-    with contextlib.suppress(TokenItem.DoesNotExist):
-        token.refresh()
-    if token.last_used_at is not None:
+    token = TokenItem.find(*token_key(item.key_id))
+    if token is not None and token.last_used_at is not None:
         actions.append(KeyItem.last_used_at.set(token.last_used_at))
 
-    def write(transact: TransactWrite) -> None:
+    def write(transact: Transaction) -> None:
         transact.update(item, actions=actions, condition=KeyItem.revoked_at.does_not_exist())
-        transact.delete(token)
+        transact.delete(TokenItem(*token_key(item.key_id)))
 
     try:
-        write_together(write)
-    except TransactWriteError as error:
-        if not condition_failed(error):
-            raise
+        write_transaction(write)
+    except ConditionFailedError:
         return False  # somebody else was at it
     return True
 
 
-def identify(token: str) -> Caller | None:
-    """Return who a token belongs to, or None: malformed, unknown, expired or revoked."""
-    match = _TOKEN.fullmatch(token)
-    if match is None:
-        return None
-    try:
-        item = TokenItem.get(*_token_key(f"key_{match[1][:_LOOKUP]}"), consistent_read=True)
-    except TokenItem.DoesNotExist:
-        return None
-    if not hmac.compare_digest(item.digest, _digest(item.salt, token)):
-        return None
-    role = Role(item.role)
-    caller = Caller(
-        item.organisation,
-        item.key_id,
-        item.line or item.key_id,
-        role,
-        access_scopes.parse(item.scopes, role),
-        item.valid_until,
-        item.last_used_at,
-    )
-    return None if caller.expired else caller
-
-
-def note_use(caller: Caller) -> None:
-    """Record that a key is in use, unless that was done in the last minutes or the key is gone."""
-    before = timestamp(now() - _USE_INTERVAL)
-    if caller.last_used_at is not None and caller.last_used_at > before:
-        return
-    stale = TokenItem.last_used_at.does_not_exist() | (TokenItem.last_used_at <= before)
-    item = TokenItem(*_token_key(caller.key_id))
-    conditional_write(
-        lambda: item.update(
-            actions=[TokenItem.last_used_at.set(timestamp())], condition=TokenItem.pk.exists() & stale
-        )
-    )
-
-
 def _row(organisation: str, key_id: str) -> KeyItem:
-    lookup = key_id.removeprefix("key_") if _KEY_ID.fullmatch(key_id) else ""
-    try:
-        return KeyItem.get(organisation, _SORT_PREFIX + lookup, consistent_read=True)
-    except KeyItem.DoesNotExist:
-        raise NotFoundError(f"There is no key {key_id!r}; GET /api/v1/keys lists them.") from None
-
-
-def _digest(salt: str, token: str) -> str:
-    return hmac.new(bytes.fromhex(salt), token.encode(), hashlib.sha256).hexdigest()
-
-
-def _token_key(key_id: str) -> tuple[str, str]:
-    return f"token#{key_id.removeprefix('key_')}", "token"
+    item = None if tokens.lookup_of(key_id) is None else KeyItem.find(organisation, key_key(key_id))
+    if item is None:
+        raise NotFoundError(f"There is no key {key_id!r}; GET /api/v1/keys lists them.")
+    return item
 
 
 def _from_item(item: KeyItem, last_used_at: str | None = None) -> Key:

@@ -77,12 +77,10 @@ def get(organisation: str) -> Organisation:
     NotFoundError
         There is none of that id.
     """
-    try:
-        return _from_item(OrganisationItem.get(organisation, _SORT_KEY, consistent_read=True))
-    except OrganisationItem.DoesNotExist:
-        raise NotFoundError(
-            f"There is no organisation {organisation!r}; create it with `alma org create`."
-        ) from None
+    item = OrganisationItem.find(organisation, _SORT_KEY)
+    if item is None:
+        raise NotFoundError(f"There is no organisation {organisation!r}; create it with `alma org create`.")
+    return _from_item(item)
 
 
 def set_monthly_pages(organisation: str, pages: int | None) -> Organisation:

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from alma import telemetry
-from alma.access.keys import Caller
+from alma.access.authentication import Caller
 from alma.access.rate_limit_classes import RateLimitClass
 from alma.clock import now
 from alma.errors import AlmaError, RateLimitedError, UnavailableError
@@ -182,9 +182,9 @@ def _buckets(
         counter = None if counted else counter_of(now().strftime("%Y-%m"))
         yield _Whose(bucket, own, "with this key", _DAYS_COUNTED * 86400, counter)
         # Minting keys must not be a way to more keys, and so to more of everything.
-        if family is RateLimitClass.MINTING and caller.user != caller.key_id:
-            users = key_partition(caller.organisation, caller.user)
-            yield _Whose(bucket, users, "by this user", _DAYS_COUNTED * 86400)
+        if family is RateLimitClass.MINTING and caller.root_key_id != caller.key_id:
+            root = key_partition(caller.organisation, caller.root_key_id)
+            yield _Whose(bucket, root, "by this user", _DAYS_COUNTED * 86400)
     # Who comes without a key takes nothing from those at the same address who have one.
     kind = "anybody" if caller is None else "address"
     shared = bucket.times(_KEYS_OF_AN_ADDRESS)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 from alma.access import scopes
-from alma.access.keys import Caller
+from alma.access.authentication import Caller
 from alma.access.scopes import Role, Scope
 from alma.errors import UnauthorizedError
 from alma.presentation.base import View
@@ -138,6 +138,7 @@ def _caller(authorizer: Mapping[str, Any]) -> Caller:
     given = authorizer.get("scopes")
     allowed = scopes.parse(None if given is None else given.split(), role)
     key_id = authorizer["key_id"]
+    # `user` is the id of the root key: its name on the wire stays, for the same reason.
     return Caller(authorizer["organisation"], key_id, authorizer.get("user") or key_id, role, allowed)
 
 

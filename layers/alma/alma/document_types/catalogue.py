@@ -149,10 +149,7 @@ def delete(organisation: str, doc_type: str) -> None:
 def _own(organisation: str, doc_type: str) -> SchemaItem | None:
     if not _NAME.fullmatch(doc_type):
         return None
-    try:
-        return SchemaItem.get(organisation, _SORT_PREFIX + doc_type, consistent_read=True)
-    except SchemaItem.DoesNotExist:
-        return None
+    return SchemaItem.find(organisation, _SORT_PREFIX + doc_type)
 
 
 def _from_item(item: SchemaItem) -> DocumentType:

@@ -7,24 +7,20 @@ entries cannot get lost. Who loses against another reads again and plans anew.
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
-
-from pynamodb.exceptions import TransactWriteError
+from typing import Any, Generic, TypeVar
 
 from alma.datamodel.fields import Field
 from alma.documents import audit, field_rows, records
-from alma.errors import NotFoundError, UnavailableError
+from alma.errors import NotFoundError
 from alma.storage.table import DocumentItem, FieldItem
-from alma.storage.transactions import transaction, write_conflict
+from alma.storage.transactions import Transaction, retry, transaction
 
-#: Times a change is planned before it is given up, because others are faster each time.
-ATTEMPTS = 10
 #: Fields in one transaction, which takes a hundred actions: the document's row and the entry are two.
 _TRANSACTION = 98
+
+_R = TypeVar("_R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,37 +32,39 @@ class FieldChange:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """What is to become of a document.
-
-    Attributes
-    ----------
-    event : audit.Event
-        What the trail says of it.
-    fields : sequence of FieldChange
-        The fields it touches.
-    actions : sequence
-        What else changes on the document's row.
-    condition : optional
-        What must hold of the row beside.
-    doc_type : str or None
-        Type of the document after it.
-    overwrite : bool
-        Fields are written whatever is there: an attempt that was cut off may have left some.
-    """
+class Change(Generic[_R]):
+    """What is to become of a document, and what whoever plans it wants to know once it has."""
 
     event: audit.Event
+    """The entry of the audit trail."""
     fields: Sequence[FieldChange]
+    """The fields it touches."""
     doc_type: str | None
+    """Type of the document after it."""
+    result: _R
+    """What `change` returns if this is the plan that was written."""
     actions: Sequence[Any] = ()
+    """Further actions on the document's row."""
     condition: Any = None
+    """What must hold of the row beside its version."""
     overwrite: bool = False
+    """Fields are written whatever is there: an attempt that was cut off may have left some."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged(Generic[_R]):
+    """The plan that nothing is to be written, and what is to be known all the same."""
+
+    result: _R
 
 
 def change(
-    organisation: str, document_id: int, actor: str, plan: Callable[[DocumentItem], Change | None]
-) -> Change | None:
-    """Change a document as planned from what it is, and return the plan that came true.
+    organisation: str,
+    document_id: int,
+    actor: str,
+    plan: Callable[[DocumentItem], Change[_R] | Unchanged[_R]],
+) -> _R:
+    """Optimistic locking: write a change as planned from the document's row; return the plan's result.
 
     Parameters
     ----------
@@ -75,8 +73,8 @@ def change(
     actor : str
         Id of the key, or `audit.ALMA`.
     plan : callable
-        From the document's row to what is to become of it, None for nothing; reads what it needs after the
-        row. Called again when somebody else was faster.
+        From the document's row to what is to become of it; reads what it needs after the row. Called again
+        when somebody else was faster.
 
     Raises
     ------
@@ -85,13 +83,15 @@ def change(
     UnavailableError
         Others were faster each time.
     """
-    for attempt in range(ATTEMPTS):
+
+    def attempt() -> _R:
         row = records.row_of(organisation, document_id)
         planned = plan(row)
-        if planned is None or _write(row, actor, planned):
-            return planned
-        time.sleep(random.uniform(0, 0.02 * 2 ** min(attempt, 5)))  # noqa: S311  # no secret
-    raise UnavailableError("Others are changing this document at the same moment; try again.")
+        if isinstance(planned, Change):
+            _write(row, actor, planned)
+        return planned.result
+
+    return retry(attempt)
 
 
 def end(organisation: str, document_id: int, actor: str) -> None:
@@ -102,7 +102,8 @@ def end(organisation: str, document_id: int, actor: str) -> None:
     UnavailableError
         Others were faster each time.
     """
-    for _ in range(ATTEMPTS):
+
+    def attempt() -> None:
         try:
             row = records.row_of(organisation, document_id)
         except NotFoundError:
@@ -110,16 +111,12 @@ def end(organisation: str, document_id: int, actor: str) -> None:
         audit.erase(organisation, document_id)
         entry = audit.next_item(row, actor, audit.Event(audit.Action.DELETED))
         entry.content = None
-        try:
-            with transaction() as write:
-                # Only with the trail as it was erased: what is recorded meanwhile has to be erased, too.
-                write.delete(row, condition=as_read(row))
-                write.save(entry, condition=type(entry).pk.does_not_exist())
-            return
-        except TransactWriteError as error:
-            if not write_conflict(error):
-                raise
-    raise UnavailableError("Others are changing this document at the same moment; try again.")
+        with transaction() as write:
+            # Only with the trail as it was erased: what is recorded meanwhile has to be erased, too.
+            write.delete(row, condition=as_read(row))
+            write.save(entry, condition=type(entry).pk.does_not_exist())
+
+    retry(attempt)
 
 
 def as_read(row: DocumentItem) -> Any:
@@ -157,8 +154,8 @@ def steps(
     return found + [FieldChange(old, None) for old in known.values()]
 
 
-def _write(row: DocumentItem, actor: str, planned: Change) -> bool:
-    """Write a change; tell whether that came first. Many fields take several transactions, the entry last."""
+def _write(row: DocumentItem, actor: str, planned: Change[Any]) -> None:
+    """Write a change onto the row as it was read. Many fields take several transactions, the entry last."""
     condition = as_read(row) if planned.condition is None else as_read(row) & planned.condition
     entry = audit.next_item(row, actor, planned.event)
     verified = sum(
@@ -175,23 +172,19 @@ def _write(row: DocumentItem, actor: str, planned: Change) -> bool:
         actions.append(DocumentItem.verified.add(verified))
     starts = range(0, len(planned.fields), _TRANSACTION)
     *earlier, last = [planned.fields[start : start + _TRANSACTION] for start in starts] or [()]
-    try:
-        for batch in earlier:
-            with transaction() as write:
-                write.condition_check(DocumentItem, row.pk, row.sk, condition=condition)
-                _write_fields(write, row, planned, batch)
+    for batch in earlier:
         with transaction() as write:
-            write.update(DocumentItem(row.pk, row.sk), actions=actions, condition=condition)
-            write.save(entry, condition=type(entry).pk.does_not_exist())
-            _write_fields(write, row, planned, last)
-    except TransactWriteError as error:
-        if write_conflict(error):
-            return False
-        raise
-    return True
+            write.condition_check(DocumentItem, row.pk, row.sk, condition=condition)
+            _write_fields(write, row, planned, batch)
+    with transaction() as write:
+        write.update(DocumentItem(row.pk, row.sk), actions=actions, condition=condition)
+        write.save(entry, condition=type(entry).pk.does_not_exist())
+        _write_fields(write, row, planned, last)
 
 
-def _write_fields(write: Any, row: DocumentItem, planned: Change, batch: Sequence[FieldChange]) -> None:
+def _write_fields(
+    write: Transaction, row: DocumentItem, planned: Change[Any], batch: Sequence[FieldChange]
+) -> None:
     for each in batch:
         before, after = each.before, each.after
         condition: Any

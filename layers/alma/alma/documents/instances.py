@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
-
-from pynamodb.exceptions import TransactWriteError
 
 from alma.access import organisations
 from alma.documents import intake, records
@@ -19,7 +18,12 @@ from alma.storage.table import (
     document_key,
     page_key,
 )
-from alma.storage.transactions import condition_failed, conditional_write, transaction
+from alma.storage.transactions import (
+    ConditionFailedError,
+    Transaction,
+    conditional_write,
+    write_transaction,
+)
 
 
 def divide(document: Document, ranges: Sequence[tuple[int, int]]) -> Document:
@@ -44,33 +48,32 @@ def divide(document: Document, ranges: Sequence[tuple[int, int]]) -> Document:
     further = organisations.next_document_id(document.organisation, len(ranges) - 1)
     ids = [document.id, *range(further, further + len(ranges) - 1)]
     (first, last), *_ = ranges
-    row = DocumentItem(document.organisation, document_key(document.id))
-    try:
-        with transaction() as write:
-            write.update(
-                row,
-                actions=[
-                    DocumentItem.instances.set(
-                        [[number, *pages] for number, pages in zip(ids, ranges, strict=True)]
-                    ),
-                    DocumentItem.unmoved.set(set(ids[1:])),
-                    DocumentItem.first_page.set(first),
-                    DocumentItem.last_page.set(last),
-                    DocumentItem.pages.set(last - first + 1),
-                    # Telling the documents apart is done; resolving the fields has its own attempts.
-                    DocumentItem.resolutions.set(0),
-                ],
-                condition=(DocumentItem.status == DocumentStatus.PROCESSING.value)
-                & DocumentItem.instances.does_not_exist(),
-            )
-            write.update(
-                FileItem(document.organisation, document.file_key),
-                actions=[FileItem.instances.set(set(ids))],
-                condition=(FileItem.document_id == document.id) & FileItem.instances.does_not_exist(),
-            )
-    except TransactWriteError as error:
-        if not condition_failed(error):
-            raise
+
+    def write(transact: Transaction) -> None:
+        transact.update(
+            DocumentItem(document.organisation, document_key(document.id)),
+            actions=[
+                DocumentItem.instances.set(
+                    [[number, *pages] for number, pages in zip(ids, ranges, strict=True)]
+                ),
+                DocumentItem.pending_parts.set(set(ids[1:])),
+                DocumentItem.first_page.set(first),
+                DocumentItem.last_page.set(last),
+                DocumentItem.pages.set(last - first + 1),
+                # Telling the documents apart is done; resolving the fields has its own attempts.
+                DocumentItem.resolutions.set(0),
+            ],
+            condition=(DocumentItem.status == DocumentStatus.PROCESSING.value)
+            & DocumentItem.instances.does_not_exist(),
+        )
+        transact.update(
+            FileItem(document.organisation, document.file_key),
+            actions=[FileItem.instances.set(set(ids))],
+            condition=(FileItem.document_id == document.id) & FileItem.instances.does_not_exist(),
+        )
+
+    with suppress(ConditionFailedError):
+        write_transaction(write)
     return records.get(document.organisation, document.id)
 
 
@@ -81,16 +84,14 @@ def put_instance(first: Document, instance: Instance) -> None:
     item.file_key, item.etag = first.file_key, first.etag
     item.announced_by = first.announced_by
     item.instance_of, item.first_page, item.last_page = first.id, instance.first, instance.last
-    expected: Any = DocumentItem.unmoved.contains(instance.document_id)
-    try:
-        with transaction() as write:
-            write.condition_check(
-                DocumentItem, first.organisation, document_key(first.id), condition=expected
-            )
-            write.save(item, condition=DocumentItem.pk.does_not_exist())
-    except TransactWriteError as error:
-        if not condition_failed(error):
-            raise
+    expected: Any = DocumentItem.pending_parts.contains(instance.document_id)
+
+    def write(transact: Transaction) -> None:
+        transact.condition_check(DocumentItem, first.organisation, document_key(first.id), condition=expected)
+        transact.save(item, condition=DocumentItem.pk.does_not_exist())
+
+    with suppress(ConditionFailedError):
+        write_transaction(write)
 
 
 def release_source(document: Document) -> None:
@@ -114,11 +115,11 @@ def take_off_pending_parts(document: Document) -> bool:
     first = DocumentItem(document.organisation, document_key(document.instance_of or document.id))
     waiting = conditional_write(
         lambda: first.update(
-            actions=[DocumentItem.unmoved.delete({document.id})],
+            actions=[DocumentItem.pending_parts.delete({document.id})],
             condition=DocumentItem.status == DocumentStatus.PROCESSING.value,
         )
     )
-    return waiting is not None and not first.unmoved
+    return waiting is not None and not first.pending_parts
 
 
 def siblings(document: Document) -> list[int]:

@@ -6,8 +6,6 @@ import hashlib
 from datetime import timedelta
 from typing import Any
 
-from pynamodb.exceptions import TransactWriteError
-
 from alma import clock
 from alma.access import organisations
 from alma.document_types import catalogue
@@ -21,7 +19,12 @@ from alma.storage.table import (
     FileItem,
     document_key,
 )
-from alma.storage.transactions import condition_failed, conditional_write, transaction
+from alma.storage.transactions import (
+    ConditionFailedError,
+    Transaction,
+    conditional_write,
+    write_transaction,
+)
 
 #: Times a file may be begun: the last of the three invocations an S3 event gets only records the failure.
 MAX_ATTEMPTS = 2
@@ -110,10 +113,8 @@ def _release(file_item: FileItem) -> None:
 
 
 def known_file(file_item: FileItem) -> FileItem | None:
-    try:
-        return FileItem.get(file_item.pk, file_item.sk, consistent_read=True)
-    except FileItem.DoesNotExist:
-        return None
+    """Return the row of a file as the table has it; None where the file has become no document."""
+    return FileItem.find(file_item.pk, file_item.sk)
 
 
 def _failed(file_item: FileItem) -> bool:
@@ -127,27 +128,9 @@ def _failed(file_item: FileItem) -> bool:
 def _claim(organisation: str, file_item: FileItem, etag: str) -> int | None:
     """Bind a file to its announced document or to a new one; None when another delivery was faster."""
     announced = _announced_id(organisation, file_item.object_key)
-    if announced is not None:
-        file_item.document_id = announced
-        item = DocumentItem(organisation, document_key(announced))
-        try:
-            with transaction() as write:
-                write.save(file_item, condition=FileItem.pk.does_not_exist())
-                write.update(
-                    item,
-                    actions=[
-                        DocumentItem.expires_at.remove(),
-                        DocumentItem.file_key.set(file_item.sk),
-                        DocumentItem.etag.set(etag),
-                    ],
-                    condition=(DocumentItem.object_key == file_item.object_key)
-                    & DocumentItem.expires_at.exists(),
-                )
-            return announced
-        except TransactWriteError as error:
-            if not condition_failed(error):
-                raise
-            # Used or deleted in the meantime: nothing is lost, the file becomes a document of its own.
+    if announced is not None and _bind(announced, file_item, etag):
+        return announced
+    # Used or deleted in the meantime, nothing is lost: the file becomes a document of its own.
     if known_file(file_item) is not None:
         return None
     document_id = organisations.next_document_id(organisation)
@@ -155,26 +138,44 @@ def _claim(organisation: str, file_item: FileItem, etag: str) -> int | None:
     name = file_item.object_key.rsplit("/", 1)[-1]
     item = records.new_item(organisation, document_id, name, file_item.object_key)
     item.file_key, item.etag = file_item.sk, etag
-    if announced is not None and (first := _announcement(organisation, announced)) is not None:
+    first = None if announced is None else DocumentItem.find(organisation, document_key(announced))
+    if first is not None:
         # Whoever was given the URL goes on using it, and it is theirs that it is used for.
         item.requested_type, item.whole = first.requested_type, first.whole
         item.announced_by = first.announced_by
-    try:
-        with transaction() as write:
-            write.save(file_item, condition=FileItem.pk.does_not_exist())
-            write.save(item, condition=DocumentItem.pk.does_not_exist())
-        return document_id
-    except TransactWriteError as error:
-        if condition_failed(error):
-            return None
-        raise
 
+    def write(transact: Transaction) -> None:
+        transact.save(file_item, condition=FileItem.pk.does_not_exist())
+        transact.save(item, condition=DocumentItem.pk.does_not_exist())
 
-def _announcement(organisation: str, document_id: int) -> DocumentItem | None:
     try:
-        return DocumentItem.get(organisation, document_key(document_id), consistent_read=True)
-    except DocumentItem.DoesNotExist:
+        write_transaction(write)
+    except ConditionFailedError:
         return None
+    return document_id
+
+
+def _bind(announced: int, file_item: FileItem, etag: str) -> bool:
+    """Conditional write: bind a file to its announced document; tell whether that still waited for it."""
+    file_item.document_id = announced
+
+    def write(transact: Transaction) -> None:
+        transact.save(file_item, condition=FileItem.pk.does_not_exist())
+        transact.update(
+            DocumentItem(file_item.pk, document_key(announced)),
+            actions=[
+                DocumentItem.expires_at.remove(),
+                DocumentItem.file_key.set(file_item.sk),
+                DocumentItem.etag.set(etag),
+            ],
+            condition=(DocumentItem.object_key == file_item.object_key) & DocumentItem.expires_at.exists(),
+        )
+
+    try:
+        write_transaction(write)
+    except ConditionFailedError:
+        return False
+    return True
 
 
 def _announced_id(organisation: str, object_key: str) -> int | None:

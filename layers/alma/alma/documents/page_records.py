@@ -100,10 +100,9 @@ def get_page(document: Document, number: int) -> PageRecord:
     NotFoundError
         The document has no such page, or nothing of it is known yet.
     """
-    try:
-        item = PageItem.get(document.organisation, page_key(document.id, number), consistent_read=True)
-    except PageItem.DoesNotExist:
-        raise NotFoundError(f"Document {document.id} has no page {number}.") from None
+    item = PageItem.find(document.organisation, page_key(document.id, number))
+    if item is None:
+        raise NotFoundError(f"Document {document.id} has no page {number}.")
     return _page_from_item(item)
 
 
@@ -120,11 +119,8 @@ def _page_from_item(item: PageItem) -> PageRecord:
 
 def tracks_of_page(document: Document, number: int) -> frozenset[str]:
     """Return the tracks whose words of a page are in the archive; none for a page there is not."""
-    try:
-        item = PageItem.get(document.organisation, page_key(document.id, number), consistent_read=True)
-    except PageItem.DoesNotExist:
-        return frozenset()
-    return frozenset(item.tracks or ())
+    item = PageItem.find(document.organisation, page_key(document.id, number))
+    return frozenset(() if item is None else item.tracks or ())
 
 
 def copy_page(source: int, number: int, document: Document, to: int) -> None:

@@ -92,7 +92,7 @@ def finish(document: Document, extraction: Extraction, *, unread_lines: int = 0)
         *type_actions(document.organisation, extraction),
     ]
 
-    def plan(row: DocumentItem) -> changes.Change:
+    def plan(row: DocumentItem) -> changes.Change[None]:
         kept = {field.id for field in fields}
         # An attempt that was cut off may have left other fields.
         left = records.read(document.organisation, document.id)[1] if int(row.resolutions or 0) > 1 else []
@@ -103,8 +103,9 @@ def finish(document: Document, extraction: Extraction, *, unread_lines: int = 0)
                 *(changes.FieldChange(field, None) for field in left if field.id not in kept),
             ],
             extraction.doc_type,
-            actions,
-            _IN_PROGRESS,
+            result=None,
+            actions=actions,
+            condition=_IN_PROGRESS,
             overwrite=True,
         )
 
@@ -140,17 +141,21 @@ def fail(document: Document, error: str, detail: str) -> None:
         DocumentItem.pending.remove(),
     ]
     event = audit.Event(audit.Action.FAILED, after={"error": error})
-    _finish(document, lambda row: changes.Change(event, [], row.doc_type, actions, _IN_PROGRESS))
+
+    def plan(row: DocumentItem) -> changes.Change[None]:
+        return changes.Change(event, [], row.doc_type, None, actions, _IN_PROGRESS)
+
+    _finish(document, plan)
 
 
 _IN_PROGRESS: Any = DocumentItem.status == DocumentStatus.PROCESSING.value
 
 
-def _finish(document: Document, plan: Callable[[DocumentItem], changes.Change]) -> None:
+def _finish(document: Document, plan: Callable[[DocumentItem], changes.Change[None]]) -> None:
     """Change a document for the last time before it can be used, unless that is done or it is gone."""
 
-    def once(row: DocumentItem) -> changes.Change | None:
-        return plan(row) if row.status == DocumentStatus.PROCESSING.value else None
+    def once(row: DocumentItem) -> changes.Change[None] | changes.Unchanged[None]:
+        return plan(row) if row.status == DocumentStatus.PROCESSING.value else changes.Unchanged(None)
 
     with suppress(NotFoundError):  # removed meanwhile
         changes.change(document.organisation, document.id, audit.ALMA, once)

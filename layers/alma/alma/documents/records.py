@@ -73,7 +73,7 @@ class Document:
         The first document of that file, where this is a further one.
     instances : tuple of Instance
         On the first document: all documents of the file as it was divided, itself included.
-    unmoved : frozenset of int
+    pending_parts : frozenset of int
         On the first document: the further ones that have not taken their pages over yet.
     pages : int or None
         Number of pages once known.
@@ -107,7 +107,7 @@ class Document:
     page_range: tuple[int, int] | None
     instance_of: int | None
     instances: tuple[Instance, ...]
-    unmoved: frozenset[int]
+    pending_parts: frozenset[int]
     pages: int | None
     pending: frozenset[int]
     attempts: int
@@ -225,7 +225,7 @@ def from_item(item: DocumentItem) -> Document:
         page_range=None if item.first_page is None else (int(item.first_page), int(item.last_page)),
         instance_of=None if item.instance_of is None else int(item.instance_of),
         instances=tuple(Instance(*each) for each in item.instances or ()),
-        unmoved=frozenset(int(number) for number in item.unmoved or ()),
+        pending_parts=frozenset(int(number) for number in item.pending_parts or ()),
         pages=None if item.pages is None else int(item.pages),
         pending=frozenset(int(page) for page in item.pending or ()),
         attempts=int(item.attempts or 0),
@@ -248,10 +248,10 @@ def row_of(organisation: str, document_id: int) -> DocumentItem:
     NotFoundError
         The organisation has no such document.
     """
-    try:
-        return DocumentItem.get(organisation, document_key(document_id), consistent_read=True)
-    except DocumentItem.DoesNotExist:
-        raise absent(document_id) from None
+    item = DocumentItem.find(organisation, document_key(document_id))
+    if item is None:
+        raise absent(document_id)
+    return item
 
 
 def absent(document_id: int) -> NotFoundError:

@@ -97,10 +97,8 @@ def _limit(organisation: str) -> int | None:
 
 
 def _used(organisation: str, month: str) -> int:
-    try:
-        return int(QuotaItem.get(organisation, _key(month), consistent_read=True).pages)
-    except QuotaItem.DoesNotExist:
-        return 0
+    item = QuotaItem.find(organisation, _key(month))
+    return 0 if item is None else int(item.pages)
 
 
 def _key(month: str) -> str:

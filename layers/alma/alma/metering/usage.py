@@ -14,8 +14,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from pynamodb.exceptions import PynamoDBException
-
 from alma import telemetry
 from alma.access import keys, rate_limits
 from alma.clock import now
@@ -23,6 +21,7 @@ from alma.concurrency import in_order
 from alma.documents import records
 from alma.documents.records import Document, DocumentStatus
 from alma.storage import token_bucket
+from alma.storage.failures import TableError
 from alma.storage.table import DocumentItem, UsageItem, document_key
 from alma.storage.transactions import conditional_write
 from alma.telemetry import Metric
@@ -64,11 +63,8 @@ def count_file(document: Document, pages: int, size: int) -> None:
 
 def count_document(organisation: str, document_id: int) -> None:
     """Count the fields of a document that has come to its end, unless it was counted or is gone."""
-    try:
-        item = DocumentItem.get(organisation, document_key(document_id), consistent_read=True)
-    except DocumentItem.DoesNotExist:
-        return
-    if item.metered or item.status == DocumentStatus.PROCESSING.value:
+    item = DocumentItem.find(organisation, document_key(document_id))
+    if item is None or item.metered or item.status == DocumentStatus.PROCESSING.value:
         return
     ready = item.status == DocumentStatus.READY.value
     found = records.read(organisation, document_id)[1] if ready else []
@@ -95,7 +91,7 @@ def count_model_run(organisation: str, key_id: str | None) -> None:
     """
     try:
         _add(organisation, key_id, Amounts(model_runs=1))
-    except PynamoDBException:
+    except TableError:
         _log.warning("a run of a model is not counted", exc_info=True)
 
 

@@ -128,14 +128,12 @@ def get(organisation: str, model_id: str) -> Model:
     NotFoundError
         The organisation has no such model.
     """
-    try:
-        if not _ID.fullmatch(model_id):
-            raise ModelItem.DoesNotExist
-        return _from_item(ModelItem.get(organisation, _SORT_PREFIX + model_id, consistent_read=True))
-    except ModelItem.DoesNotExist:
+    item = ModelItem.find(organisation, _SORT_PREFIX + model_id) if _ID.fullmatch(model_id) else None
+    if item is None:
         raise NotFoundError(
             f"There is no model {model_id!r} in your organisation; list the models to see those there are."
-        ) from None
+        )
+    return _from_item(item)
 
 
 def get_ready(organisation: str, model_id: str) -> Model:

@@ -1,4 +1,4 @@
-"""From a file in the inbox to pages in the archive: the work of the `ingest` function."""
+"""Stage: a file in the inbox becomes pages in the archive; the work of the `ingest` function."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import tempfile
 from pathlib import Path
 
 from alma.access import organisations
-from alma.documents import deletion, intake, page_records, progress, records
+from alma.documents import intake, page_records, progress, records
 from alma.documents.intake import MAX_ATTEMPTS
 from alma.documents.records import Document
 from alma.errors import BadRequestError, NotFoundError, UnreadableFileError
 from alma.files.isolation import FilePage, read_file
 from alma.metering import quotas, usage
+from alma.pipeline import finish
 from alma.settings import settings
 from alma.storage import objects, queue
 
@@ -20,10 +21,10 @@ _log = logging.getLogger(__name__)
 
 
 def ingest(object_key: str, etag: str, sequencer: str) -> Document | None:
-    """Split a dropped file into pages and have them read.
+    """Store the pages of a file that has landed in the inbox, and ask for each to be read. Idempotent.
 
-    Safe to run twice, at once or after a crash: the file's row decides which document it is, pages are
-    written over with the same content, and a file that was cut off is taken up where it stopped.
+    The file's row decides which document it is, pages are written over with the same content, and a file that
+    was cut off is taken up where it stopped.
 
     Parameters
     ----------
@@ -52,22 +53,20 @@ def ingest(object_key: str, etag: str, sequencer: str) -> Document | None:
     document = intake.arrive(organisation, object_key, etag, sequencer)
     if document is None:
         return None
-    try:
-        if document.pages is None:
-            document = _split(document, etag)
-        queue.send_pages(organisation, document.id, sorted(document.pending) or [0])
-    except UnreadableFileError as error:
-        progress.fail(document, error.slug, error.detail)
-        usage.count_document(organisation, document.id)
-        document = records.get(organisation, document.id)
-    except NotFoundError:
-        _log.info("document %s of %s was removed while it was ingested", document.id, organisation)
-        deletion.purge(organisation, document.id)
-        return None
-    return document
+    with finish.purged_if_removed(organisation, document.id):
+        try:
+            if document.pages is None:
+                document = _store_pages(document, etag)
+            queue.send_pages(organisation, document.id, sorted(document.pending) or [0])
+        except UnreadableFileError as error:
+            progress.fail(document, error.slug, error.detail)
+            finish.count(organisation, document.id)
+            document = records.get(organisation, document.id)
+        return document
+    return None
 
 
-def _split(document: Document, etag: str) -> Document:
+def _store_pages(document: Document, etag: str) -> Document:
     """Store every page's image and own text; return the document with its pages known."""
     if document.attempts > MAX_ATTEMPTS:
         raise UnreadableFileError(
@@ -83,12 +82,12 @@ def _split(document: Document, etag: str) -> Document:
             if quotas.count(document, file.pages, size):
                 usage.count_file(document, file.pages, size)
             for page in file:
-                _store(document, page)
+                _store_page(document, page)
     waiting = [page.number for page in page_records.list_pages(document) if page.waiting]
     return progress.pages_known(document, file.pages, waiting, file.kind.media_type)
 
 
-def _store(document: Document, page: FilePage) -> None:
+def _store_page(document: Document, page: FilePage) -> None:
     if page.error is not None:
         page_records.page_failed(document, page.number, page.error.slug, page.error.detail)
         return

@@ -1,4 +1,4 @@
-"""Asking a hosted model for a document's fields, where the operator has named one."""
+"""Beside the stage `extract`: a hosted model's readings of the fields, where the operator has named one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from alma.storage import bedrock
 _log = logging.getLogger(__name__)
 
 
-def second_reading(
+def add_readings(
     extraction: Extraction,
     pages: Sequence[PageText],
     schema: DocumentSchema,
@@ -24,7 +24,7 @@ def second_reading(
     organisation: str,
     key_id: str | None,
 ) -> Extraction:
-    """Return an extraction with what a hosted model reads beside it.
+    """Return an extraction with the hosted model's readings beside its own.
 
     It stays as it is where no model is named or none answers: the service can fail, the document cannot. The
     log says how many answers stand on the pages and how many were dropped, never what they were.

@@ -1,10 +1,10 @@
-"""A file of several documents becomes several: told apart, given numbers, and each given its own pages.
+"""Stage: a file that holds several documents becomes these, each with pages of its own.
 
-The document that a file became when it arrived stays its first. When all pages are read it records which
-others there are (`documents.divide`); their rows are made and each is asked for with a message of its own.
-Whoever takes such a message moves the pages over and resolves the document as any other; whoever moves the
-last ones asks for the first document, which keeps what is left. So every step is small, may be done twice
-or at once, and is taken up by its own message where it was cut off.
+The document that a file became when it arrived stays its first instance. When all pages are read, it records
+which others there are and gives them their numbers; their rows are made, and each is asked for with a message
+of its own. Whoever takes such a message moves the pages over and resolves the document as any other; whoever
+moves the last ones asks for the first document, which keeps what is left. So every step is small and
+idempotent.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from alma.extraction.classification.boundaries import first_pages
 from alma.storage import objects, queue
 
 
-def divide(document: Document, words: Sequence[PageText], pages: int) -> Document:
-    """Record which documents a file holds, where it holds several; return the first as it is after that.
+def split(document: Document, words: Sequence[PageText], pages: int) -> Document:
+    """Record which documents a file holds, where there are several; return its first as it is after that.
 
     Parameters
     ----------
@@ -41,16 +41,16 @@ def divide(document: Document, words: Sequence[PageText], pages: int) -> Documen
     return instances.divide(document, [(first, after - 1) for first, after in pairwise(begins)])
 
 
-def ask_for_instances(document: Document) -> None:
-    """Make the further documents of a file that have not taken over their pages, and have them resolved."""
+def ask_for_parts(document: Document) -> None:
+    """Make the instances of a file that have not taken their pages, and have them resolved. Idempotent."""
     for instance in document.instances:
-        if instance.document_id in document.unmoved:
+        if instance.document_id in document.pending_parts:
             instances.put_instance(document, instance)
             queue.send_pages(document.organisation, instance.document_id, [0])
 
 
-def move_pages(document: Document) -> Document:
-    """Give a further document of a file its pages, and return it after that; any other as it is."""
+def take_pages(document: Document) -> Document:
+    """Move the pages of an instance of a file over to it, and return it after that; others as they are."""
     if document.instance_of is None or document.page_range is None:
         return document
     first, last = document.page_range

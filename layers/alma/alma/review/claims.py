@@ -12,12 +12,10 @@ from typing import Any
 from alma import clock
 from alma.documents import records
 from alma.documents.records import Document
-from alma.errors import ConflictError, UnavailableError
+from alma.errors import ConflictError
 from alma.presentation.document import Claim
 from alma.storage.table import DocumentItem, document_key
-from alma.storage.transactions import optimistic_write
-
-_ATTEMPTS = 5
+from alma.storage.transactions import retry
 
 
 def claim(organisation: str, document_id: int, key_id: str, seconds: int) -> Claim:
@@ -30,16 +28,20 @@ def claim(organisation: str, document_id: int, key_id: str, seconds: int) -> Cla
     ConflictError
         Another key's claim holds.
     """
-    for _ in range(_ATTEMPTS):
-        until = clock.now() + timedelta(seconds=seconds)
-        actions = [
-            DocumentItem.claimed_by.set(key_id),
-            DocumentItem.claimed_until.set(int(until.timestamp())),
-        ]
-        if _update(organisation, document_id, actions, DocumentItem.pk.exists() & free_for(key_id)):
-            return Claim(key_id, clock.timestamp(until))
+
+    def attempt() -> Claim:
         refuse_others(records.get(organisation, document_id), key_id)
-    raise UnavailableError("Others are changing this document at the same moment; try again.")
+        until = clock.now() + timedelta(seconds=seconds)
+        DocumentItem(organisation, document_key(document_id)).update(
+            actions=[
+                DocumentItem.claimed_by.set(key_id),
+                DocumentItem.claimed_until.set(int(until.timestamp())),
+            ],
+            condition=DocumentItem.pk.exists() & free_for(key_id),
+        )
+        return Claim(key_id, clock.timestamp(until))
+
+    return retry(attempt)
 
 
 def release(organisation: str, document_id: int, key_id: str, *, anybodys: bool = False) -> None:
@@ -61,17 +63,19 @@ def release(organisation: str, document_id: int, key_id: str, *, anybodys: bool 
     ConflictError
         Another key's claim holds.
     """
-    for _ in range(_ATTEMPTS):
+
+    def attempt() -> None:
+        document = records.get(organisation, document_id)
         condition: Any = DocumentItem.pk.exists()
         if not anybodys:
-            condition = condition & free_for(key_id)
-        actions = [DocumentItem.claimed_by.remove(), DocumentItem.claimed_until.remove()]
-        if _update(organisation, document_id, actions, condition):
-            return
-        document = records.get(organisation, document_id)
-        if not anybodys:
             refuse_others(document, key_id)
-    raise UnavailableError("Others are changing this document at the same moment; try again.")
+            condition = condition & free_for(key_id)
+        DocumentItem(organisation, document_key(document_id)).update(
+            actions=[DocumentItem.claimed_by.remove(), DocumentItem.claimed_until.remove()],
+            condition=condition,
+        )
+
+    retry(attempt)
 
 
 def refuse_others(document: Document, key_id: str) -> None:
@@ -98,8 +102,3 @@ def free_for(key_id: str) -> Any:
         | (DocumentItem.claimed_by == key_id)
         | (DocumentItem.claimed_until <= int(clock.now().timestamp()))
     )
-
-
-def _update(organisation: str, document_id: int, actions: list[Any], condition: Any) -> bool:
-    row = DocumentItem(organisation, document_key(document_id))
-    return optimistic_write(lambda: row.update(actions=actions, condition=condition)) is not None

@@ -99,18 +99,15 @@ def decide(organisation: str, document_id: int, field_id: str, decision: Decisio
     ConflictError
         The field has changed, another key works on the document, or it is not ready.
     """
-    decided: list[Field] = []
 
-    def plan(row: DocumentItem) -> changes.Change:
+    def plan(row: DocumentItem) -> changes.Change[Field]:
         document = _open(row, actor)
         field = _field(document, field_id)
         _check_version(field, decision.version)
         after = _said(_decided(document, field, decision), field.version + 1, actor, decision.comment)
-        decided[:] = [after]
         return _change(row, _ACTIONS[decision.verb], field, after, actor)
 
-    changes.change(organisation, document_id, actor, plan)
-    return decided[0]
+    return changes.change(organisation, document_id, actor, plan)
 
 
 def add(
@@ -150,20 +147,17 @@ def add(
     ConflictError
         The field is there, another key works on the document, or it is not ready.
     """
-    added: list[Field] = []
 
-    def plan(row: DocumentItem) -> changes.Change:
+    def plan(row: DocumentItem) -> changes.Change[Field]:
         document = _open(row, actor)
         column = _known_column(document, key)
         there, vacant = _vacant(document, key, column, row_number)
         reading = correction(document, column, value=value, place=place)
         version = _next_version(row, there)
         after = _said(_verified(vacant, Status.EDITED, reading), version, actor, comment)
-        added[:] = [after]
         return _change(row, Action.ADDED, there, after, actor)
 
-    changes.change(organisation, document_id, actor, plan)
-    return added[0]
+    return changes.change(organisation, document_id, actor, plan)
 
 
 def propose(organisation: str, document_id: int, proposal: Proposal, *, actor: str) -> Field:
@@ -199,9 +193,8 @@ def propose(organisation: str, document_id: int, proposal: Proposal, *, actor: s
         raise BadRequestError("Say field, the id of one that is there, or key, of one that was not found.")
     if proposal.field is not None and proposal.version is None:
         raise BadRequestError("Say the version of the field that you saw, too.")
-    proposed: list[Field] = []
 
-    def plan(row: DocumentItem) -> changes.Change:
+    def plan(row: DocumentItem) -> changes.Change[Field]:
         document = _open(row, actor)
         there: Field | None
         column: ColumnSchema | None
@@ -231,11 +224,9 @@ def propose(organisation: str, document_id: int, proposal: Proposal, *, actor: s
             reasons=tuple(dict.fromkeys((*known.reasons, PROPOSED))),
             version=_next_version(row, there),
         )
-        proposed[:] = [after]
         return _change(row, Action.PROPOSED, there, after, actor, proposal=reading)
 
-    changes.change(organisation, document_id, actor, plan)
-    return proposed[0]
+    return changes.change(organisation, document_id, actor, plan)
 
 
 def _open(row: DocumentItem, actor: str) -> Document:
@@ -247,15 +238,12 @@ def _open(row: DocumentItem, actor: str) -> Document:
 
 def _field(document: Document, field_id: str) -> Field:
     named = parse_id(field_id)
-    if named is not None:
-        try:
-            key = field_key(document.id, *named)
-            return field_rows.from_item(FieldItem.get(document.organisation, key, consistent_read=True))
-        except FieldItem.DoesNotExist:
-            pass
-    raise NotFoundError(
-        f"There is no such field in document {document.id}; its fields with tracks say the id of each."
-    )
+    item = None if named is None else FieldItem.find(document.organisation, field_key(document.id, *named))
+    if item is None:
+        raise NotFoundError(
+            f"There is no such field in document {document.id}; its fields with tracks say the id of each."
+        )
+    return field_rows.from_item(item)
 
 
 def _check_version(field: Field, version: int | None) -> None:
@@ -357,7 +345,8 @@ def _change(
     actor: str,
     *,
     proposal: Reading | None = None,
-) -> changes.Change:
+) -> changes.Change[Field]:
+    """Return the change of one field, which it results in."""
     condition: Any = (DocumentItem.status == DocumentStatus.READY.value) & claims.free_for(actor)
     became = audit.state_of(after) or {}
     comment, at = after.comment, after.reviewed_at
@@ -366,7 +355,8 @@ def _change(
         became["said"] = [after.reviewed_by, after.reviewed_at, after.comment]
         comment, at = proposal.comment, None
     event = audit.Event(action, after.id, audit.state_of(before), became, comment, at=at or clock.timestamp())
-    return changes.Change(event, [changes.FieldChange(before, after)], row.doc_type, condition=condition)
+    steps = [changes.FieldChange(before, after)]
+    return changes.Change(event, steps, row.doc_type, after, condition=condition)
 
 
 def _schema(document: Document) -> DocumentSchema | None:

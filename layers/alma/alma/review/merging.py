@@ -54,7 +54,9 @@ class _Row:
                         yield key, region.page, x, y
 
 
-def again(existing: Sequence[Field], found: Sequence[Field], schema: DocumentSchema | None) -> list[Field]:
+def merge_re_extraction(
+    existing: Sequence[Field], found: Sequence[Field], schema: DocumentSchema | None
+) -> list[Field]:
     """Return the fields of a document that was read anew, as a whole.
 
     Fields a person decided, added or asked about keep what the person said and their numbers; their readings
@@ -99,7 +101,7 @@ def again(existing: Sequence[Field], found: Sequence[Field], schema: DocumentSch
     return _with(merged, [*known.values()])
 
 
-def further(
+def merge_track(
     existing: Sequence[Field],
     found: Sequence[Field],
     track: str,

@@ -1,4 +1,4 @@
-"""Documents that are read again: anew as a whole, or by one more track. What people decided stays."""
+"""Re-extraction: a document read anew as a whole, or by one more track. What people decided stays."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def request(organisation: str, document_id: int, doc_type: str | None, *, actor:
     if doc_type is not None and not catalogue.knows(organisation, doc_type):
         known = ", ".join(catalogue.schemas_of(organisation))
         raise BadRequestError(f"docType is one of {known}, or leave it out.")
-    queue.send_again(organisation, document_id, doc_type, actor)
+    queue.send_re_extraction(organisation, document_id, doc_type, actor)
     return document
 
 
-def keep_again(organisation: str, document_id: int, extraction: Extraction, actor: str) -> None:
-    """Put what reading a document anew gave into its fields. Twice is fine.
+def keep(organisation: str, document_id: int, extraction: Extraction, actor: str) -> None:
+    """Merge what reading a document anew gave into its fields. Idempotent.
 
     Written only onto what it was merged with: where a reviewer was faster, it is merged again. Nothing is
     written for a document that is not ready.
@@ -50,19 +50,19 @@ def keep_again(organisation: str, document_id: int, extraction: Extraction, acto
     """
     schema = _schema(organisation, extraction.doc_type)
 
-    def plan(row: DocumentItem) -> changes.Change | None:
+    def plan(row: DocumentItem) -> changes.Change[None] | changes.Unchanged[None]:
         if row.status != DocumentStatus.READY.value:
-            return None
+            return changes.Unchanged(None)
         _, existing = records.read(organisation, document_id)
-        merged = field_rows.placed(merging.again(existing, extraction.fields, schema))
+        merged = field_rows.placed(merging.merge_re_extraction(existing, extraction.fields, schema))
         retyped = extraction.doc_type != row.doc_type
         steps = changes.steps(existing, merged, row, rewrite=retyped)
         if not steps and not retyped:
-            return None
+            return changes.Unchanged(None)
         after = _after(existing, steps)
         event = audit.extracted(after, extraction.doc_type, before={"docType": row.doc_type})
         actions = progress.type_actions(organisation, extraction)
-        return changes.Change(event, steps, extraction.doc_type, actions, _READY)
+        return changes.Change(event, steps, extraction.doc_type, None, actions, _READY)
 
     changes.change(organisation, document_id, actor, plan)
 
@@ -76,7 +76,7 @@ def merge_readings(
     actor: str,
     review_below: float,
 ) -> list[Field]:
-    """Put the readings of one more track into a document's fields, and return them as they are then.
+    """Merge the readings of one more track into a document's fields, and return them as they are then.
 
     Other tracks' readings stay, and so does what people decided. A field nobody decided is no longer
     escalated for doubts that a reading of the track, at least `review_below` sure, has settled.
@@ -101,22 +101,20 @@ def merge_readings(
     ConflictError
         It is not ready (any more).
     """
-    fields: list[Field] = []
 
-    def plan(row: DocumentItem) -> changes.Change | None:
+    def plan(row: DocumentItem) -> changes.Change[list[Field]] | changes.Unchanged[list[Field]]:
         records.ready(row)
         _, existing = records.read(organisation, document_id)
         schema = _schema(organisation, row.doc_type)
-        merged = merging.further(existing, found, track, schema, review_below)
+        merged = merging.merge_track(existing, found, track, schema, review_below)
         steps = changes.steps(existing, field_rows.placed(merged), row)
-        fields[:] = _after(existing, steps)
+        fields = _after(existing, steps)
         if not steps:
-            return None
+            return changes.Unchanged(fields)
         event = audit.extracted(fields, row.doc_type, track=track)
-        return changes.Change(event, steps, row.doc_type, condition=_READY)
+        return changes.Change(event, steps, row.doc_type, fields, condition=_READY)
 
-    changes.change(organisation, document_id, actor, plan)
-    return fields
+    return changes.change(organisation, document_id, actor, plan)
 
 
 def _after(existing: Sequence[Field], steps: Sequence[changes.FieldChange]) -> list[Field]:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException, VerboseClientError
 
 from alma.errors import UnavailableError
+
+#: Whatever goes wrong with a read or a write of the table.
+TableError: TypeAlias = PynamoDBException
 
 _TRANSIENT = frozenset(
     {

@@ -13,7 +13,6 @@ models/ID/SHA256.onnx                       a model of the organisation's own
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -24,7 +23,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from alma.errors import NotFoundError, UnavailableError, UnreadableFileError
-from alma.settings import settings
+from alma.settings import aws_is_emulated, settings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -93,7 +92,7 @@ def _client() -> S3Client:
         "s3",
         config=Config(
             signature_version="s3v4",
-            s3={"addressing_style": "path" if _local() else "virtual"},
+            s3={"addressing_style": "path" if aws_is_emulated() else "virtual"},
             retries={"max_attempts": 4, "mode": "standard"},
             connect_timeout=2,
             read_timeout=20,
@@ -101,10 +100,6 @@ def _client() -> S3Client:
         ),
     )
     return client
-
-
-def _local() -> bool:
-    return bool(os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT_URL_S3"))
 
 
 def _archive_key(organisation: str, key: str) -> str:

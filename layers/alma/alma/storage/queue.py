@@ -35,8 +35,8 @@ def send_pages(organisation: str, document_id: int, pages: Iterable[int]) -> Non
     _send({"organisation": organisation, "documentId": document_id, "page": page} for page in pages)
 
 
-def send_again(organisation: str, document_id: int, doc_type: str | None, actor: str) -> None:
-    """Ask for a document that is ready to be resolved again, as of a type if one is given, for a key.
+def send_re_extraction(organisation: str, document_id: int, doc_type: str | None, actor: str) -> None:
+    """Ask for a document that is ready to be re-extracted, as of a type if one is given, for a key.
 
     Raises
     ------

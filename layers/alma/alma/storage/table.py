@@ -25,10 +25,9 @@ ORG                    usage#2026-11#KEY                        UsageItem: what 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from pynamodb.attributes import (
     BooleanAttribute,
@@ -44,7 +43,7 @@ from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.models import Model
 from pynamodb.pagination import ResultIterator
 
-from alma.settings import settings
+from alma.settings import aws_region, settings
 
 if TYPE_CHECKING:
     from botocore.config import Config
@@ -112,13 +111,21 @@ class Item(Model):
 
     class Meta:
         table_name = settings().table
-        region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+        region = aws_region()
         connect_timeout_seconds = 2
         read_timeout_seconds = 5
 
     pk = UnicodeAttribute(hash_key=True)
     sk = UnicodeAttribute(range_key=True)
     kind = DiscriminatorAttribute()
+
+    @classmethod
+    def find(cls, pk: str, sk: str) -> Self | None:
+        """Return an item as the last write left it; None where there is none."""
+        try:
+            return cls.get(pk, sk, consistent_read=True)
+        except cls.DoesNotExist:
+            return None
 
 
 class OrganisationItem(Item, discriminator="organisation"):
@@ -139,8 +146,8 @@ class KeyItem(Item, discriminator="key"):
     hint = UnicodeAttribute()
     created_at = UnicodeAttribute()
     created_by = UnicodeAttribute(null=True)
-    # First key of the line it comes from; absent where it is that one.
-    line = UnicodeAttribute(null=True)
+    # The operator's key that it descends from; absent where it is that one.
+    root_key_id = UnicodeAttribute(null=True, attr_name="line")
     owner = UnicodeAttribute(null=True)
     # Narrower than its role; absent where the role decides.
     scopes = UnicodeSetAttribute(null=True)
@@ -157,7 +164,7 @@ class TokenItem(Item, discriminator="token"):
 
     organisation = UnicodeAttribute()
     key_id = UnicodeAttribute()
-    line = UnicodeAttribute(null=True)
+    root_key_id = UnicodeAttribute(null=True, attr_name="line")
     role = UnicodeAttribute()
     scopes = UnicodeSetAttribute(null=True)
     valid_until = UnicodeAttribute(null=True)
@@ -199,7 +206,7 @@ class DocumentItem(Item, discriminator="document"):
     last_page = NumberAttribute(null=True)
     instance_of = NumberAttribute(null=True)
     instances = JSONAttribute(null=True)
-    unmoved = NumberSetAttribute(null=True)
+    pending_parts = NumberSetAttribute(null=True, attr_name="unmoved")
     pages = NumberAttribute(null=True)
     pending = NumberSetAttribute(null=True)
     attempts = NumberAttribute(default=0)
@@ -331,6 +338,20 @@ class UsageItem(Item, discriminator="usage"):
     fields = NumberAttribute()
     model_runs = NumberAttribute()
     file_bytes = NumberAttribute()
+
+
+#: What the sort keys of an organisation's API keys begin with.
+KEY_PREFIX = "key#"
+
+
+def key_key(key_id: str) -> str:
+    """Return the sort key of an API key."""
+    return KEY_PREFIX + key_id.removeprefix("key_")
+
+
+def token_key(key_id: str) -> tuple[str, str]:
+    """Return partition and sort key of the row that an API key's token is checked against."""
+    return f"token#{key_id.removeprefix('key_')}", "token"
 
 
 def document_key(document_id: int) -> str:

@@ -1,103 +1,141 @@
-"""Conditional writes and transactions, and what their failures mean: condition failed, write conflict."""
+"""Conditional writes and transactions: what their failures mean, and the one policy of trying again.
+
+A write fails in two ways that are no fault. Its *condition* may not hold: somebody came first, which is for
+the caller to judge. Or it *conflicts* with a transaction that holds one of its rows at that moment: then
+nothing is known of its condition, and it is tried again here, because botocore does not.
+"""
 
 from __future__ import annotations
 
-import secrets
+import random
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeAlias, TypeVar
 
 from pynamodb.exceptions import DeleteError, PutError, TransactWriteError, UpdateError
 from pynamodb.transactions import TransactWrite
 
+from alma.errors import UnavailableError
 from alma.storage.table import Item
 
-if TYPE_CHECKING:
-    pass
-
-#: Times a transaction is tried while others hold its rows, as when many files are dropped at once.
-_CONFLICTS = 8
-
+#: Times a write is tried before it is given up, because others are faster each time.
+ATTEMPTS = 10
+#: Seconds of the first wait at most, and of any: exponential backoff with full jitter.
+_FIRST_WAIT, _LONGEST_WAIT = 0.025, 0.8
 
 _T = TypeVar("_T")
-_Failure = PutError | UpdateError | DeleteError | TransactWriteError
+Transaction: TypeAlias = TransactWrite
+_WriteError: TypeAlias = PutError | UpdateError | DeleteError | TransactWriteError
 
 
-def transaction() -> TransactWrite:
+class ConditionFailedError(Exception):
+    """A condition of a transaction did not hold, and nothing of it was written."""
+
+    failed: tuple[bool, ...]
+    """For each write of the transaction, in order (checks before all others): its condition did not hold."""
+
+    def __init__(self, failed: tuple[bool, ...]) -> None:
+        super().__init__("the condition of a transaction did not hold")
+        self.failed = failed
+
+
+def transaction() -> Transaction:
     """Return a context in which up to 100 writes happen together or not at all."""
     return TransactWrite(connection=Item._get_connection().connection)
 
 
-def write_together(write: Callable[[TransactWrite], None]) -> None:
-    """Run writes in one transaction, once more where another transaction held a row of it at that moment.
+def write_transaction(write: Callable[[Transaction], None]) -> None:
+    """Transaction: run writes together or not at all, again while another one holds one of their rows.
 
     Raises
     ------
-    TransactWriteError
-        A condition did not hold, or something else went wrong.
+    ConditionFailedError
+        One of their conditions did not hold.
+    UnavailableError
+        Others held the rows each time.
     """
-    for attempt in range(_CONFLICTS):
+
+    def attempt() -> None:
         try:
             with transaction() as transact:
                 write(transact)
-            return
         except TransactWriteError as error:
-            if condition_failed(error) or not write_conflict(error) or attempt == _CONFLICTS - 1:
-                raise
-            time.sleep(secrets.randbelow(50 * 2**attempt) / 1000)
+            if condition_failed(error):
+                raise ConditionFailedError(_failed_conditions(error)) from error
+            raise
+
+    retry(attempt, lost=write_conflict)
 
 
 def conditional_write(write: Callable[[], _T]) -> _T | None:
-    """Run a conditional write; return None where its condition did not hold.
+    """Conditional write: run it, and return None where its condition did not hold.
 
     Raises
     ------
-    PutError, UpdateError, DeleteError, TransactWriteError
-        Anything else that went wrong.
+    UnavailableError
+        Transactions held its row each time.
     """
-    return _unless(condition_failed, write)
+
+    def attempt() -> _T | None:
+        try:
+            return write()
+        except (PutError, UpdateError, DeleteError) as error:
+            if condition_failed(error):
+                return None
+            raise
+
+    return retry(attempt, lost=write_conflict)
 
 
-def optimistic_write(write: Callable[[], _T]) -> _T | None:
-    """Run a conditional write; return None where its condition did not hold or another write was under way.
+def overtaken(error: _WriteError) -> bool:
+    """Tell whether a write lost against another one: one that came first, or one at the same moment."""
+    return condition_failed(error) or write_conflict(error)
+
+
+def retry(attempt: Callable[[], _T], *, lost: Callable[[_WriteError], bool] = overtaken) -> _T:
+    """Optimistic locking: read, plan and write until no other write is faster; return what that returns.
+
+    Parameters
+    ----------
+    attempt : callable
+        Reads what it needs and writes on the condition that it is still so.
+    lost : callable
+        Which failures of a write are tried again; all others are raised.
 
     Raises
     ------
-    PutError, UpdateError, DeleteError, TransactWriteError
-        Anything else that went wrong.
+    UnavailableError
+        Others were faster each time.
     """
-    return _unless(write_conflict, write)
+    for number in range(ATTEMPTS):
+        if number:
+            longest = min(_FIRST_WAIT * 2 ** (number - 1), _LONGEST_WAIT)
+            time.sleep(random.uniform(0, longest))  # noqa: S311  # no secret
+        try:
+            return attempt()
+        except (PutError, UpdateError, DeleteError, TransactWriteError) as error:
+            if not lost(error):
+                raise
+    raise UnavailableError("Others are changing the same at this moment; try again in a few seconds.")
 
 
-def _unless(lost: Callable[[_Failure], bool], write: Callable[[], _T]) -> _T | None:
-    try:
-        return write()
-    except (PutError, UpdateError, DeleteError, TransactWriteError) as error:
-        if lost(error):
-            return None
-        raise
-
-
-def condition_failed(error: _Failure) -> bool:
+def condition_failed(error: _WriteError) -> bool:
     """Tell whether a write failed because its condition did not hold."""
     if isinstance(error, TransactWriteError):
-        return any(failed_conditions(error))
+        return any(_failed_conditions(error))
     return error.cause_response_code == "ConditionalCheckFailedException"
 
 
-def failed_conditions(error: TransactWriteError) -> list[bool]:
-    """Tell for each write of a transaction, in order, whether its condition did not hold."""
-    return [
-        reason is not None and reason.code == "ConditionalCheckFailed"
-        for reason in error.cancellation_reasons
-    ]
-
-
-def write_conflict(error: _Failure) -> bool:
-    """Tell whether a write lost against another one: one that came first, or one at the same moment."""
+def write_conflict(error: _WriteError) -> bool:
+    """Tell whether a write failed because a transaction held one of its rows at the same moment."""
     if isinstance(error, TransactWriteError):
         reasons = error.cancellation_reasons
-        conflict = any(reason is not None and reason.code == "TransactionConflict" for reason in reasons)
-    else:
-        conflict = error.cause_response_code == "TransactionConflictException"
-    return conflict or condition_failed(error)
+        return any(reason is not None and reason.code == "TransactionConflict" for reason in reasons)
+    return error.cause_response_code == "TransactionConflictException"
+
+
+def _failed_conditions(error: TransactWriteError) -> tuple[bool, ...]:
+    return tuple(
+        reason is not None and reason.code == "ConditionalCheckFailed"
+        for reason in error.cancellation_reasons
+    )
