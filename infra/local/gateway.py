@@ -48,6 +48,8 @@ _NOT_FORWARDED = {
     "transfer-encoding",
     "upgrade",
 }
+#: What `ANY` stands for; a request with another method has no route.
+_ANY = {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
 #: Headers of an answer that API Gateway keeps for itself.
 _REMAPPED = {"connection", "content-length", "date", "server", "trailer", "transfer-encoding", "upgrade"}
 _PROXY_KEYS = {"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"}
@@ -64,7 +66,7 @@ class _Authorizer:
 @dataclass(frozen=True, slots=True)
 class _Route:
     resource: str
-    method: str
+    methods: set[str]
     pattern: re.Pattern[str]
     function: Function | None
     mock: dict[str, Any] | None
@@ -134,7 +136,7 @@ class Gateway:
 
     def _match(self, call: _Call) -> tuple[_Route | None, dict[str, str]]:
         for route in self._routes:
-            if route.method in (call.request.method, "ANY") and (found := route.pattern.fullmatch(call.path)):
+            if call.request.method in route.methods and (found := route.pattern.fullmatch(call.path)):
                 names = re.findall(r"\{(\w+)\+?\}", route.resource)
                 return route, {
                     name: unquote(value) for name, value in zip(names, found.groups(), strict=True)
@@ -356,7 +358,7 @@ def _route(
     mock = integration if integration["type"].lower() == "mock" else None
     return _Route(
         resource=path,
-        method="ANY" if "any-method" in method else method.upper(),
+        methods=_ANY if "any-method" in method else {method.upper()},
         pattern=re.compile(pattern),
         function=None if mock else functions.of(integration["uri"]),
         mock=mock,
@@ -366,7 +368,7 @@ def _route(
 
 def _precedence(route: _Route) -> tuple[bool, int, int, bool]:
     """Literal segments win over parameters, those over greedy ones, a method over ANY."""
-    return ("+}" in route.resource, route.resource.count("{"), -len(route.resource), route.method == "ANY")
+    return ("+}" in route.resource, route.resource.count("{"), -len(route.resource), route.methods == _ANY)
 
 
 def _authorizer(definition: dict[str, Any], functions: Functions) -> _Authorizer:
