@@ -4,34 +4,29 @@ from __future__ import annotations
 
 import base64
 import json
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
-from io import BytesIO
 from pathlib import Path
 from socket import socket
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 from moto.core.model_instances import reset_model_data
-from moto.core.request import (
-    PRESERVED_HEADER_NAMES_ENVIRON_KEY,
-    environ_key_for_header,
-    should_preserve_original_header_name,
-)
+from moto.core.request import Request as MotoRequest
 from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.s3.models import FakeBucket, FakeDeleteMarker, FakeKey, s3_backends
 from moto.sqs.models import Message, sqs_backends
+from werkzeug.datastructures import Headers
+from werkzeug.test import run_wsgi_app
 
 from infra.local import emulation
-from infra.local.httpd import Headers, Request, Response, Server
+from infra.local.httpd import Request, Response, Server
 from infra.local.store import Store
 from infra.local.template import ACCOUNT, REGION, Stack
 
@@ -155,7 +150,7 @@ class Aws:
             if operation in _NOT_KEPT:
                 detail = f"{operation} is not supported by the local runtime"
                 body = json.dumps({"__type": "ValidationException", "message": detail}).encode()
-                return Response(400, [("Content-Type", "application/x-amz-json-1.0")], body)
+                return Response(body, 400, content_type="application/x-amz-json-1.0")
             touched = _touched_items(operation, json.loads(request.body or b"{}"))
         return self._through_moto(request, touched)
 
@@ -169,15 +164,13 @@ class Aws:
         return replace(request, target=target, headers=[*headers, ("Host", f"localhost{rest}")])
 
     def _through_moto(self, request: Request, touched: Iterable[tuple[str, dict[str, Any]]] = ()) -> Response:
-        started: list[Any] = []
+        target = request.target.replace(";", "%3B")  # or a key would end there, as if parameters followed
+        url = f"http://{request.header('host') or '127.0.0.1'}{target}"
+        translated = MotoRequest.from_primitives(request.method, url, Headers(request.headers), request.body)
         with self.lock:
-            result = self._app(_environ(request), lambda *args: started.extend(args))
-            try:
-                body = b"".join(result)
-            finally:
-                result.close()
+            response = Response(*run_wsgi_app(self._app, translated.environ, buffered=True))
             self.keep(touched)
-        return Response(int(started[0].split()[0]), _without_length(request, started[1]), body)
+        return response
 
     def _receive(self, request: Request) -> Response:
         """Long polling without holding the lock."""
@@ -191,7 +184,7 @@ class Aws:
         while True:
             response = self._through_moto(request)
             remaining = deadline - time.monotonic()
-            if response.status != 200 or b'"Messages"' in response.body or remaining <= 0:
+            if response.status_code != 200 or b'"Messages"' in response.data or remaining <= 0:
                 return response
             with self.messages_arrived:
                 self.messages_arrived.wait(min(remaining, 0.5))
@@ -361,50 +354,6 @@ class Aws:
                         gone.append((table.name, {k: emulation.plain(v) for k, v in item.attrs.items()}))
             self.keep(gone)
         return len(gone)
-
-
-def _environ(request: Request) -> dict[str, Any]:
-    """Return a request in WSGI's form, which is moto's."""
-    path, _, query = request.target.partition("?")
-    body = request.body or b""
-    host = request.header("host") or "127.0.0.1"
-    environ: dict[str, Any] = {
-        "REQUEST_METHOD": request.method,
-        "SCRIPT_NAME": "",
-        "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
-        "QUERY_STRING": query,
-        "RAW_URI": request.target,
-        "REQUEST_URI": request.target,
-        "REMOTE_ADDR": request.client,
-        "SERVER_NAME": host.partition(":")[0],
-        "SERVER_PORT": host.partition(":")[2] or "80",
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
-        "wsgi.input": BytesIO(body),
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": False,
-        "wsgi.run_once": False,
-    }
-    spelt: dict[str, str] = {}
-    for name, value in request.headers:
-        key = environ_key_for_header(name)
-        if should_preserve_original_header_name(name):
-            spelt[key] = name
-        environ[key] = f"{environ[key]},{value}" if key in environ else value
-    environ[PRESERVED_HEADER_NAMES_ENVIRON_KEY] = spelt
-    for key in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-        if (value := environ.pop(f"HTTP_{key}", None)) is not None:
-            environ[key] = value
-    environ.pop("HTTP_TRANSFER_ENCODING", None)
-    environ["CONTENT_LENGTH"] = str(len(body))
-    return environ
-
-
-def _without_length(request: Request, headers: Headers) -> Headers:
-    """Return the headers without a length, except where it tells of a body that is not sent."""
-    return [each for each in headers if request.method == "HEAD" or each[0].lower() != "content-length"]
 
 
 def _touched_items(operation: str, request: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:

@@ -18,8 +18,10 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
+from werkzeug.datastructures import Headers, MultiDict
+
 from infra.local.functions import PAYLOAD_LIMIT, Function, Functions
-from infra.local.httpd import Headers, Request, Response
+from infra.local.httpd import Request, Response
 from infra.local.template import ACCOUNT, REGION, Stack
 
 REQUEST_LIMIT = 10 * 2**20
@@ -51,7 +53,16 @@ _NOT_FORWARDED = {
 #: What `ANY` stands for; a request with another method has no route.
 _ANY = {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
 #: Headers of an answer that API Gateway keeps for itself.
-_REMAPPED = {"connection", "content-length", "date", "server", "trailer", "transfer-encoding", "upgrade"}
+_REMAPPED = {
+    "connection",
+    "content-length",
+    "date",
+    "server",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "www-authenticate",
+}
 _PROXY_KEYS = {"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"}
 
 
@@ -111,8 +122,8 @@ class Gateway:
         """Return what API Gateway would return."""
         call = _Call(request, self.stage, self.api)
         response = self._answer(call)
-        headers = [*response.headers, ("x-amzn-RequestId", call.id), ("x-amz-apigw-id", call.id[:16])]
-        return Response(response.status, headers, response.body)
+        response.headers.extend([("x-amzn-RequestId", call.id), ("x-amz-apigw-id", call.id[:16])])
+        return response
 
     def _answer(self, call: _Call) -> Response:
         route, parameters = self._match(call)
@@ -189,15 +200,14 @@ class Gateway:
             return None
         if not isinstance(body, str) or not 100 <= status <= 599:
             return None
-        if not any(name.lower() == "content-type" for name, _ in headers):
-            headers.append(("Content-Type", "application/json"))
+        headers.setdefault("Content-Type", "application/json")
         accepted = (call.request.header("accept") or "*/*").split(",")[0].split(";")[0].strip()
         if answer.get("isBase64Encoded") and self._is_binary(accepted):
             try:
-                return Response(status, headers, base64.b64decode(body, validate=True))
+                return Response(base64.b64decode(body, validate=True), status, headers)
             except ValueError:
                 return None
-        return Response(status, headers, body.encode())
+        return Response(body, status, headers)
 
     def _is_binary(self, media_type: str) -> bool:
         return any(fnmatch.fnmatch(media_type, each) for each in self._binary)
@@ -226,11 +236,11 @@ class Gateway:
         body = re.sub(
             r"\$context\.([\w.]*\w)", lambda found: str(values.get(found[1], "")), template.replace("${", "$")
         )
-        headers: Headers = [("Content-Type", "application/json"), ("x-amzn-ErrorType", name)]
+        headers = [("Content-Type", "application/json"), ("x-amzn-ErrorType", name)]
         for place, value in (chosen.get("responseParameters") or {}).items():
             if place.startswith("gatewayresponse.header."):
                 headers.append((place.removeprefix("gatewayresponse.header."), value.strip("'")))
-        return Response(status, headers, body.encode())
+        return Response(body, status, headers)
 
 
 class _Call:
@@ -319,9 +329,9 @@ class _Call:
             "path": self.path,
             "httpMethod": self.request.method,
             "headers": dict(headers),
-            "multiValueHeaders": _grouped(headers),
+            "multiValueHeaders": MultiDict(headers).to_dict(flat=False),
             "queryStringParameters": dict(self.query) or None,
-            "multiValueQueryStringParameters": _grouped(self.query) or None,
+            "multiValueQueryStringParameters": MultiDict(self.query).to_dict(flat=False) or None,
             "pathParameters": self.parameters or None,
             "stageVariables": None,
             "requestContext": self.request_context(),
@@ -412,30 +422,18 @@ def _as_text(value: Any) -> str:
 
 def _merged(single: dict[str, Any], several: dict[str, list[Any]]) -> Headers:
     """Return the headers of an answer; names that API Gateway keeps for itself are renamed."""
-    values = {name: [value] for name, value in single.items()}
-    for name, each in several.items():
-        same = next((known for known in values if known.lower() == name.lower()), name)
-        values[same] = list(each)
-    headers = []
-    for name, each in values.items():
-        remapped = name.lower() in _REMAPPED or name.lower() == "www-authenticate"
-        place = f"x-amzn-Remapped-{name}" if remapped else name
-        headers += [(place, _as_text(value)) for value in each]
+    headers = Headers()
+    for name, values in [*((name, [value]) for name, value in single.items()), *several.items()]:
+        place = f"x-amzn-Remapped-{name}" if name.lower() in _REMAPPED else name
+        headers.setlist(place, [_as_text(value) for value in values])
     return headers
-
-
-def _grouped(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
-    grouped: dict[str, list[str]] = {}
-    for name, value in pairs:
-        grouped.setdefault(name, []).append(value)
-    return grouped
 
 
 def _mocked(integration: dict[str, Any]) -> Response:
     """Answer as a mock integration does: CORS preflights are that."""
     answer = (integration.get("responses") or {}).get("default", {})
-    headers: Headers = [("Content-Type", "application/json")]
+    headers = [("Content-Type", "application/json")]
     for place, value in (answer.get("responseParameters") or {}).items():
         headers.append((place.removeprefix("method.response.header."), value.strip("'")))
     body = (answer.get("responseTemplates") or {}).get("application/json", "")
-    return Response(int(answer.get("statusCode", 200)), headers, body.strip().encode())
+    return Response(body.strip(), int(answer.get("statusCode", 200)), headers)

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from werkzeug.wrappers import Response as WerkzeugResponse
+
 from infra.local.errors import LocalRuntimeError
 
 _LOG = logging.getLogger(__name__)
-Headers = list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Request:
 
     method: str
     target: str
-    headers: Headers = field(default_factory=list)
+    headers: list[tuple[str, str]] = field(default_factory=list)
     body: bytes | None = b""
     client: str = "127.0.0.1"
 
@@ -47,13 +48,10 @@ class Request:
         return next((value for key, value in reversed(self.headers) if key.lower() == name.lower()), "")
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
-    """What goes back; the server adds `Content-Length` and `Date`."""
+class Response(WerkzeugResponse):
+    """What goes back; `Content-Length` and `Date` are added where they are missing."""
 
-    status: int
-    headers: Headers
-    body: bytes
+    default_mimetype = None
 
 
 def bind(port: int, purpose: str) -> socket.socket:
@@ -147,22 +145,17 @@ class _Handler(BaseHTTPRequestHandler):
             response = self.answer(request)
         except Exception:  # the top of a request: recorded, and answered as a server does
             _LOG.exception("%s %s failed", self.command, self.path.partition("?")[0])
-            response = Response(500, [("Content-Type", "application/json")], b'{"message":"internal error"}')
-        self.send_response_only(response.status)
-        names = set()
-        for name, value in response.headers:
-            names.add(name.lower())
-            self.send_header(name, value.replace("\r", " ").replace("\n", " "))
-        if "date" not in names:
+            response = Response(b'{"message":"internal error"}', 500, content_type="application/json")
+        parts, _, headers = response.get_wsgi_response({"REQUEST_METHOD": self.command})
+        self.send_response_only(response.status_code)
+        for name, value in headers:
+            self.send_header(name, value)
+        if "Date" not in response.headers:
             self.send_header("Date", self.date_time_string())
-        bodiless = response.status in (204, 304) or response.status < 200
-        if not bodiless and not (self.command == "HEAD" and "content-length" in names):
-            self.send_header("Content-Length", str(len(response.body)))
         if body is None:
             self.send_header("Connection", "close")
         self.end_headers()
-        if not bodiless and self.command != "HEAD":
-            self.wfile.write(response.body)
+        self.wfile.writelines(parts)
         self.wfile.flush()
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = serve
