@@ -103,7 +103,7 @@ deploy: sizes  ## Build and deploy into your AWS account; asks before it changes
 
 test-deploy: ARCHITECTURE := $(HOST_ARCHITECTURE)
 test-deploy: $(EMULATOR) build  ## A real `sam deploy` into an emulator, and files through the deployed stack.
-	$(VENV)/bin/python scripts/test_deploy.py --sam $(SAM) --emulator $(EMULATOR) --architecture $(ARCHITECTURE)
+	$(VENV)/bin/pytest -vv tests/deploy
 
 # The layers' versions are those of requirements/dev.txt: what is tested is what is shipped. Left out is what
 # the Lambda runtime brings (botocore and its dependencies) and what nothing of ours imports.

@@ -25,8 +25,8 @@ from alma.datamodel.schemas import shipped_schemas
 from alma.errors import AlmaError
 from alma.extraction.resolve import layouts_by_track, offers, value_of
 from alma.learning.evaluation import canonical
-from benchmarks import metrics
-from benchmarks.labels import read_labels, words_of
+from scripts.labelled import metrics
+from scripts.labelled.labels import read_labels, words_of
 
 #: Of a field: labelled values, those a rule points at, those that are candidates.
 Counts = dict[tuple[str, str], list[int]]

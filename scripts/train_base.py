@@ -35,8 +35,8 @@ from alma.learning.calibration import Sample, cross_fitted
 from alma.learning.evaluation import Label
 from alma.learning.metrics import confidence_measures
 from alma.learning.scorer_training import Group, train_member
-from benchmarks import metrics
-from benchmarks.labels import FOLDS, fold_of, read_labels, words_of
+from scripts.labelled import metrics
+from scripts.labelled.labels import FOLDS, fold_of, read_labels, words_of
 
 USABLE = frozenset({"open", "public-record"})
 OUT = Path(__file__).parent.parent / "layers/alma/alma/data"

@@ -48,9 +48,9 @@ from alma.extraction.classification.page_features import (
 from alma.extraction.classification.page_model import MODEL, NONE
 from alma.extraction.page.layout import Layout, arrange
 from alma.learning.metrics import calibration_error
-from benchmarks import metrics
-from benchmarks.labels import FOLDS, fold_of, read_labels, words_of
 from scripts import other_documents
+from scripts.labelled import metrics
+from scripts.labelled.labels import FOLDS, fold_of, read_labels, words_of
 from scripts.train_base import MIN_GROUPS, USABLE
 
 OUT = Path(__file__).parent.parent / "layers/alma/alma/data" / MODEL

@@ -14,7 +14,7 @@ from alma.datamodel.pages import PageText
 from alma.files.isolation import read_file
 from alma.settings import Settings
 
-MODELS = Path(__file__).parent.parent / "layers/vision/models"
+MODELS = Path(__file__).parents[2] / "layers/vision/models"
 #: Parts labelled documents are divided into, so that what is judged was never learnt from.
 FOLDS = 5
 #: Pages of a document whose words are read.

@@ -6,7 +6,7 @@ import pytest
 
 from alma.learning.evaluation import canonical
 from alma.learning.metrics import auroc, calibration_error, coverage_at
-from benchmarks.metrics import evidence_hits, score_document, summarise
+from scripts.labelled.metrics import evidence_hits, score_document, summarise
 
 BOX = {"x": 0.1, "y": 0.1, "w": 0.2, "h": 0.02}
 ELSEWHERE = {"x": 0.6, "y": 0.6, "w": 0.2, "h": 0.02}
