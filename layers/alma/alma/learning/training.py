@@ -31,11 +31,12 @@ from alma.errors import ConflictError
 from alma.extraction.resolve import Offer, choose, layouts_by_track, offers, value_of
 from alma.extraction.scoring.confidence import Calibration
 from alma.extraction.scoring.features import BUCKETS
-from alma.extraction.scoring.scorer import Scorer, own_buckets, read_model, write_model
+from alma.extraction.scoring.scorer import Scorer
 from alma.learning.calibration import Sample, cross_fitted
 from alma.learning.evaluation import Label, canonical, groups_of, tally
 from alma.learning.metrics import Tally, confidence_measures, rounded
-from alma.learning.scorer_training import EMBEDDING, Group, Weights, train_member
+from alma.learning.model_file import Weights, own_buckets, read_model, write_model
+from alma.learning.scorer_training import EMBEDDING, Group, train_member
 
 #: Parts the documents are divided into; with fewer documents each is a part of its own.
 FOLDS = 5
