@@ -36,8 +36,8 @@ $(READY): requirements/dev.txt pyproject.toml | $(UV)
 	$(UV) pip install -q --python $(VENV)/bin/python --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(MODELS): scripts/fetch_models.py | $(READY)
-	$(VENV)/bin/python scripts/fetch_models.py
+$(MODELS): scripts/fetch_models.py scripts/split_recognizer.py layers/alma/alma/ocr/alphabet.py | $(READY)
+	$(VENV)/bin/python -m scripts.fetch_models
 	@touch $@
 
 # Packages of the npm registry, in a folder of their own and without their install scripts; Node.js is one of them.

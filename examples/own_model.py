@@ -25,7 +25,7 @@ from onnx import TensorProto, helper, numpy_helper
 from alma.datamodel.examples import LabelledDocument, read_folder
 from alma.datamodel.schemas import DocumentSchema
 from alma.extraction.resolve import layouts_by_track, offers, value_of
-from alma.extraction.scoring.features import BUCKETS, DENSE, TOKENS, same_value
+from alma.extraction.scoring.features import BUCKETS, DENSE, TOKENS, comparison_key
 
 Floats = NDArray[np.float32]
 
@@ -42,11 +42,11 @@ def samples(
     for document in documents:
         for offer in offers(layouts_by_track(document.pages), schema).values():
             for number, field in enumerate(schema.fields, 1):
-                said = {same_value(e.text) for e in document.examples if e.field_key == field.key}
+                said = {comparison_key(e.text) for e in document.examples if e.field_key == field.key}
                 found = offer.found.by_field[field.key]
                 # Where nobody said what the field is, no candidate is known to be wrong.
                 if found and (said or document.complete):
-                    right = [same_value(value_of(field, each.value)) in said for each in found]
+                    right = [comparison_key(value_of(field, each.value)) in said for each in found]
                     yield offer.features(field)[0], number, np.array(right)
 
 

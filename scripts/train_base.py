@@ -29,11 +29,12 @@ from alma.datamodel.pages import PageText
 from alma.datamodel.schemas import shipped_schemas
 from alma.errors import AlmaError
 from alma.extraction.resolve import choices, layouts_by_track, offers, value_of
-from alma.extraction.scoring.scorer import BASE, Scorer, write_model
+from alma.extraction.scoring.scorer import BASE, Scorer
 from alma.learning import evaluation
 from alma.learning.calibration import Sample, cross_fitted
 from alma.learning.evaluation import Label
 from alma.learning.metrics import confidence_measures
+from alma.learning.model_file import write_model
 from alma.learning.scorer_training import Group, train_member
 from scripts.labelled import metrics
 from scripts.labelled.labels import FOLDS, fold_of, read_labels, words_of

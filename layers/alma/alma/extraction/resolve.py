@@ -18,9 +18,10 @@ from alma.extraction.candidates.generation import Candidate, Found, candidates
 from alma.extraction.classification.document_type import document_type
 from alma.extraction.page.layout import Layout, arrange
 from alma.extraction.scoring.confidence import UNKNOWN, Calibration, Signals, shipped_calibration
-from alma.extraction.scoring.features import Context, by_value, matrix, same_value
+from alma.extraction.scoring.features import by_value, comparison_key, matrix
 from alma.extraction.scoring.rules import best_together, broken
 from alma.extraction.scoring.scorer import Scorer, Scores, base_scorer
+from alma.extraction.scoring.span_features import TrackPages
 from alma.extraction.tables.rows import group_fields
 from alma.extraction.values.parsers import locale_of
 from alma.extraction.values.patterns import last_name_last
@@ -101,7 +102,7 @@ def _options(field: FieldSchema, found: Sequence[Candidate], scores: Scores, *, 
         values.append((probability, best, len({found[n].place for n in members})))
     values.sort(key=lambda v: -v[0])
     voted = [(v.score, c.value) for c in found for v in c.votes]
-    favourite = same_value(max(voted)[1]) if voted else None
+    favourite = comparison_key(max(voted)[1]) if voted else None
     nothing = max(1.0 - sum(v[0] for v in values), 1e-6)
     options = []
     for rank, (probability, best, places) in enumerate(values[: MOST_REPEATS * 2]):
@@ -120,7 +121,7 @@ def _options(field: FieldSchema, found: Sequence[Candidate], scores: Scores, *, 
             *candidate.clarity,
             len(candidate.content) if vision else 0,
             bool(candidate.votes),
-            same_value(candidate.value) == favourite,
+            comparison_key(candidate.value) == favourite,
         )
         options.append(Choice(candidate, signals))
     return options
@@ -132,10 +133,10 @@ def _several(options: Sequence[Choice]) -> list[Choice]:
     for option in options:
         if option.signals.probability < MINIMUM_REPEATED or len(chosen) == MOST_REPEATS:
             break
-        value = same_value(option.candidate.value)
+        value = comparison_key(option.candidate.value)
         if any(
-            value in same_value(c.candidate.value)
-            or same_value(c.candidate.value) in value
+            value in comparison_key(c.candidate.value)
+            or comparison_key(c.candidate.value) in value
             or same_place(option.candidate.regions, c.candidate.regions)
             for c in chosen
         ):
@@ -190,9 +191,9 @@ def _aligned(tracks: Mapping[str, Sequence[Choice]]) -> list[dict[str, Choice]]:
     for track, choices in tracks.items():
         for choice in choices:
             free = [row for row in rows if track not in row]
-            value = same_value(choice.candidate.value)
+            value = comparison_key(choice.candidate.value)
             match = next(
-                (r for r in free if any(same_value(o.candidate.value) == value for o in r.values())), None
+                (r for r in free if any(comparison_key(o.candidate.value) == value for o in r.values())), None
             ) or next(
                 (
                     r
@@ -213,7 +214,7 @@ def _agreement(row: Mapping[str, Choice]) -> dict[str, Choice]:
     """Return a row whose choices know whether the tracks read the same value."""
     if len(row) < 2:
         return dict(row)
-    same = len({same_value(choice.candidate.value) for choice in row.values()}) == 1
+    same = len({comparison_key(choice.candidate.value) for choice in row.values()}) == 1
     return {t: replace(choice, signals=replace(choice.signals, agrees=same)) for t, choice in row.items()}
 
 
@@ -260,7 +261,7 @@ class Offer:
     """What one track offers: its candidates, its pages, and by field what the other tracks read, by value."""
 
     def __init__(
-        self, found: Found, context: Context, others: Mapping[str, Mapping[str, Sequence[Candidate]]]
+        self, found: Found, context: TrackPages, others: Mapping[str, Mapping[str, Sequence[Candidate]]]
     ) -> None:
         self.found = found
         self.context = context
@@ -291,8 +292,8 @@ def offers(tracks: Mapping[str, Sequence[Layout]], schema: DocumentSchema) -> di
             if other != track:
                 for key, each in of_other.by_field.items():
                     for candidate in each:
-                        others[key][same_value(candidate.value)].append(candidate)
-        result[track] = Offer(found[track], Context(layouts, vision=track == Track.VISION), others)
+                        others[key][comparison_key(candidate.value)].append(candidate)
+        result[track] = Offer(found[track], TrackPages(layouts, vision=track == Track.VISION), others)
     return result
 
 

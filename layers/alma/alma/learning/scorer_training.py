@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alma.extraction.scoring.features import BUCKETS
-from alma.extraction.scoring.scorer import OWN_BUCKETS, own_buckets
+from alma.learning.model_file import OWN_BUCKETS, Weights, own_buckets
 
 #: Passes over the data, groups of a step, negatives drawn from a group.
 EPOCHS, BATCH, NEGATIVES = 5, 32, 120
@@ -38,7 +38,6 @@ DROPPED_TOKENS, DROPPED_UNITS = 0.2, 0.2
 #: A repeated field counts its candidates one by one; this makes it weigh about as much as another.
 REPEATED_WEIGHT = 1 / 3
 
-Weights = dict[str, NDArray[np.float32]]
 Floats = NDArray[np.float32]
 
 
@@ -96,7 +95,7 @@ def train_member(
     rate: float = RATE,
     anonymous: float = ANONYMOUS,
 ) -> Weights:
-    """Return the weights of one member, as `alma.extraction.scoring.scorer.write_model` takes them.
+    """Return the weights of one member, as `alma.learning.model_file.write_model` takes them.
 
     The loss of a field that occurs once is the cross-entropy of a softmax over its candidates and "no such
     value"; of a repeated one, the binary cross-entropy of each candidate. Of a long list of candidates some
@@ -114,7 +113,7 @@ def train_member(
         Passes over the groups.
     start : weights, optional
         What to begin with instead of chance: of a model of these fields, as
-        `alma.extraction.scoring.scorer.read_model` returns them. The features stay scaled as they were there.
+        `alma.learning.model_file.read_model` returns them. The features stay scaled as they were there.
     batch : int
         Groups of a step: with few of them, small steps learn more.
     rate : float

@@ -21,7 +21,6 @@ from alma.ocr.recognition import LineReader, Reading
 from alma.ocr.spelling import mend
 
 DETECTION = "PP-OCRv6_det_small.onnx"
-RECOGNITION = "PP-OCRv6_rec_small.onnx"
 ORIENTATION = "ch_ppocr_mobile_v2.0_cls_mobile.onnx"
 
 #: Mean confidence below which a line counts as unreadable rather than as text.
@@ -42,7 +41,7 @@ class Recognizer:
     Parameters
     ----------
     models : Path
-        Folder with the ONNX files of `scripts/fetch_models.py`.
+        Folder with the ONNX files that `scripts/fetch_models.py` makes.
     threads : int, optional
         Threads of the networks; by default one per processor this process may use.
     side : int
@@ -57,7 +56,7 @@ class Recognizer:
     def __init__(self, models: Path, threads: int | None = None, *, side: int = 1600) -> None:
         count = threads or _processors()
         self._detector = Detector(models / DETECTION, count, side)
-        self._reader = LineReader(models / RECOGNITION, count)
+        self._reader = LineReader(models, count)
         self._classifier = Classifier(models / ORIENTATION, count)
         self._side = side
 

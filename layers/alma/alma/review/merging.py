@@ -17,7 +17,7 @@ from itertools import accumulate
 from alma.datamodel.fields import Field, Reading, Status
 from alma.datamodel.geometry import same_place
 from alma.datamodel.schemas import DocumentSchema
-from alma.extraction.scoring.features import same_value
+from alma.extraction.scoring.features import comparison_key
 
 #: Reasons to look at a field that a confident further reading takes away.
 SETTLED = frozenset({"low_confidence", "tracks_disagree", "required_missing", "only_hosted"})
@@ -40,7 +40,7 @@ class _Row:
     @cached_property
     def values(self) -> dict[str, set[str]]:
         """What tracks and people say, by column."""
-        return {key: {same_value(each.value) for each in _said(cell)} for key, cell in self.cells.items()}
+        return {key: {comparison_key(each.value) for each in _said(cell)} for key, cell in self.cells.items()}
 
     @property
     def marks(self) -> Iterator[tuple[object, ...]]:
@@ -181,7 +181,7 @@ def _reconsidered(field: Field, track: str, review_below: float) -> Field:
         reasons = [reason for reason in field.reasons if reason not in ("low_confidence", "required_missing")]
         if low:
             reasons.insert(0, "low_confidence")
-        disagree = len({same_value(reading.value) for reading in others}) > 1
+        disagree = len({comparison_key(reading.value) for reading in others}) > 1
         if disagree and field.group is None and "tracks_disagree" not in reasons:
             reasons.append("tracks_disagree")
     status = Status.ESCALATED if reasons else Status.UNREVIEWED

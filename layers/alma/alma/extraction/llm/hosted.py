@@ -19,7 +19,7 @@ from alma.datamodel.pages import PageText
 from alma.datamodel.schemas import DocumentSchema, FieldSchema, FieldType
 from alma.extraction.page.layout import Layout, arrange
 from alma.extraction.resolve import MOST_REPEATS, value_of
-from alma.extraction.scoring.features import same_value
+from alma.extraction.scoring.features import comparison_key
 from alma.extraction.values.parsers import TYPED, Locale, fold, locale_of, parse, spans, squeeze
 
 #: Name of the track in readings; not a `Track`, since it brings no words of its own.
@@ -321,7 +321,7 @@ def _by_value(layout: Layout, field: FieldSchema, text: str, locale: Locale) -> 
             starts.append(len(joined))
             joined += layout.words[index].text + " "
         for span in spans(joined, field.type, locale):
-            if same_value(span.value) != same_value(wanted):
+            if comparison_key(span.value) != comparison_key(wanted):
                 continue
             indices = tuple(
                 index
@@ -462,7 +462,7 @@ def _partner(fields: Sequence[Field], field: FieldSchema, reading: Reading) -> i
     if not field.repeated:
         return own[0] if own else None
     for at in own:
-        if any(same_value(known.value) == same_value(reading.value) for known in fields[at].readings):
+        if any(comparison_key(known.value) == comparison_key(reading.value) for known in fields[at].readings):
             return at
     return next(
         (at for at in own if same_place(best_reading(fields[at].readings).regions, reading.regions)), None
@@ -475,7 +475,7 @@ def _has_hosted(field: Field) -> bool:
 
 def _joined(field: Field, reading: Reading) -> Field:
     best = best_reading(field.readings)
-    if same_value(best.value) == same_value(reading.value):
+    if comparison_key(best.value) == comparison_key(reading.value):
         agreeing = replace(reading, confidence=best.confidence)
         return replace(field, readings=_ranked([*field.readings, agreeing]))
     reasons = field.reasons if "tracks_disagree" in field.reasons else (*field.reasons, "tracks_disagree")
