@@ -51,15 +51,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else list(argv)
     status = 0
     try:
+        status = _run(arguments)
+        print(end="", flush=True)
+    except OSError as error:
+        # Standard output cannot be written. Discard its buffer, which the interpreter would try once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            return PIPE_CLOSED
+        if status == 0:
+            print(f"alma: {error}", file=sys.stderr)
+        return 1
+    return status
+
+
+def _run(arguments: list[str]) -> int:
+    try:
         typer.main.get_command(app).main(args=arguments, prog_name="alma")
     except SystemExit as ended:
         if ended.code == 2:
             raise
-        status = int(ended.code or 0)
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # What is left in the buffer goes nowhere; otherwise the interpreter complains of it when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return PIPE_CLOSED
-    return status
+        return int(ended.code or 0)
+    return 0

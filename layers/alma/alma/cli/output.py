@@ -19,14 +19,12 @@ if TYPE_CHECKING:
 
     Printable: TypeAlias = str | Text | Table
 
-# All but tab and line feed: escape sequences of a document's text would be obeyed by the terminal.
-_CONTROL_CHARACTERS = dict.fromkeys(
-    [*range(9), *range(11, 32), *range(127, 160)], "\N{REPLACEMENT CHARACTER}"
-)
+# C0, DEL and C1, all but tab and line feed: a terminal would obey escape sequences in a document's text.
+_CONTROL_CHARACTERS = dict.fromkeys([*range(9), *range(11, 32), *range(127, 160)])
 
 
 class Output:
-    """Prints what a command found, one way or the other."""
+    """Prints what a command found: the one place that decides between JSON and text."""
 
     def __init__(self, as_json: bool) -> None:
         self._as_json = as_json
@@ -40,25 +38,25 @@ class Output:
             _print(each)
 
     def remark(self, text: str) -> None:
-        """Tell people something that is not the answer."""
+        """Print a sentence for people on standard error, beside the answer."""
         if not self._as_json:
             print(visible(text), file=sys.stderr)
 
     def warn(self, text: str) -> None:
-        """Say on standard error what is wrong."""
+        """Print a sentence on standard error, with JSON too."""
         from rich.text import Text
 
         _console(stderr=True).print(Text.assemble(("alma:", "red"), " ", visible(text)), soft_wrap=True)
 
     def fail(self, slug: str, detail: str) -> None:
-        """Say why the command cannot do it."""
+        """Print an error: JSON on standard output, or a sentence on standard error."""
         if self._as_json:
-            print(json.dumps({"error": slug, "detail": detail}))
+            print(json.dumps({"error": slug, "detail": detail}), flush=True)
         else:
             self.warn(detail)
 
     def progress(self, *count: ProgressColumn) -> Progress:
-        """Return a progress bar on standard error, which only people at a terminal see."""
+        """Return a progress bar on standard error; it is disabled with JSON and without a terminal."""
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
         console = _console(stderr=True)
@@ -75,7 +73,7 @@ class Output:
 
 def _print(printable: Printable) -> None:
     if isinstance(printable, str):
-        print(visible(printable))
+        print(visible(printable), flush=True)
         return
     from rich.text import Text
 
@@ -85,11 +83,11 @@ def _print(printable: Printable) -> None:
 
 def print_json(data: object) -> None:
     """Print JSON, indented."""
-    print(json.dumps(data, ensure_ascii=False, indent=2))
+    print(json.dumps(data, ensure_ascii=False, indent=2), flush=True)
 
 
 def visible(text: str) -> str:
-    """Return a text without characters that a terminal would obey."""
+    """Return a text without control characters."""
     return text.translate(_CONTROL_CHARACTERS)
 
 

@@ -102,7 +102,7 @@ def documents_table(documents: Iterable[dict[str, Any]]) -> Table:
                 each["docType"] or "",
                 _text(
                     each["status"] + (f": {each['error']}" if each["error"] else ""),
-                    _DOCUMENT_COLOURS[each["status"]],
+                    _DOCUMENT_COLOURS.get(each["status"], ""),
                 ),
                 "" if each["pages"] is None else str(each["pages"]),
                 each["createdAt"],
