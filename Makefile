@@ -17,9 +17,10 @@ run: setup  ## Start alma here, with sample documents, on http://127.0.0.1:$(POR
 test: setup  ## The whole test suite.
 	$(VENV)/bin/pytest -n 2 --dist loadfile
 
-lint: setup  ## ruff and mypy --strict.
+lint: setup  ## ruff, the import contracts and mypy --strict.
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/lint-imports --no-cache --no-logo
 	$(VENV)/bin/mypy
 
 setup: $(READY) $(MODELS)  ## The environment in .venv, and the OCR models.
