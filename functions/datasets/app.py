@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from alma.api import documents, models
-from alma.api.base import Nothing
+from alma.api import models, pages
 from alma.api.dispatch import serve
 from alma.api.document_types import DocTypePath
-from alma.api.documents import PagePath
 from alma.api.models import DatasetList, DatasetQuery, DatasetSummary
+from alma.api.pages import PagePath
 from alma.api.request import Call, Response
+from alma.api.request_models import Nothing
 from alma.documents.service import DocumentService
 from alma.models.datasets import Part
 from alma.models.service import ModelService
@@ -47,6 +47,6 @@ def _service(call: Call[Any, Any, Any]) -> ModelService:
 
 handler = serve(
     "datasets",
-    (*models.ROUTES, *documents.ROUTES),
+    (*models.ROUTES, *pages.ROUTES),
     {"list_datasets": list_datasets, "get_dataset": get_dataset, "get_page": get_page},
 )

@@ -2,10 +2,10 @@
 
 from alma.api import documents
 from alma.api.answers import document_fields
-from alma.api.base import Nothing
 from alma.api.dispatch import serve
 from alma.api.documents import DigitizeBody, TracksQuery
 from alma.api.request import Call, Response
+from alma.api.request_models import Nothing
 from alma.documents.service import DocumentService
 
 

@@ -4,10 +4,10 @@ from typing import Any
 
 from alma.api import documents
 from alma.api.answers import document_fields
-from alma.api.base import DocumentPath, Nothing
 from alma.api.dispatch import serve
 from alma.api.documents import AnnounceBody, Announced, DocumentFilter, DocumentList, TracksQuery
 from alma.api.request import Call, Response
+from alma.api.request_models import DocumentPath, Nothing
 from alma.documents.service import DocumentService
 
 

@@ -2,11 +2,11 @@
 
 from alma.api import models
 from alma.api.answers import content_response
-from alma.api.base import Nothing
 from alma.api.dispatch import serve
 from alma.api.documents import DigitizeBody
 from alma.api.models import ModelPath
 from alma.api.request import Call, Response
+from alma.api.request_models import Nothing
 from alma.documents.service import DocumentService
 from alma.models.service import ModelService
 

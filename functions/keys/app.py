@@ -7,10 +7,10 @@ from alma.access import keys
 from alma.access.keys import Key
 from alma.api import access, metering
 from alma.api.access import CreateKeyBody, KeyList, KeyPath, MintedKey, RevokeKeyQuery, RotateKeyBody
-from alma.api.base import Nothing
 from alma.api.dispatch import serve
 from alma.api.metering import UsageQuery, UsageView
 from alma.api.request import Call, Response
+from alma.api.request_models import Nothing
 from alma.clock import now
 from alma.metering import quotas, usage
 

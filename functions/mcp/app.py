@@ -3,10 +3,10 @@
 from alma.access import rate_limits
 from alma.access.rate_limit_classes import RateLimitClass
 from alma.api import mcp as api_mcp
-from alma.api.base import Nothing
 from alma.api.dispatch import serve
 from alma.api.errors import error_response
 from alma.api.request import Call, Request, Response
+from alma.api.request_models import Nothing
 from alma.errors import AlmaError, UnauthorizedError
 from alma.mcp.services import Services
 from alma.mcp.toolbox import ToolBox

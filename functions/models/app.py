@@ -3,10 +3,10 @@
 from typing import Any
 
 from alma.api import models
-from alma.api.base import Nothing
 from alma.api.dispatch import serve
 from alma.api.models import AnnouncedModel, ModelBody, ModelList, ModelPath, ModelView
 from alma.api.request import Call, Response
+from alma.api.request_models import Nothing
 from alma.models.service import ModelService
 
 

@@ -4,9 +4,9 @@ from typing import Any
 
 from alma.access.scopes import Scope
 from alma.api import review
-from alma.api.base import DocumentPath, Nothing
 from alma.api.dispatch import serve
 from alma.api.request import Call, Response
+from alma.api.request_models import DocumentPath, Nothing
 from alma.api.review import (
     AddFieldBody,
     ClaimBody,

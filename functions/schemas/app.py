@@ -1,10 +1,10 @@
 """/v1/schemas: the document types that come with alma and the organisation's own."""
 
 from alma.api import document_types
-from alma.api.base import Nothing
 from alma.api.dispatch import serve
 from alma.api.document_types import DocTypePath, SchemaList, SchemaView
 from alma.api.request import Call, Response
+from alma.api.request_models import Nothing
 from alma.datamodel.schemas import SchemaDefinition
 from alma.document_types import catalogue
 from alma.document_types.catalogue import DocumentType

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from alma.api.base import Nothing
 from alma.api.openapi import openapi
 from alma.api.operation import Route
+from alma.api.request_models import Nothing
 from alma.api.routes import ROUTES
 from tests.cloud import Tenant, function, seed_fields
 

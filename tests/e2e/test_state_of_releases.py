@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from infra.local.demo import UNHURRIED
+from infra.local.demo import HIGH_LIMITS
 from infra.local.runtime import Runtime
 from tests.e2e.office import run_alma
 
@@ -57,7 +57,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def alma(folder: Path) -> Iterator[httpx.Client]:
     """Today's code over that copy, as its admin reaches it."""
     state = folder / ".alma"
-    with Runtime(ROOT / "template.yaml", state / "data", name="alma", parameters=UNHURRIED) as runtime:
+    with Runtime(ROOT / "template.yaml", state / "data", name="alma", parameters=HIGH_LIMITS) as runtime:
         described = json.loads((state / "local.json").read_text())
         assert runtime.resource("Table") == described["table"]
         # The addresses of today's run; everything else is as it was left.

@@ -9,10 +9,10 @@ from pydantic import AwareDatetime, Field, StrictInt, field_validator
 from alma.access.keys import Key
 from alma.access.rate_limit_classes import RateLimitClass
 from alma.access.scopes import Role, Scope, listed
-from alma.api.base import Body, Path, Query
 from alma.api.errors import ErrorView
 from alma.api.operation import Route
-from alma.presentation.base import View
+from alma.api.request_models import Body, Path, Query
+from alma.presentation.view import View
 
 
 class CreateKeyBody(Body):

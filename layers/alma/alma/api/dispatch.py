@@ -13,11 +13,11 @@ from alma.access import rate_limits
 from alma.access.rate_limit_classes import RateLimitClass
 from alma.access.rate_limits import RateLimitStatus
 from alma.access.scopes import Scope
-from alma.api.base import Nothing
 from alma.api.errors import error_response
 from alma.api.operation import Route
 from alma.api.parameters import json_body, path_parameters, query_parameters
 from alma.api.request import Call, Request, Response, no_key
+from alma.api.request_models import Nothing
 from alma.errors import AlmaError, ForbiddenError, MethodNotAllowedError, RateLimitedError
 from alma.storage.failures import unavailable
 from alma.telemetry import Metric

@@ -7,12 +7,12 @@ from typing import Annotated
 from pydantic import Field
 
 from alma.access.scopes import Scope
-from alma.api.base import Path
 from alma.api.errors import ErrorView
 from alma.api.operation import Route
+from alma.api.request_models import Path
 from alma.datamodel.schemas import KEY, SchemaDefinition
 from alma.document_types.catalogue import DocumentType, Origin
-from alma.presentation.base import View
+from alma.presentation.view import View
 
 
 class DocTypePath(Path):

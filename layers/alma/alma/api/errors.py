@@ -9,8 +9,8 @@ from pydantic import Field
 from alma.api.request import Response
 from alma.documents.errors import DocumentFailedError, DocumentProcessingError
 from alma.errors import AlmaError, MethodNotAllowedError, UnauthorizedError
-from alma.presentation.base import View
 from alma.presentation.document import FieldView
+from alma.presentation.view import View
 
 
 class ErrorView(View):

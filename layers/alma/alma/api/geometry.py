@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, StrictInt
 
-from alma.api.base import Body
+from alma.api.request_models import Body
 from alma.datamodel.geometry import Box
 
 #: A share of a page, or a probability, as clients send it.

@@ -8,12 +8,12 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from alma.access.scopes import Scope
-from alma.api.base import Query, sentence
 from alma.api.errors import ErrorView
 from alma.api.operation import Route
+from alma.api.request_models import Query, sentence
 from alma.metering.quotas import Quota
 from alma.metering.usage import Amounts, KeyUsage, total
-from alma.presentation.base import View
+from alma.presentation.view import View
 
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])", re.ASCII)
 

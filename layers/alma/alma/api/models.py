@@ -8,16 +8,16 @@ from pydantic import Field
 
 from alma.access.rate_limit_classes import RateLimitClass
 from alma.access.scopes import Scope
-from alma.api.base import Body, Cursor, Path, Query
 from alma.api.document_types import DocTypePath
 from alma.api.documents import READ_OR_REDIRECT, DigitizeBody, Upload
 from alma.api.errors import ErrorView
 from alma.api.operation import Route
+from alma.api.request_models import Body, Cursor, Path, Query
 from alma.datamodel.examples import Manifest
 from alma.datamodel.schemas import KEY
 from alma.models.registry import BASE, Model, ModelStatus, Origin
 from alma.models.service import ModelUpload
-from alma.presentation.base import View, is_none
+from alma.presentation.view import View, is_none
 
 #: Most documents of a part of a data set.
 MAX_DOCUMENTS = 10_000

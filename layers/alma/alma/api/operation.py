@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from alma.access.rate_limit_classes import RateLimitClass
 from alma.access.scopes import Scope
-from alma.api.base import Nothing
+from alma.api.request_models import Nothing
 
 #: Instead of a scope: nobody needs a key.
 PUBLIC = None

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from alma.api.base import SENTENCE
+from alma.api.request_models import SENTENCE
 from alma.errors import BadRequestError
 
 _M = TypeVar("_M", bound=BaseModel)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from alma.api.operation import PUBLIC, Route
-from alma.presentation.base import View
+from alma.presentation.view import View
 
 
 class Health(View):

@@ -13,7 +13,7 @@ from alma.access import scopes
 from alma.access.authentication import Caller
 from alma.access.scopes import Role, Scope
 from alma.errors import UnauthorizedError
-from alma.presentation.base import View
+from alma.presentation.view import View
 
 PathT = TypeVar("PathT", covariant=True)
 QueryT = TypeVar("QueryT", covariant=True)

@@ -9,17 +9,17 @@ from pydantic import BeforeValidator, Field, StrictInt, StrictStr
 
 from alma.access.rate_limit_classes import RateLimitClass
 from alma.access.scopes import Scope
-from alma.api.base import Body, Comment, Cursor, DocumentPath, OfType, Query, Value, limit
 from alma.api.errors import ErrorView, ReviewConflict
 from alma.api.geometry import EvidenceInput, Share
 from alma.api.operation import Answer, Route
+from alma.api.request_models import Body, Comment, Cursor, DocumentPath, OfType, Query, Value, limit
 from alma.datamodel.fields import MAX_OCCURRENCES, Status, Verb
 from alma.datamodel.schemas import KEY
 from alma.documents.audit import MAX_LIMIT as MAX_ENTRIES
 from alma.documents.audit import Action, Entry, History
 from alma.documents.records import DocumentStatus
-from alma.presentation.base import View
 from alma.presentation.document import Claim, FieldView, project_field
+from alma.presentation.view import View
 
 if TYPE_CHECKING:
     from alma.review.corrections import Place

@@ -7,11 +7,12 @@ table; a route without a row cannot be served. A function imports the rows of it
 
 from __future__ import annotations
 
-from alma.api import access, document_types, documents, mcp, metering, models, portal, review
+from alma.api import access, document_types, documents, mcp, metering, models, pages, portal, review
 from alma.api.operation import Route
 
 ROUTES: tuple[Route, ...] = (
     *documents.ROUTES,
+    *pages.ROUTES,
     *review.ROUTES,
     *models.ROUTES,
     *document_types.ROUTES,

@@ -17,7 +17,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from alma.access.rate_limit_classes import RateLimitClass
 from alma.access.scopes import Scope
-from alma.api.base import RequestModel
+from alma.api.request_models import RequestModel
 from alma.errors import BadRequestError
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Tool(RequestModel):
     @classmethod
     @abstractmethod
     def result(cls) -> type[BaseModel]:
-        """Return the model of the structured result; imported late where it stands above the storage."""
+        """Return the model of the structured result, from which `outputSchema` comes."""
 
 
 def check_known_type(services: Services, doc_type: str | None) -> None:

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import pydantic
 
 from alma.datamodel.fields import Field, Reading, Status, evidence_of
-from alma.presentation.base import View
+from alma.presentation.view import View
 
 #: Decimal places of a confidence in answers; no calibration is finer than that.
 CONFIDENCE_PLACES = 4

@@ -11,23 +11,22 @@ from pydantic import BaseModel, Field, StrictBool, StrictInt
 from alma import pagination
 from alma.access.rate_limit_classes import RateLimitClass
 from alma.access.scopes import Scope
-from alma.api.base import Cursor, DocumentId
 from alma.api.documents import (
     DocumentFilter,
     DocumentList,
-    PageOfDocument,
-    PageTextView,
     SearchFilter,
     SearchResult,
 )
 from alma.api.geometry import BoxInput
+from alma.api.pages import PageOfDocument, PageTextView
+from alma.api.request_models import Cursor, DocumentId
 from alma.datamodel.pages import Track
 from alma.errors import BadRequestError
 from alma.mcp.services import Services
 from alma.mcp.tool import Outcome, Tool, check_known_type
-from alma.presentation.base import View
 from alma.presentation.document import BoxView, DocumentView, project
 from alma.presentation.files import FileLink
+from alma.presentation.view import View
 
 #: An export up to this many bytes is part of the result, a larger one is a link.
 MAX_INLINE_EXPORT = 1_000_000

@@ -7,8 +7,8 @@ from typing import Annotated
 from pydantic import BaseModel, Field, StrictInt, StrictStr
 
 from alma.access.scopes import Scope
-from alma.api.base import DocumentId, VisibleText
 from alma.api.geometry import EvidenceInput
+from alma.api.request_models import DocumentId, VisibleText
 from alma.api.review import ReviewFilter, ReviewQueueView, place_of, project_queue
 from alma.datamodel.fields import MAX_OCCURRENCES
 from alma.mcp.services import Services
