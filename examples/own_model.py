@@ -25,7 +25,8 @@ from onnx import TensorProto, helper, numpy_helper
 from alma.datamodel.examples import LabelledDocument, read_folder
 from alma.datamodel.schemas import DocumentSchema
 from alma.extraction.resolve import layouts_by_track, offers, value_of
-from alma.extraction.scoring.features import BUCKETS, DENSE, TOKENS, comparison_key
+from alma.extraction.scoring.features import BUCKETS, DENSE, TOKENS
+from alma.extraction.values.text import comparison_key
 
 Floats = NDArray[np.float32]
 

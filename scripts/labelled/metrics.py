@@ -20,7 +20,8 @@ from typing import Any
 
 from alma.datamodel.geometry import Box, Region
 from alma.datamodel.schemas import FieldType, shipped_schemas
-from alma.extraction.values.parsers import Locale, parse
+from alma.extraction.values.locales import Locale
+from alma.extraction.values.parsers import parse
 from alma.learning.evaluation import Label, canonical, points_at
 from alma.learning.metrics import Tally, auroc, calibration_error, coverage_at, rounded
 

@@ -18,13 +18,14 @@ from alma.extraction.candidates.generation import Candidate, Found, candidates
 from alma.extraction.classification.document_type import document_type
 from alma.extraction.page.layout import Layout, arrange
 from alma.extraction.scoring.confidence import UNKNOWN, Calibration, Signals, shipped_calibration
-from alma.extraction.scoring.features import by_value, comparison_key, matrix
+from alma.extraction.scoring.features import by_value, matrix
 from alma.extraction.scoring.rules import best_together, broken
 from alma.extraction.scoring.scorer import Scorer, Scores, base_scorer
 from alma.extraction.scoring.span_features import TrackPages
 from alma.extraction.tables.rows import group_fields
-from alma.extraction.values.parsers import locale_of
-from alma.extraction.values.patterns import last_name_last
+from alma.extraction.values.locales import locale_of
+from alma.extraction.values.names import last_name_last
+from alma.extraction.values.text import comparison_key
 
 #: The scorer's probability below which no value is better than the best one; where no rule points at it, too.
 MINIMUM, MINIMUM_UNVOTED = 0.15, 0.5

@@ -17,7 +17,7 @@ from itertools import accumulate
 from alma.datamodel.fields import Field, Reading, Status
 from alma.datamodel.geometry import same_place
 from alma.datamodel.schemas import DocumentSchema
-from alma.extraction.scoring.features import comparison_key
+from alma.extraction.values.text import comparison_key
 
 #: Reasons to look at a field that a confident further reading takes away.
 SETTLED = frozenset({"low_confidence", "tracks_disagree", "required_missing", "only_hosted"})

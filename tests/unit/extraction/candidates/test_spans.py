@@ -5,7 +5,7 @@ import pytest
 from alma.datamodel.schemas import FieldType
 from alma.extraction.candidates.spans import proposals, shape
 from alma.extraction.page.layout import arrange
-from alma.extraction.values.parsers import Locale
+from alma.extraction.values.locales import Locale
 from tests.unit.written import page
 
 

@@ -23,7 +23,7 @@ from alma.extraction.candidates.label_search import PageSearch, Vote
 from alma.extraction.candidates.letterhead import by_position
 from alma.extraction.candidates.spans import proposals
 from alma.extraction.page.layout import Layout
-from alma.extraction.values.parsers import Locale
+from alma.extraction.values.locales import Locale
 from alma.extraction.values.patterns import Matcher
 
 #: Pages from the beginning and the end of a document on which any span is proposed; on those between, rules

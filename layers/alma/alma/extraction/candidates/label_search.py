@@ -12,8 +12,12 @@ from alma.datamodel.geometry import Box, enclosing
 from alma.datamodel.schemas import DocumentSchema, FieldSchema, FieldType
 from alma.extraction.page.labels import Hit, Label, Lexicon
 from alma.extraction.page.layout import CELL_GAP, Layout
-from alma.extraction.values.parsers import TYPED, Locale, Span, fold, spans, squeeze
-from alma.extraction.values.patterns import Matcher, is_company, starts_with_legal_form
+from alma.extraction.values.companies import is_company, starts_with_legal_form
+from alma.extraction.values.locales import Locale
+from alma.extraction.values.parsers import TYPED, spans
+from alma.extraction.values.patterns import Matcher
+from alma.extraction.values.spans import Span
+from alma.extraction.values.text import fold, squeeze
 
 #: How far below a label its value may stand, in line heights.
 BELOW = 5.0

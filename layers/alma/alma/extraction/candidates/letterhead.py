@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 from alma.datamodel.schemas import FieldSchema
 from alma.extraction.candidates.label_search import PageSearch, Vote
 from alma.extraction.page.layout import Layout
-from alma.extraction.values.parsers import fold, spans
-from alma.extraction.values.patterns import is_company, starts_with_legal_form
+from alma.extraction.values.companies import is_company, starts_with_legal_form
+from alma.extraction.values.parsers import spans
+from alma.extraction.values.text import fold
 
 _STREET_WORDS = re.compile(
     r"\b(?:no|lot|jalan|jln|lorong|taman|tmn|street|st|road|rd|avenue|ave|lane|drive|blvd|floor|level|unit|"

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 from alma.datamodel.schemas import FieldType
 from alma.extraction.page.layout import Cell, Layout
-from alma.extraction.values.parsers import TYPED, Locale, spans
-from alma.extraction.values.patterns import is_company
+from alma.extraction.values.companies import is_company
+from alma.extraction.values.locales import Locale
+from alma.extraction.values.parsers import TYPED, spans
 
 #: Proposals of one type on one page: more than a full page has, so that a page made to be slow is not.
 MOST = 1500

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alma.extraction.page.layout import Layout
-from alma.extraction.values.parsers import fold
+from alma.extraction.values.text import fold
 
 #: Hash buckets of words and word pairs.
 BUCKETS = 8192

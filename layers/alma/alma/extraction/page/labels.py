@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from alma.extraction.page.layout import Layout
-from alma.extraction.values.parsers import fold
+from alma.extraction.values.text import fold
 
 #: A label is at most this many words, a gap inside it at most this many line heights.
 MAX_WORDS = 12

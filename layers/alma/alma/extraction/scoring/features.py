@@ -18,13 +18,13 @@ from alma.datamodel.schemas import FieldSchema, FieldType
 from alma.extraction.candidates.generation import Candidate
 from alma.extraction.scoring.span_features import ClarityFeatures, PlaceFeatures, TrackPages
 from alma.extraction.scoring.tokens import BUCKETS, TOKENS, token
-from alma.extraction.values.parsers import fold
+from alma.extraction.values.text import comparison_key
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["BUCKETS", "DENSE", "TOKENS", "by_value", "comparison_key", "matrix"]
+__all__ = ["BUCKETS", "DENSE", "TOKENS", "by_value", "matrix"]
 
 #: Where a rule's vote can come from.
 ORIGINS = ("right", "below", "above", "pattern", "top")
@@ -113,13 +113,6 @@ DENSE = (
     *ClarityFeatures._fields,
     *FieldFeatures._fields,
 )
-
-
-def comparison_key(value: str) -> str:
-    """Return `value` as values are compared: letters and digits only, without case and accents."""
-    if re.fullmatch(r"-?\d+\.\d+", value):
-        return value.rstrip("0").rstrip(".")
-    return re.sub(r"[^\w]|_", "", fold(value)) or value
 
 
 def matrix(

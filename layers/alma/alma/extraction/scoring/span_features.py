@@ -16,8 +16,8 @@ from alma.extraction.candidates.generation import Candidate
 from alma.extraction.candidates.spans import shape
 from alma.extraction.page.layout import Cell, Layout
 from alma.extraction.scoring.tokens import TOKENS, squash_shape, token
-from alma.extraction.values.parsers import fold
-from alma.extraction.values.patterns import is_company, starts_with_legal_form
+from alma.extraction.values.companies import is_company, starts_with_legal_form
+from alma.extraction.values.text import fold
 
 #: Rows over and under a span in which a neighbour is looked for, and how far away none counts as (in lines).
 NEAR_ROWS, NO_NEIGHBOUR = 4, 6.0
