@@ -26,15 +26,15 @@ def fold_of(document: Mapping[str, Any]) -> int:
     return zlib.crc32(str(document["group"]).encode()) % FOLDS
 
 
-def words_of(document: Mapping[str, Any], data: Path, kept: Path) -> list[PageText]:
-    """Return the words of a labelled document, read from the file now, or before and kept in a folder.
+def words_of(document: Mapping[str, Any], data: Path, cache: Path) -> list[PageText]:
+    """Return the words of a labelled document, cached in a folder.
 
     Raises
     ------
     alma.errors.UnreadableFileError
         The file is none of the kinds alma reads, or damaged.
     """
-    path = kept / f"{document['id']}.json"
+    path = cache / f"{document['id']}.json"
     if path.exists():
         return [PageText.from_json(json.dumps(page)) for page in json.loads(path.read_text())]
     from alma.ocr import Recognizer
@@ -51,7 +51,7 @@ def words_of(document: Mapping[str, Any], data: Path, kept: Path) -> list[PageTe
                 recognizer = recognizer or Recognizer(MODELS)
                 with Image.open(page.image) as image:
                     found.append(recognizer.read(image, page.number))
-    kept.mkdir(parents=True, exist_ok=True)
+    cache.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps([json.loads(page.to_json()) for page in found]))
     return found
 

@@ -72,27 +72,18 @@ def complete_keys(labels: Mapping[str, Any]) -> frozenset[str]:
 
 @dataclass(slots=True)
 class DocumentScore:
-    """How one document was read.
-
-    Attributes
-    ----------
-    doc_type : str
-        Labelled type, under alma's name.
-    type_right : bool
-        The type was found, or none where none is right.
-    fields : dict of str to Tally
-        By key.
-    judged : list of (float or None, bool)
-        Confidence of every scored value and whether it is right.
-    read_as : str or None
-        Type that was found.
-    """
+    """Scores of one document."""
 
     doc_type: str
+    """Labelled type, under alma's name."""
     type_right: bool
+    """The right type was found, or none where none is right."""
     fields: dict[str, Tally] = field(default_factory=dict)
+    """Counts by key."""
     judged: list[tuple[float | None, bool]] = field(default_factory=list)
+    """Confidence of every scored value, and whether it is right."""
     read_as: str | None = None
+    """Type that was found."""
 
 
 def label_of(value: str, label: Mapping[str, Any], *, holding: bool = False) -> Label:
