@@ -117,7 +117,9 @@ CLAIMS: list[tuple[str, str, Callable[[], tuple[int, ...]]]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "sentence", "counted"), CLAIMS, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(
+    ("name", "sentence", "counted"), CLAIMS, ids=[sentence[:40] for _, sentence, _ in CLAIMS]
+)
 def test_what_is_counted_is_as_many_as_it_says(
     name: str, sentence: str, counted: Callable[[], tuple[int, ...]]
 ) -> None:
