@@ -25,7 +25,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.progress import track as progress
 
 from alma.datamodel.pages import PageText
@@ -43,6 +42,7 @@ from scripts.labelled.labels import FOLDS, fold_of, read_labels, words_of
 from scripts.page_model import (
     SEED,
     Array,
+    BeginModel,
     Case,
     Example,
     Pages,
@@ -172,6 +172,96 @@ def total(each: Sequence[Cuts]) -> Cuts:
     return Cuts(sum(c.right for c in each), sum(c.wrong for c in each), sum(c.missed for c in each))
 
 
+@dataclass(frozen=True, slots=True)
+class Folds:
+    """Out of fold: for each fold the models that have seen nothing of its groups, and what they say.
+
+    Attributes
+    ----------
+    types : list of array
+        What the page types' model of a fold makes of every page.
+    begins : list of BeginModel
+        Where documents begin, fitted without the fold.
+    cases : list of Case
+        Every document, judged by the models of its own fold.
+    """
+
+    types: list[Array]
+    begins: list[BeginModel]
+    cases: list[Case]
+
+
+def fit_folds(examples: Sequence[Example], pages: Pages, classes: list[str]) -> Folds:
+    """Fit types and beginnings without each fold, and judge its documents."""
+    folds = Folds([], [], [])
+    for fold in range(FOLDS):
+        others = [e for e in examples if e.fold != fold]
+        model = fit_types([e for e in others if e.kind in classes], pages, classes)
+        probabilities = model(pages)
+        folds.cases.extend(case_of(e, model, probabilities) for e in examples if e.fold == fold)
+        folds.types.append(probabilities)
+        folds.begins.append(fit_begins(pages, pairs_of(others, fold), probabilities))
+        print(f"fold {fold} fitted", flush=True)
+    return folds
+
+
+def untrained_cases(examples: Sequence[Example], pages: Pages, classes: list[str]) -> list[Case]:
+    """Return the documents of each type as a model sees them that was never taught it: by phrases alone."""
+    cases = []
+    for missing in classes:
+        if missing == NONE:
+            continue
+        rest = [name for name in classes if name != missing]
+        model = fit_types([e for e in examples if e.kind in rest], pages, rest)
+        probabilities = model(pages)
+        cases += [case_of(e, model, probabilities) for e in examples if e.kind == missing]
+        print(f"without {missing} fitted", flush=True)
+    return cases
+
+
+def choose_threshold(
+    examples: Sequence[Example], pages: Pages, features: Sequence[PageFeatures], folds: Folds
+) -> tuple[float, dict[str, Any]]:
+    """Return the first threshold that cuts few enough single documents, and how files are split with it."""
+
+    def judge(file: Sequence[Example], fold: int) -> tuple[Pairs, Array]:
+        pairs = pairs_in(file)
+        return pairs, folds.begins[fold](pages, pairs, folds.types[fold])
+
+    def cut(judged: Sequence[tuple[Pairs, Array]], above: float) -> Cuts:
+        return total([cuts_in(pairs, chances, features, above) for pairs, chances in judged])
+
+    real = [e for e in examples if not e.made_up]
+    single = [judge([e], e.fold) for e in real if len(e.pages) > 1]
+    files = [
+        judge(file, fold) for fold in range(FOLDS) for file in joined([e for e in real if e.fold == fold], 60)
+    ]
+    sequences = sum(len(p.begins) for p, _ in single)
+    above = 0.5
+    for above in THRESHOLDS:
+        wrong = cut(single, above).wrong
+        print(f"cut above {above}: {wrong} wrong in {sequences} sequences;", cut(files, above).figures())
+        if wrong <= WRONG_CUTS * sequences:
+            break
+    return above, {
+        "cut_above": above,
+        "single_documents": {
+            "documents": len(single),
+            "sequences": sequences,
+            "wrong_cuts": cut(single, above).wrong,
+        },
+        "joined": cut(files, above).figures(),
+    }
+
+
+def learned_types(examples: Sequence[Example]) -> list[str]:
+    """Return the types with documents of enough senders."""
+    groups: dict[str, set[str]] = {}
+    for each in examples:
+        groups.setdefault(each.kind, set()).add(each.group)
+    return sorted(kind for kind in groups if kind != NONE and len(groups[kind]) >= MIN_GROUPS)
+
+
 def main() -> int:
     """Read, fit, report and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -183,81 +273,28 @@ def main() -> int:
     options = parser.parse_args()
 
     examples = list(examples_of(options.data, options.words, options.only_kept))
-    groups: dict[str, set[str]] = {}
-    for each in examples:
-        groups.setdefault(each.kind, set()).add(each.group)
-    learned = sorted(k for k in groups if k != NONE and len(groups[k]) >= MIN_GROUPS)
+    learned = learned_types(examples)
     classes = [*learned, NONE]
     pages = Pages.of(examples)
     features = [page for each in examples for page in each.pages]
-    teaching = [e for e in examples if e.kind in classes]
     print(f"{len(examples)} documents, {len(features)} pages, learned: {', '.join(learned)}")
 
-    # Every document judged by models that have seen nothing of its group.
-    type_models, begin_models, cases = [], [], []
-    judged = np.zeros((len(features), len(classes)), np.float32)
-    for fold in range(FOLDS):
-        others = [e for e in teaching if e.fold != fold]
-        model = fit_types(others, pages, classes)
-        probabilities = model(pages)
-        for each in examples:
-            if each.fold == fold:
-                judged[each.rows] = probabilities[each.rows]
-                cases.append(case_of(each, model, probabilities))
-        type_models.append(probabilities)
-        begins = fit_begins(pages, pairs_of([e for e in examples if e.fold != fold], fold), probabilities)
-        begin_models.append(begins)
-        print(f"fold {fold} fitted", flush=True)
-
-    # A type nobody trained: each learned type once, its documents recognised by phrases alone.
-    untrained = []
-    for missing in learned:
-        rest = [name for name in classes if name != missing]
-        model = fit_types([e for e in teaching if e.kind != missing], pages, rest)
-        probabilities = model(pages)
-        mine = [e for e in examples if e.kind == missing]
-        untrained += [case_of(e, model, probabilities) for e in mine]
-        print(f"without {missing} fitted", flush=True)
+    folds = fit_folds(examples, pages, classes)
+    untrained = untrained_cases(examples, pages, classes)
 
     def weights_for(fold: int | None) -> Weights:
-        return fit_weights([c for c in [*cases, *untrained] if c.fold != fold])
+        return fit_weights([c for c in [*folds.cases, *untrained] if c.fold != fold])
 
     by_fold = [weights_for(fold) for fold in range(FOLDS)]
-    measures = type_figures(cases, untrained, by_fold)
+    measures = type_figures(folds.cases, untrained, by_fold)
     options.folds.mkdir(parents=True, exist_ok=True)
-    out_of_fold = {case.name: classified(case, by_fold) for case in cases if case.weight == 1.0}
+    out_of_fold = {case.name: classified(case, by_fold) for case in folds.cases if case.weight == 1.0}
     (options.folds / "types.json").write_text(json.dumps(out_of_fold, indent=1) + "\n")
 
-    def judge(example_list: Sequence[Example], fold: int) -> tuple[Pairs, Array]:
-        pairs = pairs_in(example_list)
-        return pairs, begin_models[fold](pages, pairs, type_models[fold])
-
-    single = [judge([e], e.fold) for e in examples if len(e.pages) > 1 and not e.made_up]
-    files = [
-        judge(file, fold)
-        for fold in range(FOLDS)
-        for file in joined([e for e in examples if e.fold == fold and not e.made_up], 60)
-    ]
-    sequences = sum(len(p.begins) for p, _ in single)
-    above = 0.5
-    for above in THRESHOLDS:
-        wrong = total([cuts_in(p, c, features, above) for p, c in single]).wrong
-        alone = total([cuts_in(p, c, features, above) for p, c in files])
-        print(f"cut above {above}: {wrong} wrong in {sequences} sequences;", alone.figures())
-        if wrong <= WRONG_CUTS * sequences:
-            break
-    measures["splitting"] = {
-        "cut_above": above,
-        "single_documents": {
-            "documents": len(single),
-            "sequences": sequences,
-            "wrong_cuts": total([cuts_in(p, c, features, above) for p, c in single]).wrong,
-        },
-        "joined": total([cuts_in(p, c, features, above) for p, c in files]).figures(),
-    }
+    above, measures["splitting"] = choose_threshold(examples, pages, features, folds)
     print(json.dumps(measures, indent=2))
 
-    types = fit_types(teaching, pages, classes)
+    types = fit_types([e for e in examples if e.kind in classes], pages, classes)
     begins = fit_begins(pages, pairs_of(examples, FOLDS), types(pages))
     facts = {
         "classes": classes,

@@ -149,8 +149,14 @@ def test_the_types_that_ship_are_listed() -> None:
 
 @pytest.mark.parametrize("path", DOCUMENTATION, ids=lambda path: path.name)
 def test_what_is_named_of_the_package_is_there(path: Path) -> None:
-    for name in re.findall(r"`(alma(?:\.\w+)+)`", path.read_text(encoding="utf-8")):
-        resolve_name(name)  # raises where it is not
+    def is_there(name: str) -> bool:
+        try:
+            return resolve_name(name) is not None
+        except (ImportError, AttributeError):
+            return False
+
+    named = re.findall(r"`(alma(?:\.\w+)+)`", path.read_text(encoding="utf-8"))
+    assert [name for name in named if not is_there(name)] == []
 
 
 @pytest.mark.parametrize("path", DOCUMENTATION, ids=lambda path: path.name)

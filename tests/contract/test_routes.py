@@ -1,5 +1,7 @@
 """The route table, the functions, the API's description and the errors agree."""
 
+from pathlib import Path
+
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
@@ -10,6 +12,8 @@ from alma.api.openapi import openapi
 from alma.api.operation import Route
 from alma.api.routes import ROUTES
 from tests.cloud import Context, Tenant, function, proxy_event
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_every_function_serves_exactly_its_rows() -> None:
