@@ -51,12 +51,12 @@ class DocumentProcessingError(AlmaError):
 
 
 class DocumentFailedError(AlmaError):
-    """The document could not be read; the slug and the sentence are the document's own."""
+    """The document could not be read; the code and the sentence are the document's own."""
 
     status = 422
 
     def __init__(self, document: Document) -> None:
-        super().__init__(document.detail or "The document could not be read.", code=document.error)
+        super().__init__(document.detail or "The document could not be read.", code=document.error_code)
         self.document = document
 
 

@@ -79,7 +79,7 @@ def serve(function: str, operations: Mapping[str, Operation], *, refuse: Refusal
                 error, request.request_id, documentId=error.document.id, status="failed"
             )
         except AlmaError as error:
-            outcome["error"] = error.slug
+            outcome["error"] = error.code
             if isinstance(error, RateLimitedError):
                 telemetry.count({Metric.RATE_LIMITED: 1})
             response = refused(request, error)
@@ -116,7 +116,7 @@ def error_response(error: AlmaError, request_id: str, **more: object) -> Respons
     headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
     return Response(
         error.status,
-        {"error": error.slug, "detail": error.detail, "request_id": request_id, **more},
+        {"error": error.code, "detail": error.detail, "request_id": request_id, **more},
         headers,
     )
 

@@ -174,7 +174,7 @@ class DocumentSummary(BaseModel):
             unreadLines=document.unread_lines,
             createdAt=document.created_at,
             finishedAt=document.finished_at,
-            error=document.error,
+            error=document.error_code,
             detail=document.detail,
             claimedBy=document.claimed_by,
             claimedUntil=document.claimed_until,
@@ -716,7 +716,7 @@ class ModelView(ModelSummary):
             "origin": model.origin,
             "createdBy": model.created_by,
             "finishedAt": model.finished_at,
-            "error": model.error,
+            "error": model.error_code,
             "detail": model.detail,
             "card": model.card,
         }

@@ -53,10 +53,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         status: int | None = options.run(options)
     except (ApiError, AlmaError, target.TargetError, OSError) as error:
-        slug = getattr(error, "error", None) or getattr(error, "slug", None) or "failed"
+        code = getattr(error, "error", None) or getattr(error, "code", None) or "failed"
         detail = getattr(error, "detail", None) or str(error)
         if options.json:
-            print(json.dumps({"error": slug, "detail": detail}))
+            print(json.dumps({"error": code, "detail": detail}))
         else:
             err.print(f"[red]alma:[/] {detail}", highlight=False, soft_wrap=True)
         return 1
