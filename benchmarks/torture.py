@@ -77,7 +77,7 @@ def read(path: Path, name: str, kind: str, observed: str) -> Outcome:
                     outcome, detail = "pages_with_errors", page.error.detail
         memory = file.peak_memory
     except UnreadableFileError as error:
-        outcome, detail = error.slug, error.detail
+        outcome, detail = error.code, error.detail
     except Exception as error:
         outcome, detail = "FAILED", repr(error)
     seconds = time.perf_counter() - start

@@ -23,6 +23,6 @@ def handler(event: dict[str, Any], _: LambdaContext) -> None:
                     "organisation": model.organisation,
                     "model": model.id,
                     "status": model.status.value,
-                    "error": model.error,
+                    "error": model.error_code,
                 },
             )

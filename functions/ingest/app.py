@@ -24,6 +24,6 @@ def handler(event: dict[str, Any], _: LambdaContext) -> None:
                     "document_id": document.id,
                     "status": document.status.value,
                     "pages": document.pages,
-                    "error": document.error,
+                    "error": document.error_code,
                 },
             )

@@ -35,7 +35,7 @@ def refuse(request: Request, error: AlmaError) -> Response:
     usual = error_response(error, request.request_id)
     if isinstance(error, UnauthorizedError):
         return usual
-    told = {"error": error.slug, "detail": error.detail, "request_id": request.request_id}
+    told = {"error": error.code, "detail": error.detail, "request_id": request.request_id}
     answer = refusal(request.body, error.status, error.detail, told)
     return Response(answer.status, answer.body, {**usual.headers, **answer.headers})
 

@@ -87,7 +87,7 @@ def test_the_last_page_of_the_quota_is_part_of_it(greaves: Tenant) -> None:
     for name, body in (("two.pdf", TWO_PAGES), ("five.pdf", FIVE_RECEIPTS), ("too.pdf", TWO_PAGES)):
         ingest(drop(f"inbox/greaves/{name}", body))
 
-    statuses = [records.get("greaves", number).error for number in (1, 2, 3)]
+    statuses = [records.get("greaves", number).error_code for number in (1, 2, 3)]
     assert statuses == [None, None, "quota_exceeded"]
 
 
@@ -95,7 +95,7 @@ def test_a_file_that_alone_is_more_than_the_quota_is_refused_in_a_new_month_too(
     organisations.set_monthly_pages("greaves", 4)
     ingest(drop("inbox/greaves/five.pdf", FIVE_RECEIPTS))
 
-    assert records.get("greaves", 1).error == "quota_exceeded"
+    assert records.get("greaves", 1).error_code == "quota_exceeded"
 
 
 def test_with_the_quota_raised_the_same_file_is_read(greaves: Tenant) -> None:
@@ -105,7 +105,7 @@ def test_with_the_quota_raised_the_same_file_is_read(greaves: Tenant) -> None:
 
     ingest(drop("inbox/greaves/two.pdf", TWO_PAGES, sequencer="0B"))
 
-    assert [records.get("greaves", number).error for number in (1, 2)] == ["quota_exceeded", None]
+    assert [records.get("greaves", number).error_code for number in (1, 2)] == ["quota_exceeded", None]
     assert used(greaves)["quota"] == {"used": 2, "limit": None}
 
 
@@ -120,7 +120,7 @@ def test_an_organisation_without_a_number_of_its_own_has_the_installations(
     assert used(greaves)["quota"] == {"used": 0, "limit": 9}
     organisations.set_monthly_pages("greaves", None)
     ingest(drop("inbox/greaves/two.pdf", TWO_PAGES))
-    assert records.get("greaves", 1).error == "quota_exceeded"
+    assert records.get("greaves", 1).error_code == "quota_exceeded"
 
 
 def test_a_file_that_is_begun_twice_counts_once(greaves: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,7 +186,7 @@ def test_files_that_arrive_together_do_not_fail_each_other_on_the_months_row(
         ingest(event)
     read_to_the_end()
 
-    assert [records.get("greaves", number).error for number in (1, 2, 3)] == [None] * 3
+    assert [records.get("greaves", number).error_code for number in (1, 2, 3)] == [None] * 3
     assert (used(greaves)["quota"]["used"], used(greaves)["total"]["pages"]) == (6, 6)
 
 

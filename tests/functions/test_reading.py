@@ -215,7 +215,7 @@ def test_a_file_that_cannot_be_read_is_a_failed_document_with_a_sentence(body: b
     ingest(drop("inbox/greaves/x.pdf", body))
 
     document = records.get("greaves", 1)
-    assert (document.status, document.error) == (DocumentStatus.FAILED, error)
+    assert (document.status, document.error_code) == (DocumentStatus.FAILED, error)
     assert document.detail
     assert document.detail.endswith(".")
     assert messages() == []
@@ -245,7 +245,7 @@ def test_a_page_that_is_never_finished_is_given_up_and_its_document_does_not_wai
     extract(second)
 
     document = records.get("greaves", 1)
-    assert (document.status, document.error) == (DocumentStatus.FAILED, "unreadable_page")
+    assert (document.status, document.error_code) == (DocumentStatus.FAILED, "unreadable_page")
     assert document.detail == "Page 1: This page could not be read in several attempts."
 
 
@@ -261,7 +261,7 @@ def test_a_document_whose_fields_cannot_be_told_does_not_wait(monkeypatch: pytes
     failures = [extract(message)["batchItemFailures"] for _ in range(4)]
 
     assert [len(each) for each in failures] == [1, 1, 1, 0]
-    assert records.get("greaves", 1).error == "too_complex"
+    assert records.get("greaves", 1).error_code == "too_complex"
 
 
 def test_a_file_begun_twice_without_an_end_is_given_up_at_the_last_delivery() -> None:
@@ -273,7 +273,7 @@ def test_a_file_begun_twice_without_an_end_is_given_up_at_the_last_delivery() ->
 
     ingest(event)
 
-    assert records.get("greaves", 1).error == "too_complex"
+    assert records.get("greaves", 1).error_code == "too_complex"
 
 
 def test_a_killed_ingestion_is_taken_up_again() -> None:
@@ -347,7 +347,7 @@ def test_a_file_replaced_before_it_was_read_is_said_to_be_and_the_new_one_is_rea
     ingest(first)
     ingest(second)
 
-    assert records.get("greaves", 1).error == "file_replaced"
+    assert records.get("greaves", 1).error_code == "file_replaced"
     assert records.get("greaves", 2).pages == 2
 
 
@@ -363,7 +363,7 @@ def test_a_file_over_the_limit_is_refused_before_it_is_copied(monkeypatch: pytes
 
     ingest(event)
 
-    assert records.get("greaves", 1).error == "file_too_large"
+    assert records.get("greaves", 1).error_code == "file_too_large"
 
 
 def test_a_failing_page_is_reported_for_another_delivery(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1196,7 +1196,7 @@ def test_readings_for_a_document_that_is_not_ready_are_refused_at_once(desk: Des
     with pytest.raises(ConflictError) as refused:
         re_extraction.merge_readings("greaves", waiting.id, [], "mdl_a", actor="key_x", review_below=0.5)
 
-    assert refused.value.slug == "not_ready"
+    assert refused.value.code == "not_ready"
 
 
 def test_readings_of_a_model_are_merged_and_recorded_once(desk: Desk) -> None:

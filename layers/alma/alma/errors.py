@@ -1,7 +1,21 @@
-"""One exception per outcome a caller can meet.
+"""One exception for each outcome that a caller can meet.
 
-Each class fixes the slug (`code`) and the HTTP status; the instance carries the one sentence that tells
-the caller what to do (`detail`). Nothing here knows about HTTP, MCP or queues: the doors translate.
+::
+
+    AlmaError                   500 internal_error
+     ├─ BadRequestError         400 bad_request
+     ├─ UnauthorizedError       401 unauthorized
+     ├─ ForbiddenError          403 forbidden
+     ├─ NotFoundError           404 not_found
+     ├─ MethodNotAllowedError   405 method_not_allowed
+     ├─ ConflictError           409 conflict
+     ├─ UnreadableFileError     422 damaged_file
+     ├─ RateLimitedError        429 rate_limited, retryable
+     └─ UnavailableError        503 unavailable, retryable
+
+A class fixes the HTTP status and a code; whoever raises it may give a more precise code (`error` in the one
+shape of an answer) and says in one sentence what to do (`detail`). The doors translate it:
+`alma.api.dispatch`, `alma.mcp.toolbox`, the commands. Rooms define subclasses where they need them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,23 +30,26 @@ class AlmaError(Exception):
     detail : str
         One sentence that says what is wrong and what to do. Never a secret, never a field value.
     code : str, optional
-        A more precise slug than the class's own.
+        A more precise code than the class's own.
     more : mapping, optional
         What a program needs to go on, beside the sentence.
     """
 
-    code: ClassVar[str] = "internal_error"
+    code: str = "internal_error"
+    """What went wrong, for programs: `error` of an answer."""
     status: ClassVar[int] = 500
+    """HTTP status of the answer."""
     retryable: ClassVar[bool] = False
-    #: Seconds after which trying again makes sense, where it does.
+    """The same request may succeed later."""
     retry_after: int | None = None
+    """Seconds after which trying again makes sense, where it does."""
 
     def __init__(
         self, detail: str, *, code: str | None = None, more: Mapping[str, object] | None = None
     ) -> None:
         super().__init__(detail)
         self.detail = detail
-        self.slug = code or self.code
+        self.code = code or self.code
         self.more = dict(more or {})
 
 
@@ -86,7 +103,7 @@ class ConflictError(AlmaError):
 class UnreadableFileError(AlmaError):
     """The file's content cannot be read, now or later: recorded on the document, never retried.
 
-    The slugs in use: `unsupported_type`, `empty_file`, `file_too_large`, `too_many_pages`,
+    The codes in use: `unsupported_type`, `empty_file`, `file_too_large`, `too_many_pages`,
     `image_too_large`, `password_protected`, `damaged_file`, `no_pages`, `too_complex`, `quota_exceeded`.
     """
 

@@ -133,7 +133,7 @@ def test_a_folder_that_does_not_fit_together_is_told_by_file_and_line(
     with pytest.raises(AlmaError) as caught:
         read_folder(folder / "deed_of_conveyance.jsonl")
 
-    assert caught.value.slug == error
+    assert caught.value.code == error
     assert detail in caught.value.detail
     assert "Greaves" not in caught.value.detail
 

@@ -156,7 +156,7 @@ def test_a_huge_image_is_refused_by_its_header(tmp_path: Path) -> None:
         UnreadableFileError, match="50000 x 50000 pixels and the limit is 1 million"
     ) as caught:
         read(bomb, tmp_path)
-    assert caught.value.slug == "image_too_large"
+    assert caught.value.code == "image_too_large"
 
 
 @pytest.mark.parametrize("format_name", ["PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF"])
@@ -165,7 +165,7 @@ def test_a_truncated_image_is_damaged(tmp_path: Path, format_name: str) -> None:
     data = encoded(noise, format_name)
     with pytest.raises(UnreadableFileError) as caught:
         read(data[: len(data) // 2], tmp_path)
-    assert caught.value.slug == "damaged_file"
+    assert caught.value.code == "damaged_file"
 
 
 def test_a_blank_image_needs_no_vision(tmp_path: Path) -> None:

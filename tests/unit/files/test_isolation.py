@@ -115,9 +115,9 @@ def test_a_closed_file_has_no_more_pages(three_pages: Path) -> None:
 
 def test_limits_on_bytes_and_pages(three_pages: Path) -> None:
     too_large = refusal(three_pages, Settings(max_file_bytes=100))
-    assert too_large.slug == "file_too_large"
+    assert too_large.code == "file_too_large"
     too_many = refusal(three_pages, Settings(max_pages=2))
-    assert (too_many.slug, too_many.detail) == (
+    assert (too_many.code, too_many.detail) == (
         "too_many_pages",
         "The file has 3 pages and the limit is 2; split it.",
     )
@@ -125,7 +125,7 @@ def test_limits_on_bytes_and_pages(three_pages: Path) -> None:
 
 def test_the_reason_of_the_parser_reaches_the_caller(tmp_path: Path) -> None:
     error = refusal(written(tmp_path, b"%PDF-1.7\nnothing more"))
-    assert (error.slug, error.status, error.retryable) == ("damaged_file", 422, False)
+    assert (error.code, error.status, error.retryable) == ("damaged_file", 422, False)
     assert "export or print it to PDF again" in error.detail
 
 
@@ -152,7 +152,7 @@ def test_a_page_that_draws_itself_for_ever_is_given_up(tmp_path: Path) -> None:
         ]
     )
     error = refusal(written(tmp_path, bomb), Settings(page_seconds=1))
-    assert error.slug == "too_complex"
+    assert error.code == "too_complex"
     assert error.detail.startswith("The file takes longer than 1 s to read;")
 
 
@@ -160,7 +160,7 @@ def test_a_file_that_needs_too_much_memory_is_given_up(tmp_path: Path) -> None:
     path = tmp_path / "file"
     Image.new("1", (16000, 16000)).save(path, "PNG")
     error = refusal(path, Settings(parser_memory_mb=200, max_pixels=10**9))
-    assert error.slug == "too_complex"
+    assert error.code == "too_complex"
     assert "memory" in error.detail
 
 
@@ -172,7 +172,7 @@ def test_a_page_that_crashes_the_parser_costs_that_page_only(
     parser(tmp_path, monkeypatch, script)
     with caplog.at_level(logging.WARNING):
         pages = pages_of(three_pages)
-    assert [(page.number, page.error and page.error.slug) for page in pages] == [
+    assert [(page.number, page.error and page.error.code) for page in pages] == [
         (1, None),
         (2, "damaged_file"),
         (3, None),
@@ -185,7 +185,7 @@ def test_a_file_none_of_whose_pages_can_be_read_is_refused(
 ) -> None:
     parser(tmp_path, monkeypatch, """echo '{"pages": 3}'; read n; kill -SEGV $$""")
     error = refusal(three_pages)
-    assert (error.slug, error.detail) == (
+    assert (error.code, error.detail) == (
         "damaged_file",
         "Page 1 is damaged and cannot be read; print or scan the document anew and send that.",
     )
@@ -198,7 +198,7 @@ def test_after_three_lost_parsers_the_remaining_pages_are_not_tried(
     while read n; do [ $n = 1 ] || kill -SEGV $$; echo '{PAGE}'; done"""
     parser(tmp_path, monkeypatch, script)
     pages = pages_of(three_pages)
-    assert [page.error and page.error.slug for page in pages] == [
+    assert [page.error and page.error.code for page in pages] == [
         None,
         *["damaged_file"] * 3,
         *["too_complex"] * 2,
@@ -219,4 +219,4 @@ def test_pages_of_a_tiff_fail_one_by_one(tmp_path: Path) -> None:
     small, large = Image.effect_noise((50, 50), 80), Image.effect_noise((500, 500), 80)
     small.save(path, "TIFF", save_all=True, append_images=[large, small])
     pages = pages_of(path, Settings(max_pixels=10_000))
-    assert [page.error and page.error.slug for page in pages] == [None, "image_too_large", None]
+    assert [page.error and page.error.code for page in pages] == [None, "image_too_large", None]

@@ -44,7 +44,7 @@ def test_media_types_are_the_registered_ones() -> None:
 def test_an_empty_file_has_its_own_slug() -> None:
     with pytest.raises(UnreadableFileError) as caught:
         identify(b"")
-    assert caught.value.slug == "empty_file"
+    assert caught.value.code == "empty_file"
 
 
 @pytest.mark.parametrize(
@@ -70,6 +70,6 @@ def test_an_empty_file_has_its_own_slug() -> None:
 def test_what_is_not_read_is_named_together_with_what_is(head: bytes, looks_like: str) -> None:
     with pytest.raises(UnreadableFileError) as caught:
         identify(head)
-    assert caught.value.slug == "unsupported_type"
+    assert caught.value.code == "unsupported_type"
     assert f"looks like {looks_like}," in caught.value.detail
     assert "alma reads PDF, PNG, JPEG, TIFF, WebP, BMP and GIF" in caught.value.detail

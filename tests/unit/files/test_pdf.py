@@ -226,14 +226,14 @@ def test_a_user_password_is_refused_and_an_empty_one_is_not_needed(tmp_path: Pat
 
     with pytest.raises(UnreadableFileError, match="remove the password") as caught:
         read(encrypted("user"), tmp_path)
-    assert caught.value.slug == "password_protected"
+    assert caught.value.code == "password_protected"
     assert lines(read(encrypted(""), tmp_path)) == ["secret"]
 
 
 def test_what_is_no_pdf_behind_its_header_is_damaged(tmp_path: Path) -> None:
     with pytest.raises(UnreadableFileError) as caught:
         read(b"%PDF-1.7\n" + bytes(range(256)) * 20, tmp_path)
-    assert caught.value.slug == "damaged_file"
+    assert caught.value.code == "damaged_file"
 
 
 def test_a_broken_cross_reference_table_is_no_obstacle(tmp_path: Path) -> None:
@@ -250,7 +250,7 @@ def test_pages_without_their_page_tree_are_not_passed_off_as_the_document(tmp_pa
     data = pdf_of_pages(text(60, 700, "first"), text(60, 700, "second"))
     with pytest.raises(UnreadableFileError) as caught:
         read(data.replace(b"/Pages 2 0 R", b"/Pages 9 0 R"), tmp_path)
-    assert caught.value.slug == "damaged_file"
+    assert caught.value.code == "damaged_file"
 
 
 @pytest.mark.parametrize(

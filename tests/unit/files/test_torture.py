@@ -24,7 +24,7 @@ def outcome(name: str) -> dict[str, Any]:
         with read_file(FOLDER / name, Settings(page_image_side=600)) as file:
             pages = list(file)
     except UnreadableFileError as error:
-        return {"error": error.slug}
+        return {"error": error.code}
     assert [page.error for page in pages] == [None] * file.pages
     return {"pages": len(pages)}
 

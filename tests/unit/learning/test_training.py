@@ -199,14 +199,14 @@ def test_too_few_documents_are_told_how_many_more_are_needed() -> None:
     without = LabelledDocument(3, (slip(3),), (), complete=False)
     with pytest.raises(ConflictError, match=r"needs 4 documents .* are 2: verify fields of 2 more") as told:
         learnt([document(1), document(2), without])
-    assert told.value.slug == "too_few_documents"
+    assert told.value.code == "too_few_documents"
 
 
 def test_pages_without_any_value_teach_nothing() -> None:
     blank = [LabelledDocument(n, (page("Salt"),), document(n).examples, complete=True) for n in range(1, 6)]
     with pytest.raises(ConflictError, match="check the types of the fields") as told:
         learnt(blank)
-    assert told.value.slug == "nothing_to_learn"
+    assert told.value.code == "nothing_to_learn"
 
 
 def test_a_base_is_not_judged_on_documents_it_has_learnt_from() -> None:
@@ -219,7 +219,7 @@ def test_a_base_is_not_judged_on_documents_it_has_learnt_from() -> None:
 
     with pytest.raises(ConflictError, match=r"mdl_slips has learnt from all but 2 .* verify 2 more") as told:
         learn([document(number) for number in range(1, 11)], SCHEMA, first.model, **again)
-    assert told.value.slug == "too_few_new_documents"
+    assert told.value.code == "too_few_new_documents"
 
     second = learn([document(number) for number in range(1, 13)], SCHEMA, first.model, **again)
     assert (second.card["data"]["documents"], second.card["holdout"]["documents"]) == (12, 4)
@@ -249,7 +249,7 @@ def test_columns_of_a_table_are_not_learnt() -> None:
 def test_what_cannot_be_done_in_time_is_not_begun() -> None:
     with pytest.raises(ConflictError, match="alma train") as told:
         learnt([document(number) for number in range(1, 9)], deadline=time.monotonic())
-    assert told.value.slug == "too_much_to_train"
+    assert told.value.code == "too_much_to_train"
 
 
 def test_progress_is_told_and_ends_at_the_whole() -> None:

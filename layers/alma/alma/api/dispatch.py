@@ -99,7 +99,7 @@ class Handler:
                 raise limit.refusal
             response = self._served(row, request)
         except AlmaError as error:
-            request.log.add(error=error.slug)
+            request.log.add(error=error.code)
             if isinstance(error, RateLimitedError):
                 telemetry.count({Metric.RATE_LIMITED: 1})
             response = self._refuse(request, error)

@@ -16,7 +16,7 @@ from alma.presentation.view import View
 class ErrorView(View):
     """The one shape of every error but 401, which is exactly `{"error": "unauthorized"}`."""
 
-    error: str = Field(description="Slug for programs.")
+    error: str = Field(description="Code for programs.")
     detail: str = Field(description="One sentence for people: what to do.")
     request_id: str = Field(alias="request_id")
 
@@ -74,6 +74,6 @@ def error_response(error: AlmaError, request_id: str) -> Response:
         headers["Allow"] = error.allow
     return Response(
         error.status,
-        {"error": error.slug, "detail": error.detail, "request_id": request_id, **more},
+        {"error": error.code, "detail": error.detail, "request_id": request_id, **more},
         headers,
     )

@@ -29,15 +29,15 @@ class PageRecord:
         Something on it can be read from its image only.
     has_image : bool
         Its image is in the archive.
-    error, detail : str or None
-        Slug and sentence of a failure.
+    error_code, detail : str or None
+        Code and sentence of a failure.
     """
 
     number: int
     tracks: frozenset[str]
     waiting: bool
     has_image: bool
-    error: str | None
+    error_code: str | None
     detail: str | None
 
 
@@ -49,7 +49,7 @@ def put_page(
         PageItem.width.set(width),
         PageItem.height.set(height),
         PageItem.waiting.set(waiting),
-        PageItem.error.remove(),
+        PageItem.error_code.remove(),
         PageItem.detail.remove(),
     ]
     if has_text:
@@ -67,9 +67,9 @@ def page_recognised(document: Document, number: int, turned: int) -> None:
     _update_page(document, number, [PageItem.turned.set(turned), PageItem.tracks.add({Track.VISION.value})])
 
 
-def page_failed(document: Document, number: int, error: str, detail: str) -> None:
+def page_failed(document: Document, number: int, code: str, detail: str) -> None:
     """Record why a page could not be read, keeping what is known of it."""
-    _update_page(document, number, [PageItem.error.set(error), PageItem.detail.set(detail)])
+    _update_page(document, number, [PageItem.error_code.set(code), PageItem.detail.set(detail)])
 
 
 def _update_page(document: Document, number: int, actions: list[Any]) -> PageItem:
@@ -112,7 +112,7 @@ def _page_from_item(item: PageItem) -> PageRecord:
         frozenset(item.tracks or ()),
         bool(item.waiting),
         item.width is not None,
-        item.error,
+        item.error_code,
         item.detail,
     )
 

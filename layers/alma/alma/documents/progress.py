@@ -130,17 +130,17 @@ def type_actions(organisation: str, extraction: Extraction) -> list[Any]:
     ]
 
 
-def fail(document: Document, error: str, detail: str) -> None:
+def fail(document: Document, code: str, detail: str) -> None:
     """Record that a document cannot be read, and why, unless it is finished or gone already."""
     actions: list[Any] = [
         DocumentItem.status.set(DocumentStatus.FAILED.value),
         DocumentItem.status_key.set(f"{document.organisation}#{DocumentStatus.FAILED.value}"),
-        DocumentItem.error.set(error),
+        DocumentItem.error_code.set(code),
         DocumentItem.detail.set(detail),
         DocumentItem.finished_at.set(timestamp()),
         DocumentItem.pending.remove(),
     ]
-    event = audit.Event(audit.Action.FAILED, after={"error": error})
+    event = audit.Event(audit.Action.FAILED, after={"error": code})
 
     def plan(row: DocumentItem) -> changes.Change[None]:
         return changes.Change(event, [], row.doc_type, None, actions, _IN_PROGRESS)

@@ -83,8 +83,8 @@ class Document:
         How often the file was begun.
     unread_lines : int
         Lines of text that are there and could not be read: another script, a smear.
-    error, detail : str or None
-        Slug and sentence of a failure.
+    error_code, detail : str or None
+        Code and sentence of a failure.
     created_at, finished_at : str
         ISO 8601.
     announced_by : str or None
@@ -112,7 +112,7 @@ class Document:
     pending: frozenset[int]
     attempts: int
     unread_lines: int
-    error: str | None
+    error_code: str | None
     detail: str | None
     created_at: str
     finished_at: str | None
@@ -203,10 +203,10 @@ def new_item(organisation: str, document_id: int, file_name: str, object_key: st
 
 def from_item(item: DocumentItem) -> Document:
     """Return the document of a row."""
-    status, error, detail = DocumentStatus(item.status), item.error, item.detail
+    status, code, detail = DocumentStatus(item.status), item.error_code, item.detail
     expires = item.expires_at
     if expires is not None and clock.now() > expires - timedelta(days=1):
-        status, error = DocumentStatus.FAILED, "upload_missing"
+        status, code = DocumentStatus.FAILED, "upload_missing"
         detail = "The upload URL expired before a file came; announce it again with POST /api/v1/documents."
     until = None if item.claimed_until is None else datetime.fromtimestamp(int(item.claimed_until), UTC)
     claimed = until is not None and clock.now() < until
@@ -230,7 +230,7 @@ def from_item(item: DocumentItem) -> Document:
         pending=frozenset(int(page) for page in item.pending or ()),
         attempts=int(item.attempts or 0),
         unread_lines=int(item.unread_lines or 0),
-        error=error,
+        error_code=code,
         detail=detail,
         created_at=item.created_at,
         finished_at=item.finished_at,

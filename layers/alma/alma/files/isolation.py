@@ -219,7 +219,7 @@ class OpenedFile:
         try:
             parser.take(what)
         except UnreadableFileError as error:
-            raise _LostError(error.detail, code=error.slug) from error
+            raise _LostError(error.detail, code=error.code) from error
         return parser
 
     def _end_parser(self) -> None:

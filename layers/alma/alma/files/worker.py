@@ -78,7 +78,7 @@ def _recorded(work: Callable[[], Answer]) -> Answer:
     try:
         return work()
     except UnreadableFileError as error:
-        return _failure(error.slug, error.detail)
+        return _failure(error.code, error.detail)
     except MemoryError:
         return _failure(
             "too_complex",

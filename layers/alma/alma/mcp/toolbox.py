@@ -70,7 +70,7 @@ class ToolBox:
         """Return the result of `tools/call`.
 
         What went wrong in a way that the model or its user can mend is a result with `isError`, with the
-        error's slug and sentence as JSON text; wrong arguments are (2025-11-25, Tools, "Error Handling").
+        error's code and sentence as JSON text; wrong arguments are (2025-11-25, Tools, "Error Handling").
 
         Raises
         ------
@@ -97,7 +97,7 @@ class ToolBox:
                 self._admit(tool.limited_as)
             outcome = call.run(self._services)
         except AlmaError as error:
-            return self._failure(error.slug, error.detail, error.more)
+            return self._failure(error.code, error.detail, error.more)
         text = json.dumps(outcome.structured, ensure_ascii=False)
         result = {
             "content": [{"type": "text", "text": text}, *outcome.content],
@@ -109,9 +109,9 @@ class ToolBox:
             )
         return result
 
-    def _failure(self, slug: str, detail: str, more: Mapping[str, object] | None = None) -> dict[str, Any]:
-        self.called["error"] = slug
-        text = json.dumps({"error": slug, "detail": detail, **(more or {})}, ensure_ascii=False)
+    def _failure(self, code: str, detail: str, more: Mapping[str, object] | None = None) -> dict[str, Any]:
+        self.called["error"] = code
+        text = json.dumps({"error": code, "detail": detail, **(more or {})}, ensure_ascii=False)
         return {"content": [{"type": "text", "text": text}], "isError": True}
 
 

@@ -87,8 +87,8 @@ class Model:
         How far it is.
     trained_examples : int
         Verified fields it was tuned on.
-    error, detail : str or None
-        Slug and sentence of a failure or a rejection.
+    error_code, detail : str or None
+        Code and sentence of a failure or a rejection.
     card : dict or None
         What it was made of and how good it is; see docs/models.md.
     created_at, created_by, finished_at : str or None
@@ -105,7 +105,7 @@ class Model:
     origin: Origin
     status: ModelStatus
     trained_examples: int
-    error: str | None
+    error_code: str | None
     detail: str | None
     card: dict[str, Any] | None
     created_at: str
@@ -291,7 +291,7 @@ def finish(
     *,
     card: dict[str, Any] | None = None,
     trained_examples: int | None = None,
-    error: str | None = None,
+    error_code: str | None = None,
     detail: str | None = None,
 ) -> bool:
     """Record how a model ended; tell whether that was recorded.
@@ -303,7 +303,7 @@ def finish(
     told: tuple[tuple[Any, object], ...] = (
         (ModelItem.card, card),
         (ModelItem.trained_examples, trained_examples),
-        (ModelItem.error, error),
+        (ModelItem.error_code, error_code),
         (ModelItem.detail, detail),
     )
     actions += [attribute.set(value) for attribute, value in told if value is not None]
@@ -375,14 +375,14 @@ def _slug(name: str) -> str:
 
 
 def _from_item(item: ModelItem) -> Model:
-    status, error, detail = ModelStatus(item.status), item.error, item.detail
+    status, code, detail = ModelStatus(item.status), item.error_code, item.detail
     if status is ModelStatus.UPLOADING:
         expires = parsed(item.created_at) + timedelta(seconds=settings().upload_seconds) + _UPLOAD_GRACE
         if now() > expires:
-            status, error = ModelStatus.FAILED, "upload_missing"
+            status, code = ModelStatus.FAILED, "upload_missing"
             detail = "The upload URL expired before a file came; register it again with POST /api/v1/models."
     elif not status.finished and item.due_at is not None and now() > parsed(item.due_at):
-        status, error = ModelStatus.FAILED, "given_up"
+        status, code = ModelStatus.FAILED, "given_up"
         detail = "It did not come to an end within a day; ask for it again."
     return Model(
         organisation=item.pk,
@@ -393,7 +393,7 @@ def _from_item(item: ModelItem) -> Model:
         origin=Origin(item.origin or Origin.TRAINED),
         status=status,
         trained_examples=int(item.trained_examples),
-        error=error,
+        error_code=code,
         detail=detail,
         card=item.card,
         created_at=item.created_at,

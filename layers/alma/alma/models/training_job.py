@@ -41,7 +41,7 @@ def train(organisation: str, model_id: str, *, seconds: float) -> None:
         registry.finish(
             model,
             ModelStatus.FAILED,
-            error="training_crashed",
+            error_code="training_crashed",
             detail="The training stopped twice without a reason; train with `alma train` and register the "
             "file.",
         )
@@ -51,7 +51,7 @@ def train(organisation: str, model_id: str, *, seconds: float) -> None:
     except AlmaError as error:
         if error.retryable:
             raise
-        registry.finish(model, ModelStatus.FAILED, error=error.slug, detail=error.detail)
+        registry.finish(model, ModelStatus.FAILED, error_code=error.code, detail=error.detail)
 
 
 def _train(model: Model, deadline: float) -> None:
@@ -74,7 +74,7 @@ def _train(model: Model, deadline: float) -> None:
             ModelStatus.REJECTED,
             card=learned.card,
             trained_examples=learned.examples,
-            error="not_better",
+            error_code="not_better",
             detail=f"On documents it had not seen its F1 was {after:.3f} and that of {model.base_model} "
             f"{before:.3f}; verify more documents and train again.",
         )

@@ -51,7 +51,7 @@ def arrive(key: str, etag: str) -> Model | None:
         found = _fetched(key, etag)
         card = _checked(model, found)
     except ModelFailedError as refusal:
-        registry.finish(model, ModelStatus.FAILED, error=refusal.code, detail=refusal.detail)
+        registry.finish(model, ModelStatus.FAILED, error_code=refusal.code, detail=refusal.detail)
     else:
         kept = objects.model_key(model.id, card["sha256"])
         objects.put(model.organisation, kept, found, "application/octet-stream")

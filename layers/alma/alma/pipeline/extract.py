@@ -74,14 +74,14 @@ def check_readable(pages: Sequence[PageRecord]) -> None:
     UnreadableFileError
         With the reason of the first of them.
     """
-    unreadable = [page for page in pages if page.error is not None and not page.tracks]
+    unreadable = [page for page in pages if page.error_code is not None and not page.tracks]
     if not pages or len(unreadable) < len(pages):
         return
     first = unreadable[0]
     sentence = first.detail or ""
     raise UnreadableFileError(
         sentence if len(pages) == 1 else f"Page {first.number}: {sentence}",
-        code=first.error or "damaged_file",
+        code=first.error_code or "damaged_file",
     )
 
 

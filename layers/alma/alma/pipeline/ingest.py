@@ -59,7 +59,7 @@ def ingest(object_key: str, etag: str, sequencer: str) -> Document | None:
                 document = _store_pages(document, etag)
             queue.send_pages(organisation, document.id, sorted(document.pending) or [0])
         except UnreadableFileError as error:
-            progress.fail(document, error.slug, error.detail)
+            progress.fail(document, error.code, error.detail)
             finish.count(organisation, document.id)
             document = records.get(organisation, document.id)
         return document
@@ -89,7 +89,7 @@ def _store_pages(document: Document, etag: str) -> Document:
 
 def _store_page(document: Document, page: FilePage) -> None:
     if page.error is not None:
-        page_records.page_failed(document, page.number, page.error.slug, page.error.detail)
+        page_records.page_failed(document, page.number, page.error.code, page.error.detail)
         return
     objects.put(
         document.organisation,

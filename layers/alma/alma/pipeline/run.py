@@ -33,7 +33,7 @@ def process(organisation: str, document_id: int, page: int) -> None:
             try:
                 _resolve(document)
             except UnreadableFileError as error:
-                progress.fail(document, error.slug, error.detail)
+                progress.fail(document, error.code, error.detail)
         # Of one that is finished too: whoever did it may have been cut off here.
         finish.count(organisation, document_id)
 

@@ -23,7 +23,7 @@ _only_auto: set[str] = set()
 
 
 class ModelCallError(Exception):
-    """The model gave no answer that can be used; the text is a slug, and never what the document says."""
+    """The model gave no answer that can be used; the text is a code, and never what the document says."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,7 +212,7 @@ class DocumentItem(Item, discriminator="document"):
     attempts = NumberAttribute(default=0)
     resolutions = NumberAttribute(default=0)
     unread_lines = NumberAttribute(default=0)
-    error = UnicodeAttribute(null=True)
+    error_code = UnicodeAttribute(null=True, attr_name="error")
     detail = UnicodeAttribute(null=True)
     created_at = UnicodeAttribute()
     finished_at = UnicodeAttribute(null=True)
@@ -270,7 +270,7 @@ class PageItem(Item, discriminator="page"):
     tracks = UnicodeSetAttribute(null=True)
     waiting = BooleanAttribute(default=False)
     begun = NumberAttribute(default=0)
-    error = UnicodeAttribute(null=True)
+    error_code = UnicodeAttribute(null=True, attr_name="error")
     detail = UnicodeAttribute(null=True)
 
 
@@ -301,7 +301,7 @@ class ModelItem(Item, discriminator="model"):
     trained_examples = NumberAttribute(default=0)
     attempts = NumberAttribute(default=0)
     etag = UnicodeAttribute(null=True)  # of the upload that is checked
-    error = UnicodeAttribute(null=True)
+    error_code = UnicodeAttribute(null=True, attr_name="error")
     detail = UnicodeAttribute(null=True)
     card = JSONAttribute(null=True)
     due_at = UnicodeAttribute(null=True)
