@@ -28,8 +28,11 @@ from rich.progress import track as progress
 from alma.datamodel.pages import PageText
 from alma.datamodel.schemas import shipped_schemas
 from alma.errors import AlmaError
-from alma.extraction.resolve import choices, layouts_by_track, offers, value_of
+from alma.extraction.resolve import layouts_by_track
 from alma.extraction.scoring.scorer import BASE, Scorer
+from alma.extraction.scoring.track_candidates import candidates_by_track
+from alma.extraction.selection import choose
+from alma.extraction.values.names import value_of
 from alma.learning import evaluation
 from alma.learning.calibration import Sample, cross_fitted
 from alma.learning.evaluation import Label
@@ -66,7 +69,7 @@ def groups_of(document: Mapping[str, Any], pages: list[PageText]) -> Iterator[Gr
         value = metrics.expected(named, row, field.type)
         labels.setdefault(field.key, []).append(metrics.label_of(value, row, holding=holding))
     return evaluation.groups_of(
-        offers(layouts_by_track(pages), schema),
+        candidates_by_track(layouts_by_track(pages), schema),
         schema,
         {key: each for key, each in labels.items() if key not in not_scored},
         metrics.complete_keys(document) - not_scored,
@@ -113,7 +116,8 @@ def samples_of(document: Mapping[str, Any], pages: list[PageText], scorer: Score
     """Yield the judged readings of a document, its type given."""
     named = document["doc_type"]
     schema = shipped_schemas()[metrics.TYPE_NAMES.get(named, named)]
-    for field, rows in choices(layouts_by_track(pages), schema, scorer):
+    tracks = candidates_by_track(layouts_by_track(pages), schema)
+    for field, rows in choose(tracks, schema, scorer):
         for row in rows:
             for choice in row.values():
                 item = {"key": field.key, "value": value_of(field, choice.candidate.value)}

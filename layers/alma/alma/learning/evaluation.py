@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from alma.datamodel.geometry import Box, Region, enclosing
 from alma.datamodel.schemas import DocumentSchema, FieldSchema, FieldType
 from alma.extraction.candidates.generation import Candidate
-from alma.extraction.resolve import Offer, value_of
+from alma.extraction.scoring.track_candidates import TrackCandidates
+from alma.extraction.values.names import value_of
 from alma.learning.metrics import Tally
 from alma.learning.scorer_training import Group
 
@@ -123,7 +124,7 @@ def judge(field: FieldSchema, found: Sequence[Candidate], labels: Sequence[Label
 
 
 def groups_of(
-    offered: Mapping[str, Offer],
+    tracks: Mapping[str, TrackCandidates],
     schema: DocumentSchema,
     labels: Mapping[str, Sequence[Label]],
     complete: Container[str],
@@ -133,8 +134,8 @@ def groups_of(
 
     Parameters
     ----------
-    offered : mapping
-        What each track offers.
+    tracks : mapping
+        The candidates of each track.
     schema : DocumentSchema
         The document's type.
     labels : mapping
@@ -145,12 +146,12 @@ def groups_of(
     fold : int
         Part of the data the document belongs to.
     """
-    for offer in offered.values():
+    for found in tracks.values():
         for field in schema.fields:
-            own = offer.found.by_field[field.key]
+            own = found.by_field[field.key]
             if not own or (field.key not in labels and field.key not in complete):
                 continue
-            dense, tokens = offer.features(field)
+            dense, tokens = found.features(field)
             yield Group(
                 f"{schema.doc_type}.{field.key}",
                 field.repeated,

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from alma.datamodel.schemas import DocumentSchema
-from alma.extraction.resolve import Offer, choose, value_of
 from alma.extraction.scoring.confidence import Calibration
 from alma.extraction.scoring.scorer import Scorer
+from alma.extraction.scoring.track_candidates import TrackCandidates
+from alma.extraction.selection import choose
+from alma.extraction.values.names import value_of
 from alma.learning.calibration import Sample
 from alma.learning.evaluation import canonical, tally
 from alma.learning.lessons import Lesson
@@ -37,9 +39,9 @@ class HoldoutReading:
 
     @classmethod
     def of(
-        cls, lesson: Lesson, offered: Mapping[str, Offer], schema: DocumentSchema, scorer: Scorer
+        cls, lesson: Lesson, tracks: Mapping[str, TrackCandidates], schema: DocumentSchema, scorer: Scorer
     ) -> HoldoutReading:
-        """Return how a model reads what the tracks offer."""
+        """Return what a model takes of each track's candidates."""
         return cls(
             lesson,
             [
@@ -52,7 +54,7 @@ class HoldoutReading:
                     )
                     for choice in row.values()
                 ]
-                for field, rows in choose(offered, schema, scorer)
+                for field, rows in choose(tracks, schema, scorer)
                 for row in rows
             ],
         )

@@ -10,7 +10,8 @@ from alma.datamodel.examples import LabelledDocument
 from alma.datamodel.geometry import Region
 from alma.datamodel.schemas import DocumentSchema
 from alma.errors import ConflictError
-from alma.extraction.resolve import Offer, layouts_by_track, offers
+from alma.extraction.resolve import layouts_by_track
+from alma.extraction.scoring.track_candidates import TrackCandidates, candidates_by_track
 from alma.learning.evaluation import Label, canonical, groups_of
 from alma.learning.scorer_training import Group
 
@@ -32,14 +33,14 @@ class Lesson:
         """Return whether it is known what a field should be."""
         return key not in self.document.unplaced and (self.document.complete or key in self.labels)
 
-    def offered(self, schema: DocumentSchema) -> dict[str, Offer]:
-        """Return the candidates on its pages, by track. Not cached: documents take less room than these."""
-        return offers(layouts_by_track(self.document.pages), schema)
+    def candidates(self, schema: DocumentSchema) -> dict[str, TrackCandidates]:
+        """Return the candidates of each track. Not cached: documents take less room than these."""
+        return candidates_by_track(layouts_by_track(self.document.pages), schema)
 
     def groups(self, schema: DocumentSchema) -> Iterator[Group]:
         """Yield the judged candidates of each field that is known."""
         known = [field.key for field in schema.fields if self.known(field.key)]
-        return groups_of(self.offered(schema), schema, self.labels, known, self.fold)
+        return groups_of(self.candidates(schema), schema, self.labels, known, self.fold)
 
 
 def lessons_of(documents: Sequence[LabelledDocument], schema: DocumentSchema) -> list[Lesson]:

@@ -178,9 +178,9 @@ class _Run:
         before: list[HoldoutReading] = []
         after: list[HoldoutReading] = []
         for n, lesson in enumerate(unseen):
-            offered = lesson.offered(self.schema)
-            before.append(HoldoutReading.of(lesson, offered, self.schema, base))
-            after.append(HoldoutReading.of(lesson, offered, self.schema, scorers[lesson.fold]))
+            tracks = lesson.candidates(self.schema)
+            before.append(HoldoutReading.of(lesson, tracks, self.schema, base))
+            after.append(HoldoutReading.of(lesson, tracks, self.schema, scorers[lesson.fold]))
             self.report("measuring", TRAINED + (1 - TRAINED) * (n + 1) / len(unseen))
         return before, after
 

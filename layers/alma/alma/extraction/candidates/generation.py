@@ -96,7 +96,7 @@ def _votes(page: PageSearch, number: int, matcher: Matcher) -> Iterator[Vote]:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class CandidateSet:
     """What one track offers.
 
     Attributes
@@ -111,7 +111,7 @@ class Found:
     in_label: dict[int, frozenset[int]]
 
 
-def candidates(layouts: Sequence[Layout], schema: DocumentSchema, locale: Locale) -> Found:
+def candidates(layouts: Sequence[Layout], schema: DocumentSchema, locale: Locale) -> CandidateSet:
     """Return what may be the value of each field of a document type.
 
     Parameters
@@ -148,4 +148,4 @@ def candidates(layouts: Sequence[Layout], schema: DocumentSchema, locale: Locale
                 known = own[key] = Candidate(layout, vote.words, vote.value, vote.content, 0.5)
             known.votes.append(vote)
     by_field = {key: sorted(own.values(), key=lambda c: c.place) for key, own in found.items()}
-    return Found(by_field, in_label)
+    return CandidateSet(by_field, in_label)

@@ -16,8 +16,9 @@ from alma.datamodel.schemas import DocumentSchema, FieldSchema, FieldType
 from alma.extraction.llm import TRACK
 from alma.extraction.llm.question import Question
 from alma.extraction.page.layout import Layout
-from alma.extraction.resolve import MOST_REPEATS, value_of
+from alma.extraction.selection import MOST_REPEATS
 from alma.extraction.values.locales import Locale, locale_of
+from alma.extraction.values.names import value_of
 from alma.extraction.values.parsers import TYPED, parse, spans
 from alma.extraction.values.text import comparison_key, fold, squeeze
 

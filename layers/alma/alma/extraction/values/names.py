@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from alma.datamodel.schemas import FieldSchema
 from alma.extraction.values.companies import is_company
 from alma.extraction.values.locales import Locale
 from alma.extraction.values.spans import Span
@@ -45,3 +46,8 @@ def last_name_last(name: str) -> str:
     if not comma or "," in first or not first.strip() or len(last.split()) > 2 or is_company(name):
         return name
     return f"{first.strip()} {last.strip()}"
+
+
+def value_of(field: FieldSchema, value: str) -> str:
+    """Return what a candidate's value stands for: names in the order in which they are written."""
+    return last_name_last(value) if field.name_order == "last_first" else value
