@@ -155,7 +155,11 @@ class DocumentSummary(View):
     )
     created_at: str
     finished_at: str | None = None
-    error: str | None = Field(default=None, description="Code of what went wrong, if status is failed.")
+    error: str | None = Field(
+        default=None,
+        validation_alias="error_code",
+        description="Code of what went wrong, if status is failed.",
+    )
     detail: str | None = Field(default=None, description="The same as a sentence.")
     claimed_by: str | None = Field(
         default=None,

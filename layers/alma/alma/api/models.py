@@ -84,7 +84,9 @@ class ModelView(ModelSummary):
     origin: Origin
     created_by: str | None = Field(description="Id of the key that made it.")
     finished_at: str | None
-    error: str | None = Field(description="Code of why it failed or was rejected.")
+    error: str | None = Field(
+        validation_alias="error_code", description="Code of why it failed or was rejected."
+    )
     detail: str | None = Field(description="The same as a sentence.")
     card: dict[str, Any] | None = Field(
         description="What it was made of and how good it is, once it is ready; see docs/models.md."

@@ -26,11 +26,11 @@ _RETRY_SECONDS_OF_AGENTS = 10
 class ApiError(CliError):
     """The API refused, or could not be reached; the text is one sentence."""
 
-    def __init__(self, status: int, slug: str, detail: str) -> None:
+    def __init__(self, status: int, code: str, detail: str) -> None:
         super().__init__(detail)
         self.status = status
         """HTTP status; 0 where no answer came."""
-        self.slug = slug
+        self.code = code
         self.detail = detail
 
 

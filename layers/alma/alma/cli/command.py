@@ -50,7 +50,7 @@ class Command(TyperCommand):
         except BrokenPipeError:
             raise typer.Exit(PIPE_CLOSED) from None
         except (AlmaError, CliError) as error:
-            output.fail(error.slug, str(error))
+            output.fail(error.code, str(error))
         except OSError as error:
             output.fail("failed", str(error))
         except Exception as error:

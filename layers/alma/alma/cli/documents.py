@@ -65,7 +65,7 @@ def _result(client: Client, document_id: int) -> dict[str, Any]:
     try:
         return client.wait(document_id)
     except ApiError as error:
-        return {"error": error.slug, "detail": error.detail}
+        return {"error": error.code, "detail": error.detail}
 
 
 @commands.command("list")

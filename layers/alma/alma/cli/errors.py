@@ -6,5 +6,5 @@ from __future__ import annotations
 class CliError(Exception):
     """A command cannot do what it was asked; the text is one sentence that says what to do."""
 
-    slug: str = "failed"
+    code: str = "failed"
     """Name of the error, for programs."""

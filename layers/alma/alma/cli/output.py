@@ -48,10 +48,10 @@ class Output:
 
         _console(stderr=True).print(Text.assemble(("alma:", "red"), " ", visible(text)), soft_wrap=True)
 
-    def fail(self, slug: str, detail: str) -> None:
+    def fail(self, code: str, detail: str) -> None:
         """Print an error: JSON on standard output, or a sentence on standard error."""
         if self._as_json:
-            print(json.dumps({"error": slug, "detail": detail}), flush=True)
+            print(json.dumps({"error": code, "detail": detail}), flush=True)
         else:
             self.warn(detail)
 

@@ -19,10 +19,10 @@ class DocumentProcessingError(AlmaError):
 
 
 class DocumentFailedError(AlmaError):
-    """The document could not be read; the slug and the sentence are the document's own."""
+    """The document could not be read; the code and the sentence are the document's own."""
 
     status = 422
 
-    def __init__(self, document_id: int, error: str | None, detail: str | None) -> None:
-        super().__init__(detail or "The document could not be read.", code=error)
+    def __init__(self, document_id: int, code: str | None, detail: str | None) -> None:
+        super().__init__(detail or "The document could not be read.", code=code)
         self.document_id = document_id

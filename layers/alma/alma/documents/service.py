@@ -200,7 +200,7 @@ def _check_read(document: Document) -> None:
     if document.status is DocumentStatus.PROCESSING:
         raise DocumentProcessingError(document.id, document.doc_type, document.pages, document.pages_read)
     if document.status is DocumentStatus.FAILED:
-        raise DocumentFailedError(document.id, document.error, document.detail)
+        raise DocumentFailedError(document.id, document.error_code, document.detail)
 
 
 def _file_part(document: Document) -> FilePart | None:
