@@ -156,7 +156,7 @@ class ManifestDocument(BaseModel):
 class Manifest(BaseModel):
     """A data set without its lines: the document type, and the documents that have verified fields."""
 
-    model_config = ConfigDict(serialize_by_alias=True)
+    model_config = ConfigDict(defer_build=True, serialize_by_alias=True)
 
     docType: str = Field(pattern=KEY)
     definition: SchemaDefinition = Field(
