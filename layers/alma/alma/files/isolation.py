@@ -135,7 +135,7 @@ class OpenedFile:
             "memory": settings.parser_memory_mb * 2**20,
             "seconds": settings.page_seconds,
         }
-        self._parser: _Parser | None = None
+        self._parser: _ParserProcess | None = None
         self._lost = 0
         self._pages = self._read(first_page)
         try:
@@ -204,11 +204,11 @@ class OpenedFile:
         text = None if answer["text"] is None else PageText.from_json(answer["text"])
         return FilePage(number, answer["width"], answer["height"], image, text, answer["needs_vision"])
 
-    def _started(self) -> _Parser:
-        self._parser = _Parser(self._order)
+    def _started(self) -> _ParserProcess:
+        self._parser = _ParserProcess(self._order)
         return self._parser
 
-    def _restarted(self, what: str) -> _Parser:
+    def _restarted(self, what: str) -> _ParserProcess:
         if self._lost >= MAX_LOST:
             raise _LostError(
                 f"{what} was not tried, because {MAX_LOST} pages before it brought the parser down; "
@@ -241,7 +241,7 @@ def _too_complex(what: str, why: str) -> str:
     return f"{what} {why}; print the document to a new PDF, or scan it, and send that."
 
 
-class _Parser:
+class _ParserProcess:
     """The parser's process, as `alma.files.worker` speaks."""
 
     def __init__(self, order: dict[str, str | int]) -> None:

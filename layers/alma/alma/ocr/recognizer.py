@@ -17,7 +17,7 @@ from alma.ocr.image import working_image
 from alma.ocr.ink import Window, tight
 from alma.ocr.layout import lines
 from alma.ocr.orientation import Classifier, sideways
-from alma.ocr.recognition import LineReader, Reading
+from alma.ocr.recognition import LineReader, RecognizedLine
 from alma.ocr.spelling import mend
 
 DETECTION = "PP-OCRv6_det_small.onnx"
@@ -106,7 +106,7 @@ class Recognizer:
 
     def _read_lines(
         self, image: Image.Image, quads: list[Quad]
-    ) -> tuple[list[Quad], list[Image.Image], list[Reading]]:
+    ) -> tuple[list[Quad], list[Image.Image], list[RecognizedLine]]:
         """Return the lines the way each can be read best, their crops and their readings."""
         tried = [(line, way) for line, corners in enumerate(quads) for way in ways(corners)]
         crops = [crop(image, way) for _, way in tried]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from alma.extraction.values.locales import Locale
 from alma.extraction.values.numerals import SPELLED, words_to_number
-from alma.extraction.values.spans import Span
+from alma.extraction.values.parsed_spans import Span
 
 _DURATION = re.compile(
     rf"(?P<count>\d{{1,3}}|{SPELLED})\s*(?:\(\s*(?P<again>\d{{1,3}})\s*\))?[\s-]*"
