@@ -71,7 +71,7 @@ class LabelMatch:
 
 @dataclass(slots=True)
 class Lexicon:
-    """Phrases and what they stand for, looked up exactly or with one wrong character (SymSpell's deletions)."""
+    """Phrases and what they stand for, looked up exactly or with one wrong character (SymSpell)."""
 
     phrases: dict[str, list[Label]] = field(default_factory=dict)
     _near: dict[str, str] = field(default_factory=dict)
