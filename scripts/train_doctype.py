@@ -549,6 +549,90 @@ def total(each: Sequence[Cuts]) -> Cuts:
     return Cuts(sum(c.right for c in each), sum(c.wrong for c in each), sum(c.missed for c in each))
 
 
+@dataclass(frozen=True)
+class FoldModels:
+    """The models of the folds: each has seen nothing of the groups it judges."""
+
+    types: list[Array]
+    """By fold, the probability of each class for every page, shape (pages, classes)."""
+    begins: list[BeginModel]
+    """By fold, the model of where documents begin."""
+    cases: list[Case]
+    """Every document as it is judged out of fold."""
+
+
+def learned_types(examples: Sequence[Example]) -> list[str]:
+    """Return the types with enough groups to learn them."""
+    groups: dict[str, set[str]] = {}
+    for each in examples:
+        groups.setdefault(each.kind, set()).add(each.group)
+    return sorted(k for k in groups if k != NONE and len(groups[k]) >= MIN_GROUPS)
+
+
+def fit_folds(
+    examples: Sequence[Example], teaching: Sequence[Example], pages: Pages, classes: list[str]
+) -> FoldModels:
+    """Return the models of the folds, and every document judged by the one that did not learn from it."""
+    fitted = FoldModels([], [], [])
+    for fold in range(FOLDS):
+        model = fit_types([e for e in teaching if e.fold != fold], pages, classes)
+        probabilities = model(pages)
+        fitted.cases.extend(case_of(each, model, probabilities) for each in examples if each.fold == fold)
+        fitted.types.append(probabilities)
+        pairs = pairs_of([e for e in examples if e.fold != fold], fold)
+        fitted.begins.append(fit_begins(pages, pairs, probabilities))
+        print(f"fold {fold} fitted", flush=True)
+    return fitted
+
+
+def untrained_cases(
+    examples: Sequence[Example], teaching: Sequence[Example], pages: Pages, classes: Sequence[str]
+) -> list[Case]:
+    """Return the documents of each learned type as judged where nobody trained it: by phrases alone."""
+    found: list[Case] = []
+    for missing in classes:
+        if missing == NONE:
+            continue
+        rest = [name for name in classes if name != missing]
+        model = fit_types([e for e in teaching if e.kind != missing], pages, rest)
+        probabilities = model(pages)
+        found += [case_of(e, model, probabilities) for e in examples if e.kind == missing]
+        print(f"without {missing} fitted", flush=True)
+    return found
+
+
+def splitting_figures(examples: Sequence[Example], pages: Pages, models: FoldModels) -> dict[str, Any]:
+    """Return the threshold of a cut, the lowest that cuts few enough single documents, and its figures."""
+    features = [page for each in examples for page in each.pages]
+    real = [e for e in examples if not e.made_up]
+
+    def judge(chosen: Sequence[Example], fold: int) -> tuple[Pairs, Array]:
+        pairs = pairs_in(chosen)
+        return pairs, models.begins[fold](pages, pairs, models.types[fold])
+
+    single = [judge([e], e.fold) for e in real if len(e.pages) > 1]
+    files = [
+        judge(file, fold) for fold in range(FOLDS) for file in joined([e for e in real if e.fold == fold], 60)
+    ]
+    sequences = sum(len(p.begins) for p, _ in single)
+    above = 0.5
+    for above in THRESHOLDS:
+        wrong = total([cuts_in(p, c, features, above) for p, c in single]).wrong
+        alone = total([cuts_in(p, c, features, above) for p, c in files])
+        print(f"cut above {above}: {wrong} wrong in {sequences} sequences;", alone.figures())
+        if wrong <= WRONG_CUTS * sequences:
+            break
+    return {
+        "cut_above": above,
+        "single_documents": {
+            "documents": len(single),
+            "sequences": sequences,
+            "wrong_cuts": total([cuts_in(p, c, features, above) for p, c in single]).wrong,
+        },
+        "joined": total([cuts_in(p, c, features, above) for p, c in files]).figures(),
+    }
+
+
 def main() -> int:
     """Read, fit, report and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -560,78 +644,25 @@ def main() -> int:
     asked = parser.parse_args()
 
     examples = list(examples_of(asked.data, asked.words, asked.only_kept))
-    groups: dict[str, set[str]] = {}
-    for each in examples:
-        groups.setdefault(each.kind, set()).add(each.group)
-    learned = sorted(k for k in groups if k != NONE and len(groups[k]) >= MIN_GROUPS)
+    learned = learned_types(examples)
     classes = [*learned, NONE]
     pages = Pages.of(examples)
-    features = [page for each in examples for page in each.pages]
     teaching = [e for e in examples if e.kind in classes]
-    print(f"{len(examples)} documents, {len(features)} pages, learned: {', '.join(learned)}")
+    count = sum(len(each.pages) for each in examples)
+    print(f"{len(examples)} documents, {count} pages, learned: {', '.join(learned)}")
 
-    # Every document judged by models that have seen nothing of its group.
-    type_models, begin_models, cases = [], [], []
-    judged = np.zeros((len(features), len(classes)), np.float32)
-    for fold in range(FOLDS):
-        others = [e for e in teaching if e.fold != fold]
-        model = fit_types(others, pages, classes)
-        probabilities = model(pages)
-        for each in examples:
-            if each.fold == fold:
-                judged[each.rows] = probabilities[each.rows]
-                cases.append(case_of(each, model, probabilities))
-        type_models.append(probabilities)
-        begins = fit_begins(pages, pairs_of([e for e in examples if e.fold != fold], fold), probabilities)
-        begin_models.append(begins)
-        print(f"fold {fold} fitted", flush=True)
-
-    # A type nobody trained: each learned type once, its documents told by phrases alone.
-    untrained = []
-    for missing in learned:
-        rest = [name for name in classes if name != missing]
-        model = fit_types([e for e in teaching if e.kind != missing], pages, rest)
-        probabilities = model(pages)
-        mine = [e for e in examples if e.kind == missing]
-        untrained += [case_of(e, model, probabilities) for e in mine]
-        print(f"without {missing} fitted", flush=True)
+    models = fit_folds(examples, teaching, pages, classes)
+    untrained = untrained_cases(examples, teaching, pages, classes)
 
     def weights_for(fold: int | None) -> Weights:
-        return fit_weights([c for c in [*cases, *untrained] if c.fold != fold])
+        return fit_weights([c for c in [*models.cases, *untrained] if c.fold != fold])
 
     by_fold = [weights_for(fold) for fold in range(FOLDS)]
-    measures = type_figures(cases, untrained, by_fold)
+    measures = type_figures(models.cases, untrained, by_fold)
     asked.folds.mkdir(parents=True, exist_ok=True)
-    out_of_fold = {case.name: tell(case, by_fold) for case in cases if case.weight == 1.0}
+    out_of_fold = {case.name: judged_type(case, by_fold) for case in models.cases if case.weight == 1.0}
     (asked.folds / "types.json").write_text(json.dumps(out_of_fold, indent=1) + "\n")
-
-    def judge(example_list: Sequence[Example], fold: int) -> tuple[Pairs, Array]:
-        pairs = pairs_in(example_list)
-        return pairs, begin_models[fold](pages, pairs, type_models[fold])
-
-    single = [judge([e], e.fold) for e in examples if len(e.pages) > 1 and not e.made_up]
-    files = [
-        judge(file, fold)
-        for fold in range(FOLDS)
-        for file in joined([e for e in examples if e.fold == fold and not e.made_up], 60)
-    ]
-    sequences = sum(len(p.begins) for p, _ in single)
-    above = 0.5
-    for above in THRESHOLDS:
-        wrong = total([cuts_in(p, c, features, above) for p, c in single]).wrong
-        alone = total([cuts_in(p, c, features, above) for p, c in files])
-        print(f"cut above {above}: {wrong} wrong in {sequences} sequences;", alone.figures())
-        if wrong <= WRONG_CUTS * sequences:
-            break
-    measures["splitting"] = {
-        "cut_above": above,
-        "single_documents": {
-            "documents": len(single),
-            "sequences": sequences,
-            "wrong_cuts": total([cuts_in(p, c, features, above) for p, c in single]).wrong,
-        },
-        "joined": total([cuts_in(p, c, features, above) for p, c in files]).figures(),
-    }
+    measures["splitting"] = splitting_figures(examples, pages, models)
     print(json.dumps(measures, indent=2))
 
     types = fit_types(teaching, pages, classes)
@@ -639,7 +670,7 @@ def main() -> int:
     facts = {
         "classes": classes,
         "weights": weights_for(None).as_dict(),
-        "cut_above": above,
+        "cut_above": measures["splitting"]["cut_above"],
         "out_of_fold": measures,
         "fitted_on": {
             "documents": Counter(sorted(e.kind for e in examples if not e.made_up)),
@@ -651,7 +682,7 @@ def main() -> int:
     return 0
 
 
-def tell(case: Case, weights: Sequence[Weights]) -> tuple[str, float]:
+def judged_type(case: Case, weights: Sequence[Weights]) -> tuple[str, float]:
     """Return the type of a document and its probability, told by the models that did not learn from it."""
     probabilities = document_type.combine(case.pages, case.phrases, weights[case.fold])
     best = max(probabilities, key=lambda name: probabilities[name])
@@ -662,9 +693,9 @@ def type_figures(
     cases: Sequence[Case], untrained: Sequence[Case], weights: Sequence[Weights]
 ) -> dict[str, Any]:
     """Return how well types are told, and print what is taken for what."""
-    real = [(c, *tell(c, weights)) for c in cases if c.weight == 1.0]
-    made_up = [(c, *tell(c, weights)) for c in cases if c.weight < 1.0]
-    alone = [(c, *tell(c, weights)) for c in untrained]
+    real = [(c, *judged_type(c, weights)) for c in cases if c.weight == 1.0]
+    made_up = [(c, *judged_type(c, weights)) for c in cases if c.weight < 1.0]
+    alone = [(c, *judged_type(c, weights)) for c in untrained]
     confused = Counter((c.truth, got) for c, got, _ in [*real, *made_up])
     names = sorted({name for pair in confused for name in pair})
     print("\ntruth \\ told".ljust(24) + " ".join(name[:10].rjust(10) for name in names))
