@@ -40,33 +40,22 @@ def image_key(document_id: int, page: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A verified field: a region of a page image and the text a person says stands there.
-
-    Attributes
-    ----------
-    text : str
-        The value, normalised.
-    field_key : str
-        The schema's name of the field; GROUP.COLUMN for a column of a group.
-    doc_type : str
-        Type of its document.
-    page_number : int
-        1-based, within the document.
-    bbox : Box
-        Where it stands on that page.
-    image_key : str
-        The page image, relative to the organisation's prefix: `pages/DOCUMENT/pN.png`.
-    status : Status
-        `accepted` or `edited`.
-    """
+    """A verified field: a region of a page image and the text a person says stands there."""
 
     text: str
+    """The value, normalised."""
     field_key: str
+    """The schema's name of the field; GROUP.COLUMN for a column of a group."""
     doc_type: str | None
+    """Type of its document."""
     page_number: int
+    """1-based, within the document."""
     bbox: Box
+    """Where it stands on that page."""
     image_key: str
+    """The page image, relative to the organisation's prefix: `pages/DOCUMENT/pN.png`."""
     status: Status
+    """`accepted` or `edited`."""
 
     @property
     def document_id(self) -> int:
@@ -116,33 +105,23 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class LabelledDocument:
-    """A document to learn from.
-
-    Attributes
-    ----------
-    id : int
-        Its number.
-    pages : tuple of PageText
-        Its words, once per track.
-    examples : tuple of Example
-        Its verified fields that have a place.
-    complete : bool
-        People decided every field it has, so that a field without an example is one it does not have.
-    unplaced : frozenset of str
-        Keys of verified fields that have no place: nothing can be learnt of them, nor that they are absent.
-    """
+    """A document to learn from."""
 
     id: int
+    """Its number."""
     pages: tuple[PageText, ...]
+    """Its words, once per track."""
     examples: tuple[Example, ...]
+    """Its verified fields that have a place."""
     complete: bool
+    """People decided every field it has, so that a field without an example is one it does not have."""
     unplaced: frozenset[str] = frozenset()
+    """Keys of verified fields that have no place: nothing can be learnt of them, nor that they are absent."""
 
 
 _MANIFEST_CONFIG = ConfigDict(
-    alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True,
-    defer_build=True,
-)  # fmt: skip
+    alias_generator=to_camel, populate_by_name=True, serialize_by_alias=True, defer_build=True
+)
 
 
 class ManifestDocument(BaseModel):

@@ -78,16 +78,16 @@ class Recognizer:
         given = image.size
         upright, turned, quads = self._upright(working_image(image, 2 * self._side))
         quads, crops, readings = self._read_lines(upright, quads)
-        kept = [index for index, reading in enumerate(readings) if reading.confidence >= READABLE]
+        readable = [index for index, reading in enumerate(readings) if reading.confidence >= READABLE]
         words: list[Word] = []
-        for number, members in enumerate(lines([quads[index] for index in kept])):
-            for index in (kept[member] for member in members):
+        for number, members in enumerate(lines([quads[index] for index in readable])):
+            for index in (readable[member] for member in members):
                 spans = readings[index].words
                 windows = tight(crops[index], [(span.start, span.end) for span in spans])
                 for span, window in zip(spans, windows, strict=True):
                     box = _box(quads[index], window, upright.size).turned(-turned)
                     words.append(Word(span.text, box, number, span.confidence))
-        return PageText(page, *given, Track.VISION, mend(words), turned, len(readings) - len(kept))
+        return PageText(page, *given, Track.VISION, mend(words), turned, len(readings) - len(readable))
 
     def _upright(self, image: Image.Image) -> tuple[Image.Image, int, list[Quad]]:
         """Return the image turned upright, the degrees clockwise that took, and its lines."""

@@ -26,9 +26,8 @@ from alma.extraction.page.layout import Layout
 from alma.extraction.values.locales import Locale
 from alma.extraction.values.patterns import Matcher
 
-#: Pages from the beginning and the end of a document on which any typed span is a candidate; on those
-#: between, rules alone say what is a candidate. Forms are short; in a contract the parties are named first
-#: and sign last.
+#: Pages from the beginning and the end of a document on which any typed span is a candidate; between them
+#: rules alone say what is one. Forms are short; in a contract the parties are named first and sign last.
 FIRST_PAGES = 3
 LAST_PAGES = 2
 #: Candidates of one field in one document.

@@ -121,6 +121,12 @@ class PageSearch:
         """Return whether a word only leads from a label to its value: `Advertiser  Name:  Bernie`."""
         return fold(self.layout.words[index].text).strip(" :.") in _CONNECTORS
 
+    def _after_connectors(self, start: int, end: int) -> int:
+        """Return the first word of a range that does not only lead to a value; the end if there is none."""
+        while start < end and self._connects(start):
+            start += 1
+        return start
+
     def vote(
         self, field: FieldSchema, start: int, end: int, span: Span, text: str, origin: str, score: float
     ) -> Vote:
@@ -160,9 +166,7 @@ class PageSearch:
         """Yield what stands to the right of a label in its row."""
         layout, field = self.layout, self.fields[label.key]
         end_of_row = layout.rows[layout.row_of[hit.start]][1]
-        start = hit.end
-        while field.type not in TYPED and start < end_of_row and self._connects(start):
-            start += 1
+        start = hit.end if field.type in TYPED else self._after_connectors(hit.end, end_of_row)
         if start >= end_of_row:
             return
         base = self.label_score(hit, label) + 1.0 - min(max(layout.gap(start - 1, start), 0.0), 40.0) * 0.02
@@ -230,8 +234,7 @@ class PageSearch:
                 continue
             start, end = piece
             if self._connects(start):
-                while start < last - 1 and self._connects(start):
-                    start += 1
+                start = self._after_connectors(start, last - 1)
                 end = layout.cells[layout.cell_of[start]].end
             elif self._is_label(start, end) and not lines:
                 # Another label's row: a party's name may stand below its number (`GLN: 4333741000005`).
@@ -310,8 +313,7 @@ class PageSearch:
             yield self.vote(field, start, min(stop, start + 60), span, text, origin, score)
 
     def _whole(self, field: FieldSchema, start: int, end: int, origin: str, base: float) -> Iterable[Vote]:
-        while start < end and self._connects(start):
-            start += 1
+        start = self._after_connectors(start, end)
         if start >= end:
             return
         if field.type is FieldType.NAME:

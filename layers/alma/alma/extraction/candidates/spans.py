@@ -149,10 +149,10 @@ def _text(layout: Layout, kind: FieldType, locale: Locale, words: tuple[int, ...
         return
     for span in spans(content, kind, locale):
         # Where the parser cuts, the words are those of the part that is left.
-        kept = words
+        own = words
         if span.end < len(content.rstrip(" :;,.|*_=-")) or span.start > 0:
-            kept = layout.touched(words, span.start, span.end)
-        yield TypedSpan(kept, span.value, content[span.start : span.end].strip(), span.quality)
+            own = layout.touched(words, span.start, span.end)
+        yield TypedSpan(own, span.value, content[span.start : span.end].strip(), span.quality)
 
 
 def _blocks(layout: Layout, ends: frozenset[int]) -> Iterator[TypedSpan]:

@@ -71,7 +71,10 @@ class LabelMatch:
 
 @dataclass(slots=True)
 class Lexicon:
-    """Phrases and what they stand for, looked up exactly or with one wrong character (SymSpell)."""
+    """Phrases and what they stand for, looked up exactly or with one wrong character.
+
+    Nearly exact look-up goes by deletions of one character, as in SymSpell (Garbe 2012).
+    """
 
     phrases: dict[str, list[Label]] = field(default_factory=dict)
     _near: dict[str, str] = field(default_factory=dict)
