@@ -5,9 +5,7 @@ from alma.api.archive import Archive
 from alma.api.dispatch import serve
 from alma.api.request import Request, Response
 from alma.api.views import AnnounceBody, Announced, Upload
-from alma.document_types import catalogue
 from alma.documents import deletion, intake, listing
-from alma.errors import BadRequestError
 from alma.settings import settings
 from alma.storage import objects
 
@@ -29,9 +27,6 @@ def list_documents(request: Request) -> Response:
 def announce(request: Request) -> Response:
     """Make room for a file and answer where to upload it."""
     body = request.json(AnnounceBody)
-    if body.docType is not None and not catalogue.knows(request.organisation, body.docType):
-        known = ", ".join(catalogue.schemas_of(request.organisation))
-        raise BadRequestError(f"docType is one of {known}, or leave it out.")
     document = intake.announce(
         request.organisation,
         body.fileName,

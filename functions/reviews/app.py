@@ -2,20 +2,18 @@
 
 from urllib.parse import unquote
 
-from alma.access.keys import Role
+from alma.access.scopes import Scope
 from alma.api.archive import Archive
 from alma.api.dispatch import serve
 from alma.api.geometry import EvidenceBody
 from alma.api.request import Request, Response
 from alma.api.views import AddFieldBody, ClaimBody, Claimed, DecideBody, ExtractBody, HistoryView, Queued
-from alma.document_types import catalogue
-from alma.documents import audit, records
+from alma.documents import audit
 from alma.errors import BadRequestError
 from alma.presentation.document import project_field
-from alma.review import claims, decisions, queue
+from alma.review import claims, decisions, queue, re_extraction
 from alma.review.corrections import Place
 from alma.review.decisions import Decision
-from alma.storage import queue as storage_queue
 
 
 def decide(request: Request) -> Response:
@@ -55,19 +53,15 @@ def claim(request: Request) -> Response:
 
 def release(request: Request) -> Response:
     """End a claim."""
-    admin = request.caller is not None and request.caller.role is Role.ADMIN
-    claims.release(request.organisation, request.document_id("id"), request.key_id, anybodys=admin)
+    anybodys = Scope.REVIEW_ADMIN in request.scopes
+    claims.release(request.organisation, request.document_id("id"), request.key_id, anybodys=anybodys)
     return Response(204)
 
 
 def extract(request: Request) -> Response:
     """Have a document read again."""
     document_id, body = request.document_id("id"), request.json(ExtractBody)
-    document = records.ready(records.row_of(request.organisation, document_id))
-    if body.docType is not None and not catalogue.knows(request.organisation, body.docType):
-        known = ", ".join(catalogue.schemas_of(request.organisation))
-        raise BadRequestError(f"docType is one of {known}, or leave it out.")
-    storage_queue.send_re_extraction(request.organisation, document_id, body.docType, request.key_id)
+    document = re_extraction.request(request.organisation, document_id, body.docType, request.key_id)
     return Response(202, Queued(documentId=document_id, status=document.status).model_dump(mode="json"))
 
 
@@ -80,8 +74,6 @@ def history(request: Request) -> Response:
         cursor=request.query.get("cursor"),
         limit=request.limit(audit.MAX_LIMIT),
     )
-    if not found.entries:
-        records.get(request.organisation, document_id)
     return Response(200, HistoryView.of(document_id, found).model_dump(mode="json"))
 
 

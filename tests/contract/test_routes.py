@@ -68,6 +68,7 @@ def test_what_each_scope_opens_is_written_down() -> None:
         },
         "documents:write": {"announce_document", "delete_document", "extract_again"},
         "review:write": {"decide_field", "add_field", "claim_document", "release_document"},
+        "review:admin": set(),
         "models:read": {"list_models", "get_model", "get_model_file"},
         "models:write": {"create_model", "delete_model", "put_schema", "delete_schema"},
         "export:read": {"export_document", "list_datasets", "get_dataset"},
