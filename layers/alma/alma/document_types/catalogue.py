@@ -79,6 +79,21 @@ def knows(organisation: str, doc_type: str) -> bool:
     return doc_type in shipped_schemas() or _own(organisation, doc_type) is not None
 
 
+def check(organisation: str, doc_type: str | None, *, optional: bool = False) -> None:
+    """Refuse a type that an organisation's documents cannot be of; None passes where it is `optional`.
+
+    Raises
+    ------
+    BadRequestError
+        There is none of that name; the sentence names those there are.
+    """
+    if optional and doc_type is None:
+        return
+    if doc_type is None or not knows(organisation, doc_type):
+        known = ", ".join(schemas_of(organisation))
+        raise BadRequestError(f"docType is one of {known}{', or leave it out' if optional else ''}.")
+
+
 def get(organisation: str, doc_type: str) -> DocumentType:
     """Return a document type.
 
@@ -123,8 +138,7 @@ def put(organisation: str, doc_type: str, definition: SchemaDefinition) -> tuple
                 f"Your organisation has {MAX_TYPES} document types of its own; remove one first.",
                 code="too_many_schemas",
             )
-        made = conditional_write(lambda: item.save(SchemaItem.pk.does_not_exist())) is not None
-        if made:
+        if conditional_write(lambda: item.save(SchemaItem.pk.does_not_exist())):
             return _from_item(item), True
     item.save()
     return _from_item(item), False

@@ -172,7 +172,7 @@ def begin_attempt(organisation: str, model_id: str) -> Model | None:
             condition=ModelItem.status == ModelStatus.TRAINING.value,
         )
     )
-    return None if begun is None else _from_item(item)
+    return _from_item(item) if begun else None
 
 
 def begin_training(
@@ -249,7 +249,7 @@ def begin_check(organisation: str, model_id: str, etag: str) -> Model | None:
             condition=(ModelItem.status == ModelStatus.UPLOADING.value) | again,
         )
     )
-    return None if begun is None else _from_item(item)
+    return _from_item(item) if begun else None
 
 
 def delete(organisation: str, model_id: str) -> None:
@@ -307,20 +307,17 @@ def finish(
         (ModelItem.detail, detail),
     )
     actions += [attribute.set(value) for attribute, value in told if value is not None]
-    done = conditional_write(
+    return conditional_write(
         lambda: item.update(
             actions=actions,
             condition=(ModelItem.status == model.status.value) & (ModelItem.attempts == model.attempts),
         )
     )
-    return done is not None
 
 
 def _check(organisation: str, doc_type: str, base_model: str) -> list[Model]:
     """Return the organisation's models if one more may be made of that type and that base."""
-    if not catalogue.knows(organisation, doc_type):
-        known = ", ".join(catalogue.schemas_of(organisation))
-        raise BadRequestError(f"docType is one of {known}.")
+    catalogue.check(organisation, doc_type)
     others = list_models(organisation)
     if base_model != BASE and not any(
         other.id == base_model and other.status is ModelStatus.READY and other.doc_type == doc_type
