@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from alma.clock import timestamp
 from alma.errors import BadRequestError, ConflictError, NotFoundError
-from alma.storage.table import OrganisationItem
+from alma.storage.items.access import OrganisationItem
 from alma.storage.transactions import conditional_write
 
 _ID = re.compile(r"[a-z][a-z0-9-]{1,62}")

@@ -5,7 +5,7 @@ rate algorithm of ITU-T I.371, there for cells of ATM, as it is known for web se
 description): every request moves that time on by `interval`, the time one token takes to come back, from
 where it stands or from now, whichever is later; a request that would move it further ahead of now than
 `burst * interval` is refused and moves nothing. One number holds a whole bucket, tokens come back by
-themselves, and one conditional UpdateItem decides with no read before (see `storage/arrivals.py`).
+themselves, and one conditional UpdateItem decides with no read before (see `storage/token_bucket.py`).
 
 The number only grows, and by `interval` for every request let in. So in a span of time at most
 `burst + (span + skew) / interval` requests pass, whatever the clocks of several processes say: one that is

@@ -456,7 +456,7 @@ def _audit_verify(options: argparse.Namespace) -> int:
         # Heads of trails that are not whole would vouch for them from then on.
         err.print(f"[red]alma:[/] nothing is saved to {options.save}: there are problems", soft_wrap=True)
     elif options.save:
-        heads = {each: verdict.heads for each, verdict in verdicts.items() if verdict.heads}
+        heads = {each: verdict.checkpoints for each, verdict in verdicts.items() if verdict.checkpoints}
         options.save.write_text(json.dumps(heads, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     if options.json:
         _print_json(

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from alma.clock import timestamp
 from alma.datamodel.schemas import KEY, DocumentSchema, SchemaDefinition, shipped_schemas
 from alma.errors import BadRequestError, ConflictError, NotFoundError
-from alma.storage.table import SchemaItem
+from alma.storage.items.document_types import SchemaItem
 from alma.storage.transactions import conditional_write
 
 #: Own types of one organisation: every document is compared with all of them.

@@ -19,7 +19,7 @@ from alma.clock import timestamp
 from alma.datamodel.fields import Field, Reading, evidence_of
 from alma.documents import records
 from alma.errors import BadRequestError
-from alma.storage.table import AuditItem, DocumentItem, audit_key, audit_prefix
+from alma.storage.items.documents import AuditItem, DocumentItem, audit_key, audit_prefix
 
 #: Who acts where no key does.
 ALMA = "alma"

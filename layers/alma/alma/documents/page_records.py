@@ -8,11 +8,7 @@ from typing import Any
 from alma.datamodel.pages import Track
 from alma.documents.records import Document
 from alma.errors import NotFoundError
-from alma.storage.table import (
-    PageItem,
-    page_key,
-    page_prefix,
-)
+from alma.storage.items.documents import PageItem, page_key, page_prefix
 
 
 @dataclass(frozen=True, slots=True)

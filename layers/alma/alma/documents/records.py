@@ -16,14 +16,8 @@ from alma.clock import timestamp
 from alma.datamodel.fields import Field
 from alma.documents import field_rows, records
 from alma.errors import ConflictError, NotFoundError
-from alma.storage.table import (
-    DocumentItem,
-    FieldItem,
-    Item,
-    document_key,
-    field_prefix,
-    listed_key,
-)
+from alma.storage.items.documents import DocumentItem, FieldItem, document_key, field_prefix, listed_key
+from alma.storage.table import Item
 
 
 class DocumentStatus(StrEnum):

@@ -21,7 +21,7 @@ from alma.documents import listing
 from alma.errors import BadRequestError, ConflictError, NotFoundError
 from alma.settings import settings
 from alma.storage import objects, queue
-from alma.storage.table import CounterItem, ModelItem
+from alma.storage.items.models import CounterItem, ModelItem
 from alma.storage.transactions import conditional_write
 
 #: What a model is tuned from unless one of the organisation's own is named.

@@ -22,7 +22,7 @@ from alma.errors import BadRequestError, ConflictError, NotFoundError
 from alma.presentation.document import project_field
 from alma.review import claims
 from alma.review.corrections import Place, correction
-from alma.storage.table import DocumentItem, FieldItem, field_key
+from alma.storage.items.documents import DocumentItem, FieldItem, field_key
 
 
 @dataclass(frozen=True, slots=True)
