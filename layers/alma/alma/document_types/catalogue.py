@@ -39,21 +39,12 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DocumentType:
-    """A document type of an organisation.
-
-    Attributes
-    ----------
-    schema : DocumentSchema
-        What it is.
-    origin : Origin
-        Whether it came with alma.
-    updated_at : str or None
-        When the organisation last changed it (ISO 8601); None for a shipped one.
-    """
+    """A document type of an organisation."""
 
     schema: DocumentSchema
     origin: Origin
     updated_at: str | None = None
+    """When the organisation last changed it (ISO 8601); None for a shipped one."""
 
 
 def list_types(organisation: str) -> list[DocumentType]:
