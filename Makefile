@@ -17,9 +17,10 @@ run: setup  ## Start alma here, with sample documents, on http://127.0.0.1:$(POR
 test: setup  ## The whole test suite.
 	$(VENV)/bin/pytest -n 2 --dist loadfile
 
-lint: setup  ## ruff and mypy --strict.
+lint: setup  ## ruff, the import contracts and mypy --strict.
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/lint-imports --no-cache --no-logo
 	$(VENV)/bin/mypy
 
 setup: $(READY) $(MODELS)  ## The environment in .venv, and the OCR models.
@@ -36,8 +37,8 @@ $(READY): requirements/dev.txt pyproject.toml | $(UV)
 	$(UV) pip install -q --python $(VENV)/bin/python --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(MODELS): scripts/fetch_models.py | $(READY)
-	$(VENV)/bin/python scripts/fetch_models.py
+$(MODELS): scripts/fetch_models.py scripts/split_recognizer.py layers/alma/alma/ocr/alphabet.py | $(READY)
+	$(VENV)/bin/python -m scripts.fetch_models
 	@touch $@
 
 # Packages of the npm registry, in a folder of their own and without their install scripts; Node.js is one of them.
@@ -103,7 +104,7 @@ deploy: sizes  ## Build and deploy into your AWS account; asks before it changes
 
 test-deploy: ARCHITECTURE := $(HOST_ARCHITECTURE)
 test-deploy: $(EMULATOR) build  ## A real `sam deploy` into an emulator, and files through the deployed stack.
-	$(VENV)/bin/python scripts/test_deploy.py --sam $(SAM) --emulator $(EMULATOR) --architecture $(ARCHITECTURE)
+	$(VENV)/bin/pytest -vv tests/deploy
 
 # The layers' versions are those of requirements/dev.txt: what is tested is what is shipped. Left out is what
 # the Lambda runtime brings (botocore and its dependencies) and what nothing of ours imports.

@@ -4,7 +4,8 @@
 
 DIR holds `labels.jsonl` and the files it names (samples/ is one such folder). An alma of its own is started
 for the run and thrown away; with `--url`, `--key` and `--inbox` a running one is used instead. Documents are
-dropped type by type, all of a type at once. How values and evidence are compared: benchmarks/metrics.py.
+dropped type by type, all of a type at once. How values and evidence are compared:
+scripts/labelled/metrics.py.
 
 Every document counts: one that failed, was lost or became two is scored as one without any field, and
 listed. Seconds per page are wall-clock time from the first file dropped to the last document finished, by the
@@ -43,8 +44,8 @@ from alma.extraction.resolve import extract
 from alma.extraction.scoring.confidence import load
 from alma.extraction.scoring.scorer import Scorer
 from benchmarks.installation import Connection, Installation, InstallationError, start_local
-from benchmarks.labels import FOLDS, fold_of, read_labels, words_of
-from benchmarks.metrics import TYPE_NAMES, DocumentScore, score_document, summarise
+from scripts.labelled.labels import FOLDS, fold_of, read_labels, words_of
+from scripts.labelled.metrics import TYPE_NAMES, DocumentScore, score_document, summarise
 
 #: What a document that came to nothing is scored as; its type is wrong whatever is right.
 NOTHING: dict[str, Any] = {"docType": "", "fields": []}

@@ -23,10 +23,12 @@ from rich.table import Table
 from alma.datamodel.pages import PageText
 from alma.datamodel.schemas import shipped_schemas
 from alma.errors import AlmaError
-from alma.extraction.resolve import layouts_by_track, offers, value_of
+from alma.extraction.resolve import layouts_by_track
+from alma.extraction.scoring.track_candidates import candidates_by_track
+from alma.extraction.values.names import value_of
 from alma.learning.evaluation import canonical
-from benchmarks import metrics
-from benchmarks.labels import read_labels, words_of
+from scripts.labelled import metrics
+from scripts.labelled.labels import read_labels, words_of
 
 #: Of a field: labelled values, those a rule points at, those that are candidates.
 Counts = dict[tuple[str, str], list[int]]
@@ -38,9 +40,9 @@ def count(document: Mapping[str, Any], pages: list[PageText], counts: Counts) ->
     schema = shipped_schemas()[metrics.TYPE_NAMES.get(named, named)]
     voted: dict[str, set[str]] = defaultdict(set)
     every: dict[str, set[str]] = defaultdict(set)
-    for offer in offers(layouts_by_track(pages), schema).values():
+    for found in candidates_by_track(layouts_by_track(pages), schema).values():
         for field in schema.fields:
-            for candidate in offer.found.by_field[field.key]:
+            for candidate in found.by_field[field.key]:
                 value = canonical(value_of(field, candidate.value))
                 every[field.key].add(value)
                 if candidate.votes:

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from alma.learning.metrics import calibration_error
-from benchmarks.metrics import DocumentScore
+from scripts.labelled.metrics import DocumentScore
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt  # after the choice of a backend that needs no screen

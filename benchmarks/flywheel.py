@@ -17,7 +17,8 @@ through the public API only:
    (`POST /v1/models/ID/digitize`). Every step is judged on the same documents: those not among the 80.
 
 Step 0 is what the base reads. A model that is rejected leaves the base's reading in place. Values are
-compared as in benchmarks/metrics.py. Coverage at 99 % counts values without a confidence as not covered.
+compared as in scripts/labelled/metrics.py. Coverage at 99 % counts values without a confidence as not
+covered.
 
 Training of the bases and the first reading of all words takes a while; both are kept under `--cache`.
 """
@@ -50,10 +51,10 @@ from alma.extraction.scoring.features import BUCKETS, DENSE
 from alma.extraction.scoring.scorer import BASE
 from alma.learning.evaluation import canonical
 from alma.learning.metrics import coverage_at
-from benchmarks import metrics
 from benchmarks.installation import Installation, InstallationError, start_local
-from benchmarks.labels import read_labels
 from scripts import train_base
+from scripts.labelled import metrics
+from scripts.labelled.labels import read_labels
 
 TYPES = ("ad_buy_form", "registration_form", "receipt")
 STEPS = (0, 10, 25, 50, 80)

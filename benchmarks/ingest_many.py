@@ -40,7 +40,7 @@ from benchmarks.installation import (
     resident_bytes,
     start_local,
 )
-from benchmarks.labels import read_labels
+from scripts.labelled.labels import read_labels
 
 #: Without any page read for so long, an odd file hangs; many files at once may wait longer for their turn.
 HANG_SECONDS, MANY_SECONDS = 30.0, 300.0

@@ -320,7 +320,7 @@ def main() -> None:
     options = parser.parse_args()
     parameters = dict(given.split("=", 1) for given in options.parameters)
 
-    from infra.local.demo import UNHURRIED
+    from infra.local.demo import HIGH_LIMITS
     from infra.local.runtime import Runtime
     from infra.local.template import REGION
 
@@ -333,7 +333,7 @@ def main() -> None:
         state,
         options.port,
         options.aws_port,
-        UNHURRIED | parameters,
+        HIGH_LIMITS | parameters,
         logs=options.logs,
     ) as runtime:
         os.environ.update(

@@ -28,8 +28,8 @@ from alma.extraction.scoring.scorer import base_model
 from alma.models import inference
 from alma.storage import objects
 from alma.storage.items.models import ModelItem
-from benchmarks import metrics
-from benchmarks.labels import read_labels, words_of
+from scripts.labelled import metrics
+from scripts.labelled.labels import read_labels, words_of
 from tests import cloud
 
 MODEL = "mdl_base_v1"

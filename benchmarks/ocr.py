@@ -37,7 +37,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks.labels import read_labels
+from scripts.labelled.labels import read_labels
 
 ROOT = Path(__file__).resolve().parent.parent
 MODELS = ROOT / "layers" / "vision" / "models"

@@ -24,8 +24,11 @@ from onnx import TensorProto, helper, numpy_helper
 
 from alma.datamodel.examples import LabelledDocument, read_folder
 from alma.datamodel.schemas import DocumentSchema
-from alma.extraction.resolve import layouts_by_track, offers, value_of
-from alma.extraction.scoring.features import BUCKETS, DENSE, TOKENS, same_value
+from alma.extraction.resolve import layouts_by_track
+from alma.extraction.scoring.features import BUCKETS, DENSE, TOKENS
+from alma.extraction.scoring.track_candidates import candidates_by_track
+from alma.extraction.values.names import value_of
+from alma.extraction.values.text import comparison_key
 
 Floats = NDArray[np.float32]
 
@@ -40,14 +43,14 @@ def samples(
 ) -> Iterator[tuple[Floats, int, NDArray[np.bool_]]]:
     """Yield, by document, track and field: features of its candidates, its number, which are right."""
     for document in documents:
-        for offer in offers(layouts_by_track(document.pages), schema).values():
+        for track in candidates_by_track(layouts_by_track(document.pages), schema).values():
             for number, field in enumerate(schema.fields, 1):
-                said = {same_value(e.text) for e in document.examples if e.field_key == field.key}
-                found = offer.found.by_field[field.key]
+                said = {comparison_key(e.text) for e in document.examples if e.field_key == field.key}
+                found = track.by_field[field.key]
                 # Where nobody said what the field is, no candidate is known to be wrong.
                 if found and (said or document.complete):
-                    right = [same_value(value_of(field, each.value)) in said for each in found]
-                    yield offer.features(field)[0], number, np.array(right)
+                    right = [comparison_key(value_of(field, each.value)) in said for each in found]
+                    yield track.features(field)[0], number, np.array(right)
 
 
 def train(schema: DocumentSchema, documents: Sequence[LabelledDocument]) -> bytes:

@@ -34,7 +34,7 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from alma.mcp.versions import Version
-from infra.local.demo import UNHURRIED
+from infra.local.demo import HIGH_LIMITS
 from infra.local.runtime import Runtime
 from tests.scorers import scorer
 
@@ -63,7 +63,7 @@ def main() -> int:
     node = next(PACKAGES.glob("node-*/bin/node"), Path(shutil.which("node") or "node"))
     failed = []
     with (
-        Runtime(ROOT / "template.yaml", parameters=UNHURRIED) as runtime,
+        Runtime(ROOT / "template.yaml", parameters=HIGH_LIMITS) as runtime,
         tempfile.TemporaryDirectory() as folder,
     ):
         token = _token()

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 
-from scripts.make_samples import A4, SAMPLES, Sample, _footer, labels_of, stated
+from scripts.samples import A4, SAMPLES, Sample, footer, labels_of, with_provenance
 from scripts.sheets import SANS, SANS_BOLD, SERIF, SERIF_BOLD, TYPED, TYPED_BOLD, Sheet, pdf
 
 FOLDER = SAMPLES / "delivery-notes"
@@ -145,7 +145,7 @@ def note(number: int) -> Sample:
     """Return a delivery note, 1 to `COUNT`; the same bytes every time."""
     sheet, facts = Sheet(*A4), Facts(number)
     _SENDERS[number % len(_SENDERS)](sheet, facts)
-    _footer(sheet)
+    footer(sheet)
     name = f"note-{number:02d}.pdf"
     return Sample(name, DOC_TYPE, pdf([sheet], name), [sheet.labels])
 
@@ -162,7 +162,7 @@ def main() -> None:
         (into / sample.name).write_bytes(sample.body)
     labels = [labels_of(sample, OURS) for sample in samples]
     known = [{"file": row["file"], "fields": row["fields"]} for row in labels[:CORRECTED]]
-    rows = [stated(row, sample.body) for row, sample in zip(labels, samples, strict=True)]
+    rows = [with_provenance(row, sample.body) for row, sample in zip(labels, samples, strict=True)]
     for name, lines in (("corrections.jsonl", known), ("labels.jsonl", rows)):
         text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
         (into / name).write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Make the sample documents of samples/ that are our own, and their labels: `python scripts/make_samples.py`.
+"""Make the sample documents of samples/ that are our own, and their labels: `python -m scripts.make_samples`.
 
 Every name, number and place on them is invented. samples/labels.jsonl holds the truth in the format that
 benchmarks/accuracy.py reads, so that samples/ is itself a small benchmark.
@@ -7,16 +7,15 @@ benchmarks/accuracy.py reads, so that samples/ is itself a small benchmark.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import io
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
+from scripts.samples import A4, SAMPLES, Sample, footer, labels_of, with_provenance
 from scripts.sheets import (
     SANS,
     SANS_BOLD,
@@ -32,10 +31,7 @@ from scripts.sheets import (
     scanned,
 )
 
-SAMPLES = Path(__file__).resolve().parent.parent / "samples"
-A4 = (595.0, 842.0)
 LETTER = (612.0, 792.0)
-SPECIMEN = "Specimen made for alma. All persons, firms and numbers are invented."
 OURS = "made for alma by scripts/make_samples.py"
 
 #: The one sample that is not ours: labels as its annotators gave them.
@@ -78,34 +74,6 @@ RECEIPT = {
         },
     ],
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """A finished sample.
-
-    Attributes
-    ----------
-    name : str
-        File name.
-    doc_type : str
-        Key of the schema it is an example of.
-    body : bytes
-        The file.
-    pages : list of list of Label
-        The labelled values, page by page, boxes on the page as displayed.
-    """
-
-    name: str
-    doc_type: str
-    body: bytes
-    pages: list[list[Label]]
-
-
-def _footer(sheet: Sheet, *, font: str = SANS, page: str = "") -> None:
-    sheet.text(sheet.width / 2, sheet.height - 26, SPECIMEN, font=font, size=6.5, align="centre", grey=0.45)
-    if page:
-        sheet.text(sheet.width / 2, sheet.height - 40, page, font=font, size=9, align="centre", grey=0.2)
 
 
 def invoice() -> Sample:
@@ -192,7 +160,7 @@ def invoice() -> Sample:
         s.text(60, 677 + 14 * i, row, font=SANS, size=9, grey=0.2)
     s.text(48, 768, "Registered in England no. 00000000. Registered office: as above.",
            font=SANS, size=7.5, grey=0.4)  # fmt: skip
-    _footer(s)
+    footer(s)
     return Sample("invoice.pdf", "invoice", pdf([s], "Invoice HLC-20417"), [s.labels])
 
 
@@ -306,7 +274,7 @@ def contract() -> Sample:
         sheet.text(x, y + 113, f"Title: {role}", size=11.5)
     sheets = [first, second]
     for number, each in enumerate(sheets, start=1):
-        _footer(each, font=SERIF, page=f"Page {number} of {len(sheets)}")
+        footer(each, font=SERIF, page=f"Page {number} of {len(sheets)}")
     return Sample(
         "contract.pdf",
         "contract",
@@ -374,7 +342,7 @@ def registration() -> Sample:
     s.text(300, y + 40, "Halvard E. Lindqvist, Director", font=TYPED, size=10.5)
     s.line(300, y + 44, 540, y + 44)
     s.text(300, y + 56, "Typed name and title", font=SERIF, size=9)
-    _footer(s, font=SERIF)
+    footer(s, font=SERIF)
     upright = scanned(s, seed=1971, dpi=170, skew=-0.25)
     lying = upright.transpose(Image.Transpose.ROTATE_90)
     labels = [Label(a.key, a.value, a.normalized, a.box.turned(270)) for a in s.labels]
@@ -470,7 +438,7 @@ def deed() -> Sample:
     s.text(440, y + 98, "Deed No. 1184", font=SANS, size=11, align="centre", grey=0.25)
     s.text(297.5, 778, "page 2 of 2", size=10, align="centre")
     for each in (first, second):
-        _footer(each, font=SERIF)
+        footer(each, font=SERIF)
 
     scans = [scanned(first, seed=4012, skew=0.18), scanned(second, seed=4013, skew=-0.15)]
     return Sample("deed.pdf", "deed_of_conveyance", _scan_pdf(scans, 150), [first.labels, second.labels])
@@ -490,36 +458,6 @@ def _scan_pdf(scans: list[Image.Image], dpi: int) -> bytes:
 MAKERS: tuple[Callable[[], Sample], ...] = (invoice, contract, registration, deed)
 
 
-def labels_of(sample: Sample, source: str = OURS) -> dict[str, object]:
-    """Return the sample's line of labels.jsonl."""
-    fields: list[dict[str, object]] = []
-    for number, labels in enumerate(sample.pages, start=1):
-        for label in labels:
-            entry: dict[str, object] = {"key": label.key, "value": label.value}
-            if label.normalized is not None:
-                entry["normalized"] = label.normalized
-            fields.append(entry | {"page": number, "bbox": label.box.to_dict()})
-    return {
-        "id": sample.name.rpartition(".")[0],
-        "file": sample.name,
-        "pages": len(sample.pages),
-        "source": source,
-        "licence": "Apache-2.0",
-        "doc_type": sample.doc_type,
-        "fields": fields,
-    }
-
-
-def stated(line: dict[str, object], body: bytes) -> dict[str, object]:
-    """Return a line of labels.jsonl with what identifies the file and says what it may be used for."""
-    return line | {
-        "sha256": hashlib.sha256(body).hexdigest(),
-        "bytes": len(body),
-        "licence_class": "open",
-        "lang": "en",
-    }
-
-
 def main() -> None:
     """Write the samples and labels.jsonl."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -531,11 +469,11 @@ def main() -> None:
     for make in MAKERS:
         sample = make()
         (into / sample.name).write_bytes(sample.body)
-        lines.append((labels_of(sample), sample.body))
+        lines.append((labels_of(sample, OURS), sample.body))
         print(f"{sample.name}: {len(sample.body) / 1000:.0f} kB, {len(sample.pages)} page(s)")
     with (into / "labels.jsonl").open("w", encoding="utf-8") as out:
         for line, body in lines:
-            out.write(json.dumps(stated(line, body), ensure_ascii=False) + "\n")
+            out.write(json.dumps(with_provenance(line, body), ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Paper for the samples: pages drawn in points from the top left, written as PDF or as a scan.
+"""Pages of the samples: drawn in points from the top left, written as PDF or as a scan.
 
-The text is set in the standard 14 fonts of PDF, which every reader brings along: nothing is embedded and no
-font file is needed. Every labelled value remembers where it was drawn, so the truth needs no annotator.
+The text is set in the standard 14 fonts of PDF, which every reader has: nothing is embedded and no font file
+is needed. The box of every labelled value is recorded as it is drawn, so nobody has to annotate the pages.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def text_width(text: str, font: str, size: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A value that was drawn, and where: one line of the truth."""
+    """A labelled value and the box it was drawn in."""
 
     key: str
     value: str
@@ -66,19 +66,12 @@ class Label:
 
 @dataclass
 class Sheet:
-    """One page being drawn; all positions in points from the top left, y on the base line.
-
-    Attributes
-    ----------
-    width, height : float
-        Size of the page in points.
-    labels : list of Label
-        The labelled values drawn so far.
-    """
+    """One page being drawn; all positions in points from the top left, y on the base line."""
 
     width: float
     height: float
     labels: list[Label] = field(default_factory=list)
+    """The labelled values drawn so far."""
     _fonts: dict[str, str] = field(default_factory=dict)
     _content: list[str] = field(default_factory=list)
 

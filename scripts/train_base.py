@@ -4,11 +4,11 @@
 
 DIR holds `labels.jsonl` and the documents (format: the README of such a folder). Only documents whose
 `licence_class` is `open` or `public-record` are used. The words of every document are read once, with the
-text layer and, where a page needs it, character recognition, and kept under `--words`.
+text layer and, where a page needs it, character recognition, and cached under `--words`.
 
 What is learnt, and from what: docs/extraction.md. Everything is drawn from seeds, so that the same documents
 give the same model. Figures are out of fold: five folds over `group`, so that no template is both fitted and
-judged; the models of the folds are kept under `--folds` for `benchmarks.accuracy --cross-validated`. The
+judged; the models of the folds are saved under `--folds` for `benchmarks.accuracy --cross-validated`. The
 model that ships is trained on all documents, its confidence is fitted on the choices of the fold models.
 """
 
@@ -28,15 +28,19 @@ from rich.progress import track as progress
 from alma.datamodel.pages import PageText
 from alma.datamodel.schemas import shipped_schemas
 from alma.errors import AlmaError
-from alma.extraction.resolve import choices, layouts_by_track, offers, value_of
-from alma.extraction.scoring.scorer import BASE, Scorer, write_model
+from alma.extraction.resolve import layouts_by_track
+from alma.extraction.scoring.scorer import BASE, Scorer
+from alma.extraction.scoring.track_candidates import candidates_by_track
+from alma.extraction.selection import choose
+from alma.extraction.values.names import value_of
 from alma.learning import evaluation
 from alma.learning.calibration import Sample, cross_fitted
-from alma.learning.evaluation import Label
+from alma.learning.evaluation import LabelledValue
 from alma.learning.metrics import confidence_measures
+from alma.learning.model_file import write_model
 from alma.learning.scorer_training import Group, train_member
-from benchmarks import metrics
-from benchmarks.labels import FOLDS, fold_of, read_labels, words_of
+from scripts.labelled import metrics
+from scripts.labelled.labels import FOLDS, fold_of, read_labels, words_of
 
 USABLE = frozenset({"open", "public-record"})
 OUT = Path(__file__).parent.parent / "layers/alma/alma/data"
@@ -46,35 +50,35 @@ MEMBERS = 4
 MIN_GROUPS = 5
 
 
-# --- what is learnt from --------------------------------------------------------------------------------
+# --- training examples --------------------------------------------------------------------------------
 
 
 def groups_of(document: Mapping[str, Any], pages: list[PageText]) -> Iterator[Group]:
-    """Yield what a labelled document teaches."""
+    """Yield the training groups of a labelled document."""
     named = str(document["doc_type"])
     schema = shipped_schemas()[metrics.TYPE_NAMES.get(named, named)]
     holding = document.get("bbox_origin") == metrics.HOLDING
-    labels: dict[str, list[Label]] = {}
-    unsure: set[str] = set()
+    labels: dict[str, list[LabelledValue]] = {}
+    not_scored: set[str] = set()
     for row in document["fields"]:
         field = schema.field(metrics.KEY_NAMES.get((named, row["key"]), row["key"]))
         if field is None:
             continue
         if row.get("weak") or row.get("field_type") == "checkbox":
-            unsure.add(field.key)
+            not_scored.add(field.key)
         value = metrics.expected(named, row, field.type)
         labels.setdefault(field.key, []).append(metrics.label_of(value, row, holding=holding))
     return evaluation.groups_of(
-        offers(layouts_by_track(pages), schema),
+        candidates_by_track(layouts_by_track(pages), schema),
         schema,
-        {key: each for key, each in labels.items() if key not in unsure},
-        metrics.complete_keys(document) - unsure,
+        {key: each for key, each in labels.items() if key not in not_scored},
+        metrics.complete_keys(document) - not_scored,
         fold_of(document),
     )
 
 
 def groups_of_file(task: tuple[dict[str, Any], Path, Path]) -> list[Group]:
-    """Return what a labelled document teaches: its row, its folder and the one that keeps words."""
+    """Return the training groups of a task: a labelled document, its folder and the cache of words."""
     document, data, words = task
     try:
         return list(groups_of(document, words_of(document, data, words)))
@@ -112,7 +116,8 @@ def samples_of(document: Mapping[str, Any], pages: list[PageText], scorer: Score
     """Yield the judged readings of a document, its type given."""
     named = document["doc_type"]
     schema = shipped_schemas()[metrics.TYPE_NAMES.get(named, named)]
-    for field, rows in choices(layouts_by_track(pages), schema, scorer):
+    tracks = candidates_by_track(layouts_by_track(pages), schema)
+    for field, rows in choose(tracks, schema, scorer):
         for row in rows:
             for choice in row.values():
                 item = {"key": field.key, "value": value_of(field, choice.candidate.value)}
@@ -131,9 +136,9 @@ def main() -> int:
     parser.add_argument("--folds", type=Path, default=Path(tempfile.gettempdir()) / "alma-folds")
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--only-calibrate", action="store_true", help="keep the models that are there")
-    asked = parser.parse_args()
+    options = parser.parse_args()
 
-    labels = usable(read_labels(asked.data))
+    labels = usable(read_labels(options.data))
     trained_on = {
         name: {
             "documents": sum(d["doc_type"] == name for d in labels),
@@ -142,22 +147,22 @@ def main() -> int:
         for name in sorted({d["doc_type"] for d in labels})
     }
     about = {"name": "alma-base", "trained_on": trained_on}
-    asked.folds.mkdir(parents=True, exist_ok=True)
-    if not asked.only_calibrate:
+    options.folds.mkdir(parents=True, exist_ok=True)
+    if not options.only_calibrate:
         groups: list[Group] = []
         with ProcessPoolExecutor() as pool:
-            tasks = [(d, asked.data, asked.words) for d in labels]
+            tasks = [(d, options.data, options.words) for d in labels]
             for each in progress(pool.map(groups_of_file, tasks, chunksize=4), "Reading", total=len(tasks)):
                 groups += each
         for fold in progress(range(FOLDS), "Training"):
             model = train([g for g in groups if g.fold != fold], about)
-            (asked.folds / f"fold{fold}.onnx").write_bytes(model)
-        (asked.out / BASE).write_bytes(train(groups, about))
+            (options.folds / f"fold{fold}.onnx").write_bytes(model)
+        (options.out / BASE).write_bytes(train(groups, about))
 
-    scorers = [Scorer((asked.folds / f"fold{fold}.onnx").read_bytes()) for fold in range(FOLDS)]
+    scorers = [Scorer((options.folds / f"fold{fold}.onnx").read_bytes()) for fold in range(FOLDS)]
     samples: list[Sample] = []
     for document in progress(labels, "Choosing"):
-        pages = words_of(document, asked.data, asked.words)
+        pages = words_of(document, options.data, options.words)
         samples += samples_of(document, pages, scorers[fold_of(document)])
     if len(samples) < 100:
         print("Fewer than 100 judged values: nothing to fit.", file=sys.stderr)
@@ -166,11 +171,11 @@ def main() -> int:
     found = confidence_measures(judged)
     print(json.dumps(found, indent=2))
     for fold, coefficients in of_fold.items():
-        (asked.folds / f"fold{fold}.json").write_text(json.dumps(coefficients, indent=1) + "\n")
-    (asked.out / "calibration.json").write_text(
+        (options.folds / f"fold{fold}.json").write_text(json.dumps(coefficients, indent=1) + "\n")
+    (options.out / "calibration.json").write_text(
         json.dumps({"fitted_on": trained_on, "out_of_fold": found, **fitted}, indent=1) + "\n"
     )
-    print(f"wrote {asked.out / BASE} and {asked.out / 'calibration.json'}")
+    print(f"wrote {options.out / BASE} and {options.out / 'calibration.json'}")
     return 0
 
 

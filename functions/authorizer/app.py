@@ -23,8 +23,12 @@ background = ThreadPoolExecutor(max_workers=1)
 
 
 def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
-    """Return a policy that allows the caller everything (scopes are checked per route) or denies."""
+    """Return a policy that allows the caller everything (scopes are checked per route) or denies.
+
+    OPTIONS passes without a key, as nobody: browsers ask it without one, and it says nothing but `Allow`.
+    """
     caller = _identify(_token(event))
+    allowed = caller is not None or event.get("httpMethod") == "OPTIONS"
     return {
         "principalId": caller.key_id if caller else "anonymous",
         "policyDocument": {
@@ -32,7 +36,7 @@ def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
             "Statement": [
                 {
                     "Action": "execute-api:Invoke",
-                    "Effect": "Allow" if caller else "Deny",
+                    "Effect": "Allow" if allowed else "Deny",
                     "Resource": event["methodArn"],
                 }
             ],

@@ -1,61 +1,52 @@
 """/v1/datasets and /v1/pages: what people verified, and the pages it stands on."""
 
-import re
+from typing import Any
 
-from alma.api.archive import Archive
+from alma.api import models, pages
 from alma.api.dispatch import serve
-from alma.api.request import Request, Response
-from alma.api.views import PAGE_FILE, DatasetList, DatasetSummary
-from alma.errors import BadRequestError
-from alma.models import datasets
-from alma.presentation.exports import ExportLink
+from alma.api.document_types import DocTypePath
+from alma.api.models import DatasetList, DatasetQuery, DatasetSummary
+from alma.api.pages import PagePath
+from alma.api.request import Call, Response
+from alma.api.request_models import Nothing
+from alma.documents.service import DocumentService
+from alma.models.datasets import Part
+from alma.models.service import ModelService
 from alma.settings import settings
 
 
-def list_datasets(request: Request) -> Response:
+def list_datasets(call: Call[Nothing, Nothing, None]) -> Response:
     """Answer with the document types that have verified documents."""
-    view = DatasetList(
-        datasets=[
-            DatasetSummary(docType=each.doc_type, documents=each.documents, examples=each.fields)
-            for each in datasets.list_datasets(request.organisation)
-        ]
-    )
-    return Response(200, view.model_dump(mode="json"))
+    found = [DatasetSummary.model_validate(each) for each in _service(call).list_datasets()]
+    return Response.of(DatasetList(datasets=found))
 
 
-def get_dataset(request: Request) -> Response:
+def get_dataset(call: Call[DocTypePath, DatasetQuery, None]) -> Response:
     """Answer with the redirect to the lines of a data set, or with its manifest."""
-    doc_type = request.path["docType"]
-    limit = request.limit(datasets.MAX_LIMIT) if "limit" in request.query else None
-    part = datasets.Part(request.query.get("cursor"), limit, request.deadline)
-    match request.query.get("format", "jsonl"):
-        case "jsonl":
-            return Response.elsewhere(datasets.export(request.organisation, doc_type, part).url)
-        case "json":
-            found = datasets.manifest(request.organisation, doc_type, part)
-            return Response(200, found.to_json(), {"Content-Type": "application/json"})
-        case _:
-            raise BadRequestError("format is jsonl, for the lines, or json, for the manifest.")
+    part = Part(call.query.cursor, call.query.limit, call.request.deadline)
+    if call.query.format == "jsonl":
+        return Response.redirect(_service(call).dataset_lines(call.path.doc_type, part).url)
+    found = _service(call).dataset_manifest(call.path.doc_type, part)
+    return Response(200, found.to_json(), {"Content-Type": "application/json"})
 
 
-def get_page(request: Request) -> Response:
+def get_page(call: Call[PagePath, Nothing, None]) -> Response:
     """Answer with the words of a page, or with the redirect to its image."""
-    document_id = request.document_id("documentId")
-    named = re.fullmatch(PAGE_FILE, request.path["file"])
-    if named is None:
-        raise BadRequestError("A page is called p1.png for its image, p1.json for its words.")
-    page = int(named[1])
-    archive = Archive(request.organisation)
-    found = (
-        archive.page_image_link(document_id, page)
-        if named[2] == "png"
-        else archive.page_words(document_id, page, max_inline=settings().max_inline_bytes)
-    )
-    if isinstance(found, ExportLink):
-        return Response.elsewhere(found.url)
-    return Response(200, found.body, {"Content-Type": found.media_type})
+    service, where = DocumentService(call.organisation, call.key_id), call.path
+    if where.is_image:
+        return Response.redirect(service.page_image_link(where.document_id, where.page).url)
+    file = service.page_words(where.document_id, where.page)
+    if len(file.body) > settings().max_inline_bytes:
+        return Response.redirect(service.publish(where.document_id, file).url)
+    return Response(200, file.body, {"Content-Type": file.media_type})
+
+
+def _service(call: Call[Any, Any, Any]) -> ModelService:
+    return ModelService(call.organisation, call.key_id)
 
 
 handler = serve(
-    "datasets", {"list_datasets": list_datasets, "get_dataset": get_dataset, "get_page": get_page}
+    "datasets",
+    (*models.ROUTES, *pages.ROUTES),
+    {"list_datasets": list_datasets, "get_dataset": get_dataset, "get_page": get_page},
 )

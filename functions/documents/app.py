@@ -1,61 +1,51 @@
 """/v1/documents: list, announce, read, remove."""
 
+from typing import Any
+
+from alma.api import documents
 from alma.api.answers import document_fields
-from alma.api.archive import Archive
 from alma.api.dispatch import serve
-from alma.api.request import Request, Response
-from alma.api.views import AnnounceBody, Announced, Upload
-from alma.documents import deletion, intake, listing
-from alma.settings import settings
-from alma.storage import objects
+from alma.api.documents import AnnounceBody, Announced, DocumentFilter, DocumentList, TracksQuery
+from alma.api.request import Call, Response
+from alma.api.request_models import DocumentPath, Nothing
+from alma.documents.service import DocumentService
 
 
-def list_documents(request: Request) -> Response:
+def list_documents(call: Call[Nothing, DocumentFilter, None]) -> Response:
     """Answer with a page of the organisation's documents."""
-    query = request.query
-    return Response(
-        200,
-        Archive(request.organisation).list_documents(
-            cursor=query.get("cursor"),
-            limit=request.limit(listing.MAX_LIMIT),
-            doc_type=query.get("docType"),
-            status=query.get("status"),
-        ),
+    asked = call.query
+    found = _service(call).list_documents(
+        cursor=asked.cursor, limit=asked.limit, doc_type=asked.doc_type, status=asked.wanted_status
     )
+    return Response.of(DocumentList.of(found))
 
 
-def announce(request: Request) -> Response:
+def announce(call: Call[Nothing, Nothing, AnnounceBody]) -> Response:
     """Make room for a file and answer where to upload it."""
-    body = request.json(AnnounceBody)
-    document = intake.announce(
-        request.organisation,
-        body.fileName,
-        body.docType,
-        whole=not body.split,
-        announced_by=request.caller.key_id if request.caller else None,
-    )
-    request.named["document_id"] = document.id
-    view = Announced(
-        documentId=document.id,
-        status=document.status,
-        upload=Upload(url=objects.upload_url(document.object_key), expiresIn=settings().upload_seconds),
-    )
-    return Response(201, view.model_dump(mode="json"))
+    body = call.body
+    announced = _service(call).announce(body.file_name, body.doc_type, whole=not body.split)
+    call.log.add(document_id=announced.document.id)
+    return Response.of(Announced.of(announced), 201)
 
 
-def get(request: Request) -> Response:
+def get(call: Call[DocumentPath, TracksQuery, None]) -> Response:
     """Answer with the document's fields."""
-    return document_fields(request, request.document_id("id"))
+    return document_fields(_service(call), call.path.document_id, call.query.tracks)
 
 
-def delete(request: Request) -> Response:
+def delete(call: Call[DocumentPath, Nothing, None]) -> Response:
     """Remove the document."""
-    deletion.delete(request.organisation, request.document_id("id"), actor=request.key_id)
+    _service(call).delete(call.path.document_id)
     return Response(204)
+
+
+def _service(call: Call[Any, Any, Any]) -> DocumentService:
+    return DocumentService(call.organisation, call.key_id)
 
 
 handler = serve(
     "documents",
+    documents.ROUTES,
     {
         "list_documents": list_documents,
         "announce_document": announce,

@@ -1,29 +1,17 @@
 """GET /v1/export/{documentId}: a document's fields as a file."""
 
-from alma.api.archive import Archive
+from alma.api import documents
+from alma.api.answers import file_response
 from alma.api.dispatch import serve
-from alma.api.request import Request, Response
-from alma.presentation.exports import ExportLink
-from alma.settings import settings
+from alma.api.documents import ExportPath, ExportQuery
+from alma.api.request import Call, Response
+from alma.documents.service import DocumentService
 
 
-def export(request: Request) -> Response:
+def export(call: Call[ExportPath, ExportQuery, None]) -> Response:
     """Answer with the file, or with a redirect to it where it is too large for an answer."""
-    exported = Archive(request.organisation).export(
-        request.document_id("documentId"),
-        request.query.get("format", "json"),
-        max_inline=settings().max_inline_bytes,
-    )
-    if isinstance(exported, ExportLink):
-        return Response.elsewhere(exported.url)
-    return Response(
-        200,
-        exported.body,
-        {
-            "Content-Type": exported.media_type,
-            "Content-Disposition": f'attachment; filename="{exported.file_name}"',
-        },
-    )
+    service, document_id = DocumentService(call.organisation, call.key_id), call.path.document_id
+    return file_response(service, document_id, service.export(document_id, call.query.format))
 
 
-handler = serve("export", {"export_document": export})
+handler = serve("export", documents.ROUTES, {"export_document": export})

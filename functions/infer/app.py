@@ -1,20 +1,21 @@
 """POST /v1/models/{id}/digitize: resolve a document with a model of the organisation."""
 
-from alma.api.answers import inline_or_link
-from alma.api.archive import Archive
+from alma.api import models
+from alma.api.answers import content_response
 from alma.api.dispatch import serve
-from alma.api.request import Request, Response
-from alma.api.views import DigitizeBody
-from alma.settings import settings
+from alma.api.documents import DigitizeBody
+from alma.api.models import ModelPath
+from alma.api.request import Call, Response
+from alma.api.request_models import Nothing
+from alma.documents.service import DocumentService
+from alma.models.service import ModelService
 
 
-def digitize(request: Request) -> Response:
+def digitize(call: Call[ModelPath, Nothing, DigitizeBody]) -> Response:
     """Answer with the fields of the document the body names, as the model reads them."""
-    archive, model = Archive(request.organisation, request.key_id), request.path["id"]
-    document, fields = archive.read_by_model(model, request.json(DigitizeBody).documentId)
-    return inline_or_link(
-        archive.answer_of_model(document, fields, model, max_inline=settings().max_inline_bytes)
-    )
+    service = ModelService(call.organisation, call.key_id)
+    content = service.digitize(call.path.model_id, call.body.document_id)
+    return content_response(DocumentService(call.organisation, call.key_id), content)
 
 
-handler = serve("infer", {"digitize_with_model": digitize})
+handler = serve("infer", models.ROUTES, {"digitize_with_model": digitize})

@@ -1,79 +1,71 @@
 """/v1/keys and /v1/usage: mint, list, rotate and revoke API keys, and what they used."""
 
-import re
 from datetime import timedelta
+from typing import Any
 
 from alma.access import keys
 from alma.access.keys import Key
+from alma.api import access, metering
+from alma.api.access import CreateKeyBody, KeyList, KeyPath, MintedKey, RevokeKeyQuery, RotateKeyBody
 from alma.api.dispatch import serve
-from alma.api.request import Request, Response
-from alma.api.views import CreateKeyBody, KeyList, KeyView, MintedKey, RotateKeyBody, UsageView
+from alma.api.metering import UsageQuery, UsageView
+from alma.api.request import Call, Response
+from alma.api.request_models import Nothing
 from alma.clock import now
-from alma.errors import BadRequestError
 from alma.metering import quotas, usage
 
-_MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])", re.ASCII)
 
-
-def list_keys(request: Request) -> Response:
+def list_keys(call: Call[Nothing, Nothing, None]) -> Response:
     """Answer with the organisation's keys."""
-    view = KeyList(keys=[KeyView.of(key) for key in keys.list_keys(request.organisation)])
-    return Response(200, view.model_dump(mode="json"))
+    return Response.of(KeyList.of(keys.list_keys(call.organisation)))
 
 
-def create(request: Request) -> Response:
+def create(call: Call[Nothing, Nothing, CreateKeyBody]) -> Response:
     """Mint a key and answer with its token, this once."""
-    body = request.json(CreateKeyBody)
-    return _minted(
-        request,
-        *keys.create(
-            request.organisation,
-            body.name,
-            body.role,
-            narrowed=body.scopes,
-            owner=body.owner,
-            expires=body.expiresAt,
-            by=request.caller,
-        ),
+    body = call.body
+    key, token = keys.create(
+        call.organisation,
+        body.name,
+        body.role,
+        narrowed=body.scopes,
+        owner=body.owner,
+        expires=body.expires_at,
+        by=call.caller,
     )
+    return _minted(call, key, token)
 
 
-def rotate(request: Request) -> Response:
+def rotate(call: Call[KeyPath, Nothing, RotateKeyBody]) -> Response:
     """Mint a key in place of another and answer with its token, this once."""
-    overlap = timedelta(seconds=request.json(RotateKeyBody).overlapSeconds)
-    rotated = request.named["rotated"] = request.path["id"]
-    return _minted(request, *keys.rotate(request.organisation, rotated, overlap, by=request.caller))
+    overlap = timedelta(seconds=call.body.overlap_seconds)
+    call.log.add(rotated=call.path.key_id)
+    return _minted(call, *keys.rotate(call.organisation, call.path.key_id, overlap, by=call.caller))
 
 
-def _minted(request: Request, key: Key, token: str) -> Response:
-    request.named["minted"] = key.id
-    view = MintedKey(**KeyView.of(key).model_dump(), token=token)
-    return Response(201, view.model_dump(mode="json"), {"Cache-Control": "no-store"})
+def _minted(call: Call[Any, Any, Any], key: Key, token: str) -> Response:
+    call.log.add(minted=key.id)
+    return Response.of(MintedKey.of(key, token), 201, {"Cache-Control": "no-store"})
 
 
-def revoke(request: Request) -> Response:
+def revoke(call: Call[KeyPath, RevokeKeyQuery, None]) -> Response:
     """Revoke a key, with `descendants=true` also those that it made."""
-    asked = request.query.get("descendants", "false")
-    if asked not in ("true", "false"):
-        raise BadRequestError("descendants is true, to revoke the keys that it made too, or false.")
-    request.named["revoked"] = keys.revoke(
-        request.organisation, request.path["id"], by=request.caller, descendants=asked == "true"
+    revoked = keys.revoke(
+        call.organisation, call.path.key_id, by=call.caller, descendants=call.query.descendants
     )
+    call.log.add(revoked=revoked)
     return Response(204)
 
 
-def get_usage(request: Request) -> Response:
+def get_usage(call: Call[Nothing, UsageQuery, None]) -> Response:
     """Answer with what the organisation's keys used in a month."""
-    month = request.query.get("month") or now().strftime("%Y-%m")
-    if not _MONTH.fullmatch(month):
-        raise BadRequestError("month is a year and a month, such as 2026-11.")
-    organisation = request.organisation
-    view = UsageView.of(month, quotas.get(organisation, month), usage.of_month(organisation, month))
-    return Response(200, view.model_dump(mode="json"))
+    organisation, month = call.organisation, call.query.month or now().strftime("%Y-%m")
+    used = usage.of_month(organisation, month)
+    return Response.of(UsageView.of(month, quotas.get(organisation, month), used))
 
 
 handler = serve(
     "keys",
+    (*access.ROUTES, *metering.ROUTES),
     {
         "list_keys": list_keys,
         "create_key": create,

@@ -2,27 +2,31 @@
 
 from alma.access import rate_limits
 from alma.access.rate_limit_classes import RateLimitClass
-from alma.api.archive import Archive
-from alma.api.dispatch import error_response, serve
-from alma.api.request import Request, Response
+from alma.api import mcp as api_mcp
+from alma.api.dispatch import serve
+from alma.api.errors import error_response
+from alma.api.request import Call, Request, Response
+from alma.api.request_models import Nothing
 from alma.errors import AlmaError, UnauthorizedError
+from alma.mcp.services import Services
 from alma.mcp.toolbox import ToolBox
 from alma.mcp.transport import handle, refusal
 
 
-def mcp(request: Request) -> Response:
+def mcp(call: Call[Nothing, None, None]) -> Response:
     """Answer one message; the transport decides about every method."""
+    request = call.request
 
-    def admit(family: RateLimitClass) -> None:
-        standing = rate_limits.take(family, request.caller, request.address, counted=True)
-        if standing.refusal is not None:
-            raise standing.refusal
+    def admit(limited_as: RateLimitClass) -> None:
+        status = rate_limits.take(limited_as, request.caller, request.address, counted=True)
+        if status.refusal is not None:
+            raise status.refusal
 
-    tools = ToolBox(Archive(request.organisation, request.key_id), request.scopes, admit)
+    tools = ToolBox(Services.of(call.organisation, call.key_id), request.scopes, admit)
     try:
         answer = handle(request.method, request.headers, request.body, tools, host=request.domain)
     finally:
-        request.named.update(tools.called)
+        call.log.add(**tools.called)
     return Response(answer.status, answer.body, answer.headers)
 
 
@@ -36,4 +40,4 @@ def refuse(request: Request, error: AlmaError) -> Response:
     return Response(answer.status, answer.body, {**usual.headers, **answer.headers})
 
 
-handler = serve("mcp", {"mcp": mcp, "mcp_stream": mcp, "mcp_session": mcp}, refuse=refuse)
+handler = serve("mcp", api_mcp.ROUTES, {"mcp": mcp, "mcp_stream": mcp, "mcp_session": mcp}, refuse=refuse)

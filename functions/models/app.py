@@ -1,62 +1,53 @@
 """/v1/models: the organisation's fine-tuned models."""
 
+from typing import Any
+
+from alma.api import models
 from alma.api.dispatch import serve
-from alma.api.request import Request, Response
-from alma.api.views import AnnouncedModel, ModelBody, ModelList, ModelSummary, ModelView, Upload
-from alma.models import registry
-from alma.settings import settings
-from alma.storage import objects
+from alma.api.models import AnnouncedModel, ModelBody, ModelList, ModelPath, ModelView
+from alma.api.request import Call, Response
+from alma.api.request_models import Nothing
+from alma.models.service import ModelService
 
 
-def list_models(request: Request) -> Response:
+def list_models(call: Call[Nothing, Nothing, None]) -> Response:
     """Answer with the organisation's models."""
-    found = registry.list_models(request.organisation)
-    view = ModelList(models=[ModelSummary.of(model) for model in found])
-    return Response(200, view.model_dump(mode="json"))
+    return Response.of(ModelList.of(_service(call).list_models()))
 
 
-def create(request: Request) -> Response:
+def create(call: Call[Nothing, Nothing, ModelBody]) -> Response:
     """Have a model trained, or make room for one and answer where to upload it."""
-    body = request.json(ModelBody)
-    make = registry.announce if body.source == "upload" else registry.begin_training
-    model = make(
-        request.organisation,
-        body.name,
-        body.docType,
-        body.baseModel,
-        created_by=request.caller.key_id if request.caller else None,
-    )
-    if body.source != "upload":
-        return Response(202, ModelView.of(model).model_dump(mode="json"), {"Retry-After": "10"})
-    upload = Upload(
-        url=objects.upload_url(objects.model_upload_key(model.organisation, model.id)),
-        expiresIn=settings().upload_seconds,
-    )
-    view = AnnouncedModel(**dict(ModelView.of(model)), upload=upload)
-    return Response(201, view.model_dump(mode="json"))
+    service, body = _service(call), call.body
+    if body.source == "upload":
+        announced = service.announce(body.name, body.doc_type, body.base_model)
+        return Response.of(AnnouncedModel.of(announced), 201)
+    model = service.begin_training(body.name, body.doc_type, body.base_model)
+    return Response.of(ModelView.model_validate(model), 202, {"Retry-After": "10"})
 
 
-def get(request: Request) -> Response:
+def get(call: Call[ModelPath, Nothing, None]) -> Response:
     """Answer with a model."""
-    model = registry.get(request.organisation, request.path["id"])
-    return Response(200, ModelView.of(model).model_dump(mode="json"))
+    return Response.of(ModelView.model_validate(_service(call).get(call.path.model_id)))
 
 
-def get_file(request: Request) -> Response:
+def get_file(call: Call[ModelPath, Nothing, None]) -> Response:
     """Answer where the model's file can be fetched."""
-    model = registry.get_ready(request.organisation, request.path["id"])
-    url = objects.download_url(model.organisation, registry.file_key(model), file_name=f"{model.id}.onnx")
-    return Response.elsewhere(url)
+    return Response.redirect(_service(call).file(call.path.model_id).url)
 
 
-def delete(request: Request) -> Response:
+def delete(call: Call[ModelPath, Nothing, None]) -> Response:
     """Remove a model."""
-    registry.delete(request.organisation, request.path["id"])
+    _service(call).delete(call.path.model_id)
     return Response(204)
+
+
+def _service(call: Call[Any, Any, Any]) -> ModelService:
+    return ModelService(call.organisation, call.key_id)
 
 
 handler = serve(
     "models",
+    models.ROUTES,
     {
         "list_models": list_models,
         "create_model": create,

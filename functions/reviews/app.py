@@ -1,109 +1,99 @@
 """Review: what people decide of fields, who works on what, what waits, and what happened."""
 
-from urllib.parse import unquote
+from typing import Any
 
 from alma.access.scopes import Scope
-from alma.api.archive import Archive
+from alma.api import review
 from alma.api.dispatch import serve
-from alma.api.geometry import EvidenceBody
-from alma.api.request import Request, Response
-from alma.api.views import AddFieldBody, ClaimBody, Claimed, DecideBody, ExtractBody, HistoryView, Queued
-from alma.documents import audit
-from alma.errors import BadRequestError
+from alma.api.request import Call, Response
+from alma.api.request_models import DocumentPath, Nothing
+from alma.api.review import (
+    AddFieldBody,
+    ClaimBody,
+    Claimed,
+    DecideBody,
+    ExtractBody,
+    FieldPath,
+    HistoryQuery,
+    HistoryView,
+    Queued,
+    ReviewFilter,
+    project_queue,
+)
 from alma.presentation.document import project_field
-from alma.review import claims, decisions, queue, re_extraction
-from alma.review.corrections import Place
 from alma.review.decisions import Decision
+from alma.review.service import ReviewService
 
 
-def decide(request: Request) -> Response:
+def decide(call: Call[FieldPath, Nothing, DecideBody]) -> Response:
     """Decide a field and answer with what it is then."""
-    document_id, body = request.document_id("id"), request.json(DecideBody)
-    decision = Decision(
-        body.action, body.version, body.value, _place(body.evidence), body.track, body.comment
-    )
-    # The gateway hands the brackets on as they were sent, encoded or not; an id holds no percent sign.
-    field_id = unquote(request.path.get("field", ""))
-    field = decisions.decide(request.organisation, document_id, field_id, decision, actor=request.key_id)
+    body = call.body
+    decision = Decision(body.action, body.version, body.value, body.place, body.track, body.comment)
+    field = _service(call).decide(call.path.document_id, call.path.field, decision)
     return Response(200, project_field(field))
 
 
-def add(request: Request) -> Response:
+def add(call: Call[DocumentPath, Nothing, AddFieldBody]) -> Response:
     """Add a field and answer with it."""
-    document_id, body = request.document_id("id"), request.json(AddFieldBody)
-    field = decisions.add(
-        request.organisation,
-        document_id,
+    body = call.body
+    field = _service(call).add(
+        call.path.document_id,
         body.key,
-        actor=request.key_id,
-        row_number=body.row,
+        row=body.row,
         value=body.value,
-        place=_place(body.evidence),
+        place=body.place,
         comment=body.comment,
     )
     return Response(201, project_field(field))
 
 
-def claim(request: Request) -> Response:
+def claim(call: Call[DocumentPath, Nothing, ClaimBody]) -> Response:
     """Claim a document and answer for how long."""
-    document_id, body = request.document_id("id"), request.json(ClaimBody)
-    held = claims.claim(request.organisation, document_id, request.key_id, body.seconds)
-    return Response(200, Claimed.of(document_id, held).model_dump(mode="json"))
+    document_id = call.path.document_id
+    return Response.of(Claimed.of(document_id, _service(call).claim(document_id, call.body.seconds)))
 
 
-def release(request: Request) -> Response:
+def release(call: Call[DocumentPath, Nothing, None]) -> Response:
     """End a claim."""
-    anybodys = Scope.REVIEW_ADMIN in request.scopes
-    claims.release(request.organisation, request.document_id("id"), request.key_id, anybodys=anybodys)
+    anybodys = Scope.REVIEW_ADMIN in call.request.scopes
+    _service(call).release(call.path.document_id, anybodys=anybodys)
     return Response(204)
 
 
-def extract(request: Request) -> Response:
+def extract(call: Call[DocumentPath, Nothing, ExtractBody]) -> Response:
     """Have a document read again."""
-    document_id, body = request.document_id("id"), request.json(ExtractBody)
-    document = re_extraction.request(request.organisation, document_id, body.docType, request.key_id)
-    return Response(202, Queued(documentId=document_id, status=document.status).model_dump(mode="json"))
+    document = _service(call).re_extract(call.path.document_id, call.body.doc_type)
+    return Response.of(Queued(document_id=document.id, status=document.status), 202)
 
 
-def history(request: Request) -> Response:
+def history(call: Call[DocumentPath, HistoryQuery, None]) -> Response:
     """Answer with a page of what happened to a document."""
-    document_id = request.document_id("id")
-    found = audit.history(
-        request.organisation,
-        document_id,
-        cursor=request.query.get("cursor"),
-        limit=request.limit(audit.MAX_LIMIT),
-    )
-    return Response(200, HistoryView.of(document_id, found).model_dump(mode="json"))
+    document_id = call.path.document_id
+    found = _service(call).history(document_id, cursor=call.query.cursor, limit=call.query.limit)
+    return Response.of(HistoryView.of(document_id, found))
 
 
-def review_queue(request: Request) -> Response:
+def review_queue(call: Call[Nothing, ReviewFilter, None]) -> Response:
     """Answer with a page of the fields that wait."""
-    query = request.query
-    found = Archive(request.organisation).review_queue(
-        doc_type=query.get("docType"),
-        key=query.get("field"),
-        max_confidence=_number(query.get("maxConfidence")),
-        status=query.get("status"),
-        limit=request.limit(queue.MAX_LIMIT),
-        cursor=query.get("cursor"),
+    asked = call.query
+    found = _service(call).queue(
+        doc_type=asked.doc_type,
+        key=asked.field,
+        max_confidence=asked.max_confidence,
+        status=asked.wanted_status,
+        cursor=asked.cursor,
+        limit=asked.limit,
     )
-    return Response(200, found)
+    return Response(200, project_queue(found))
 
 
-def _place(evidence: EvidenceBody | None) -> Place | None:
-    return None if evidence is None else Place(evidence.page, evidence.bbox.box())
-
-
-def _number(raw: str | None) -> float | None:
-    try:
-        return None if raw is None else float(raw)
-    except ValueError:
-        raise BadRequestError("maxConfidence is a number from 0 to 1.") from None
+def _service(call: Call[Any, Any, Any]) -> ReviewService:
+    return ReviewService(call.organisation, call.key_id)
 
 
 handler = serve(
     "reviews",
+    review.ROUTES,
     {
         "decide_field": decide,
         "add_field": add,

@@ -1,37 +1,32 @@
-"""AWS on loopback: moto behind one lock, with state that outlives the process."""
+"""The AWS endpoint: moto's S3, DynamoDB and SQS behind one lock, persisted with every request."""
 
 from __future__ import annotations
 
 import base64
 import json
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
-from io import BytesIO
 from pathlib import Path
 from socket import socket
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 from moto.core.model_instances import reset_model_data
-from moto.core.request import (
-    PRESERVED_HEADER_NAMES_ENVIRON_KEY,
-    environ_key_for_header,
-    should_preserve_original_header_name,
-)
+from moto.core.request import Request as MotoRequest
 from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.s3.models import FakeBucket, FakeDeleteMarker, FakeKey, s3_backends
 from moto.sqs.models import Message, sqs_backends
+from werkzeug.datastructures import Headers
+from werkzeug.test import run_wsgi_app
 
 from infra.local import emulation
-from infra.local.httpd import Headers, Request, Response, Server
+from infra.local.httpd import Request, Response, Server
 from infra.local.store import Store
 from infra.local.template import ACCOUNT, REGION, Stack
 
@@ -58,21 +53,27 @@ _MESSAGE_ATTRIBUTES = (
     "sequence_number",
     "delayed_until",
 )
-#: DynamoDB operations whose effect cannot be told from the request.
-_NOT_KEPT = ("ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction", "RestoreTable", "ImportTable")
+#: DynamoDB operations that are refused: the request does not name the items it changes.
+_UNSUPPORTED = (
+    "ExecuteStatement",
+    "BatchExecuteStatement",
+    "ExecuteTransaction",
+    "RestoreTable",
+    "ImportTable",
+)
 
 Notification = Callable[[str, str, Any], None]
 
 
 class Aws:
-    """moto's S3, DynamoDB and SQS, holding the resources of a stack.
+    """moto's S3, DynamoDB and SQS with the resources of a stack.
 
     Parameters
     ----------
     stack : Stack
-        What to create.
+        Resources to create.
     store : Store
-        Where state is kept.
+        Where state is persisted.
     on_object : callable
         Called under the lock, inside the request's transaction, with event name (`s3:ObjectCreated:Put`),
         bucket and object, for every notification S3 would send.
@@ -91,7 +92,7 @@ class Aws:
     # ------------------------------------------------------------ life
 
     def start(self) -> None:
-        """Create the stack's resources and put back what an earlier run kept."""
+        """Create the stack's resources and restore the state of an earlier run."""
         self._reset()
         emulation.patch(
             self._undo,
@@ -107,11 +108,11 @@ class Aws:
         self._load()
 
     def serve(self, listener: socket) -> None:
-        """Answer requests on a bound socket, in a thread."""
+        """Serve requests on a bound socket, in a thread."""
         self._undo.callback(Server(listener, self.answer, limit=_LARGEST_BODY).stop)
 
     def stop(self) -> None:
-        """Stop answering and leave moto as it was."""
+        """Stop serving and undo the patches of moto."""
         self._undo.close()
         self._reset()
 
@@ -145,17 +146,17 @@ class Aws:
     # ------------------------------------------------------------ requests
 
     def answer(self, request: Request) -> Response:
-        """Answer one request: whatever it changed is kept before the answer leaves."""
+        """Answer one request; what it changed is persisted before the response leaves."""
         request = self._with_bucket_in_path(request)
         service, _, operation = request.header("x-amz-target").rpartition(".")
         touched: list[tuple[str, dict[str, Any]]] = []
         if service == "AmazonSQS" and operation == "ReceiveMessage":
             return self._receive(request)
         if service.startswith("DynamoDB"):
-            if operation in _NOT_KEPT:
+            if operation in _UNSUPPORTED:
                 detail = f"{operation} is not supported by the local runtime"
                 body = json.dumps({"__type": "ValidationException", "message": detail}).encode()
-                return Response(400, [("Content-Type", "application/x-amz-json-1.0")], body)
+                return Response(body, 400, content_type="application/x-amz-json-1.0")
             touched = _touched_items(operation, json.loads(request.body or b"{}"))
         return self._through_moto(request, touched)
 
@@ -169,18 +170,16 @@ class Aws:
         return replace(request, target=target, headers=[*headers, ("Host", f"localhost{rest}")])
 
     def _through_moto(self, request: Request, touched: Iterable[tuple[str, dict[str, Any]]] = ()) -> Response:
-        started: list[Any] = []
+        target = request.target.replace(";", "%3B")  # or a key would end there, as if parameters followed
+        url = f"http://{request.header('host') or '127.0.0.1'}{target}"
+        translated = MotoRequest.from_primitives(request.method, url, Headers(request.headers), request.body)
         with self.lock:
-            result = self._app(_environ(request), lambda *args: started.extend(args))
-            try:
-                body = b"".join(result)
-            finally:
-                result.close()
-            self.keep(touched)
-        return Response(int(started[0].split()[0]), _without_length(request, started[1]), body)
+            response = Response(*run_wsgi_app(self._app, translated.environ, buffered=True))
+            self.persist(touched)
+        return response
 
     def _receive(self, request: Request) -> Response:
-        """Long polling without holding the lock."""
+        """ReceiveMessage: long polling without holding the lock."""
         wanted = json.loads(request.body or b"{}")
         wait = wanted.get("WaitTimeSeconds")
         if wait is None:
@@ -191,45 +190,45 @@ class Aws:
         while True:
             response = self._through_moto(request)
             remaining = deadline - time.monotonic()
-            if response.status != 200 or b'"Messages"' in response.body or remaining <= 0:
+            if response.status_code != 200 or b'"Messages"' in response.data or remaining <= 0:
                 return response
             with self.messages_arrived:
                 self.messages_arrived.wait(min(remaining, 0.5))
 
     # ------------------------------------------------------------ state
 
-    def keep(self, items: Iterable[tuple[str, dict[str, Any]]] = ()) -> None:
-        """Write to the store what changed since the last call; the caller holds the lock.
+    def persist(self, items: Iterable[tuple[str, dict[str, Any]]] = ()) -> None:
+        """Save what changed since the last call, in one transaction; the caller holds the lock.
 
         Parameters
         ----------
         items : iterable of (str, dict)
-            Tables, and items or keys of items in them, that a request named.
+            Table, and item or its key, that a request named.
         """
         obsolete: list[Path] = []
         with self.store.transaction():
             for table, attributes in items:
-                self._keep_item(table, attributes)
+                self._persist_item(table, attributes)
             for bucket, key in self._changed:
-                obsolete += self._keep_object(bucket, key)
+                obsolete += self._persist_object(bucket, key)
             for (bucket, _, _), (event, found) in self._notifications.items():
                 self._on_object(event, bucket, found)
-            self._keep_messages()
+            self._persist_messages()
         self._changed.clear()
         self._notifications.clear()
         for path in obsolete:
             path.unlink(missing_ok=True)
 
-    def _keep_item(self, name: str, attributes: dict[str, Any]) -> None:
+    def _persist_item(self, name: str, attributes: dict[str, Any]) -> None:
         table = self.tables.tables.get(name.rpartition("/")[2])
         if table is None or not all(key in attributes for key in table.table_key_attrs):
             return  # moto has refused the request
         key = {each: attributes[each] for each in table.table_key_attrs}
         item = table.get_item(*(DynamoType(value) for value in key.values()))
         body = None if item is None else {k: emulation.plain(v) for k, v in item.attrs.items()}
-        self.store.put_item(table.name, json.dumps(key), body)
+        self.store.save_item(table.name, json.dumps(key), body)
 
-    def _keep_object(self, bucket_name: str, key: str) -> list[Path]:
+    def _persist_object(self, bucket_name: str, key: str) -> list[Path]:
         bucket = self.buckets.buckets.get(bucket_name)
         versions = [] if bucket is None else bucket.keys.getlist(key, [])
         for version in versions:
@@ -238,9 +237,9 @@ class Aws:
                     if part._value_buffer.path:
                         part._value_buffer.path.unlink(missing_ok=True)
                 version.multipart = None
-        return self.store.put_object(bucket_name, key, [self._described(each) for each in versions])
+        return self.store.save_object(bucket_name, key, [self._description_of(each) for each in versions])
 
-    def _described(self, version: Any) -> tuple[dict[str, Any], Path | None]:
+    def _description_of(self, version: Any) -> tuple[dict[str, Any], Path | None]:
         common = {"version": version._version_id, "modified": version.last_modified.isoformat()}
         if isinstance(version, FakeDeleteMarker):
             return {**common, "deleted": True}, None
@@ -255,12 +254,12 @@ class Aws:
             **{name: getattr(version, name) for name in _KEY_ATTRIBUTES if getattr(version, name)},
         }, version._value_buffer.path
 
-    def _keep_messages(self) -> None:
+    def _persist_messages(self) -> None:
         for name, queue in self.queues.queues.items():
             known = self._known.setdefault(name, {})
             current = {message.id: message for message in queue._messages}
             for identifier in known.keys() - current.keys():
-                self.store.put_message(name, identifier, None)
+                self.store.save_message(name, identifier, None)
                 del known[identifier]
             arrived = False
             for identifier, message in current.items():
@@ -272,7 +271,7 @@ class Aws:
                     body["message_attributes"] = json.loads(
                         json.dumps(message.message_attributes, default=lambda b: base64.b64encode(b).decode())
                     )
-                    self.store.put_message(name, identifier, body)
+                    self.store.save_message(name, identifier, body)
             if arrived:
                 self.messages_arrived.notify_all()
 
@@ -333,7 +332,7 @@ class Aws:
             self.buckets.tagger.tag_resource(version.arn, tags)
 
     def _restore_message(self, queue: Any, description: dict[str, Any]) -> None:
-        """Put a message back, visible: whoever had received it is gone."""
+        """Restore a message as visible: whoever had received it is gone."""
         message = Message(description["id"], description["body"])
         for name, value in description.items():
             setattr(message, name, value)
@@ -341,7 +340,7 @@ class Aws:
         self._known.setdefault(queue.name, {})[message.id] = message.approximate_receive_count
 
     def sweep(self, now: float) -> int:
-        """Delete items whose time to live is over; return how many.
+        """Delete expired items (time to live); return how many.
 
         Parameters
         ----------
@@ -359,56 +358,12 @@ class Aws:
                     if expiry is not None and expiry.type == "N" and 0 < float(expiry.value) <= now:
                         table.delete_item(item.hash_key, item.range_key)
                         gone.append((table.name, {k: emulation.plain(v) for k, v in item.attrs.items()}))
-            self.keep(gone)
+            self.persist(gone)
         return len(gone)
 
 
-def _environ(request: Request) -> dict[str, Any]:
-    """Return a request in WSGI's form, which is moto's."""
-    path, _, query = request.target.partition("?")
-    body = request.body or b""
-    host = request.header("host") or "127.0.0.1"
-    environ: dict[str, Any] = {
-        "REQUEST_METHOD": request.method,
-        "SCRIPT_NAME": "",
-        "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
-        "QUERY_STRING": query,
-        "RAW_URI": request.target,
-        "REQUEST_URI": request.target,
-        "REMOTE_ADDR": request.client,
-        "SERVER_NAME": host.partition(":")[0],
-        "SERVER_PORT": host.partition(":")[2] or "80",
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
-        "wsgi.input": BytesIO(body),
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": False,
-        "wsgi.run_once": False,
-    }
-    spelt: dict[str, str] = {}
-    for name, value in request.headers:
-        key = environ_key_for_header(name)
-        if should_preserve_original_header_name(name):
-            spelt[key] = name
-        environ[key] = f"{environ[key]},{value}" if key in environ else value
-    environ[PRESERVED_HEADER_NAMES_ENVIRON_KEY] = spelt
-    for key in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-        if (value := environ.pop(f"HTTP_{key}", None)) is not None:
-            environ[key] = value
-    environ.pop("HTTP_TRANSFER_ENCODING", None)
-    environ["CONTENT_LENGTH"] = str(len(body))
-    return environ
-
-
-def _without_length(request: Request, headers: Headers) -> Headers:
-    """Return the headers without a length, except where it tells of a body that is not sent."""
-    return [each for each in headers if request.method == "HEAD" or each[0].lower() != "content-length"]
-
-
 def _touched_items(operation: str, request: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """Return table and key (or whole item) of everything a DynamoDB request may change."""
+    """Return table and item (or its key) of all that a DynamoDB request may change."""
     match operation:
         case "PutItem":
             return [(request.get("TableName", ""), request.get("Item", {}))]

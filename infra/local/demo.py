@@ -1,4 +1,4 @@
-"""`make run`: alma on this machine with an organisation, keys and sample documents in it."""
+"""`make run`: alma on this machine with an organisation, keys and sample documents."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ from infra.local.template import REGION
 
 ROOT = Path(__file__).resolve().parents[2]
 ORGANISATION = "demo"
-#: Nobody shares this machine: limits that no trial, benchmark or test meets by accident.
-UNHURRIED = {
+#: Rate limits that no trial, benchmark or test reaches by accident.
+HIGH_LIMITS = {
     f"Limit{family}": "60000/6000" for family in ("Reading", "Writing", "Models", "Export", "Mcp", "Minting")
 }
 ROLES = ("admin", "reviewer", "reader")
-#: How long the samples may take before the first run serves anyway.
+#: Timeout for reading the samples in the first run, which then serves all the same.
 SAMPLES_SECONDS = 300
 
 console = Console()
 
 
 def main() -> int:
-    """Start alma, make it a demo, serve until interrupted."""
+    """Start alma, set the demo up, serve until interrupted; return the exit status."""
     options = _options()
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     models = ROOT / "layers" / "vision" / "models"
     if not any(models.glob("*.onnx")):
-        return _refuse("The OCR models are missing; `make setup` fetches them.")
+        return _fail("The OCR models are missing; `make setup` fetches them.")
     samples = sorted(path for path in options.samples.glob("*") if path.suffix in _SAMPLE_SUFFIXES)
     if not samples:
-        return _refuse(f"There are no sample documents in {options.samples}; name a folder with --samples.")
+        return _fail(f"There are no sample documents in {options.samples}; name a folder with --samples.")
     try:
         # The AWS endpoint's port is the next one, so that it stays the same from start to start.
         with Runtime(
@@ -53,12 +53,12 @@ def main() -> int:
             port=options.port,
             aws_port=options.port + 1,
             name="alma",
-            parameters=UNHURRIED,
+            parameters=HIGH_LIMITS,
             logs=options.state / "logs",
         ) as runtime:
             _serve(runtime, options.state, samples, stop)
     except LocalRuntimeError as error:
-        return _refuse(str(error))
+        return _fail(str(error))
     console.print("stopped; the state is kept for the next start")
     return 0
 
@@ -74,7 +74,7 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _refuse(sentence: str) -> int:
+def _fail(sentence: str) -> int:
     print(f"alma: {sentence}", file=sys.stderr)
     return 1
 
@@ -82,7 +82,7 @@ def _refuse(sentence: str) -> int:
 def _serve(runtime: Runtime, state: Path, samples: list[Path], stop: threading.Event) -> None:
     known = _read_state(state)
     first = not known.get("samples_dropped")
-    described = _describe(runtime, known)
+    described = _local_json(runtime, known)
     _write_state(state, described)
     if first:
         _drop(runtime, described["inbox"], samples)
@@ -108,8 +108,8 @@ def _serve(runtime: Runtime, state: Path, samples: list[Path], stop: threading.E
     stop.wait()
 
 
-def _describe(runtime: Runtime, known: dict[str, Any]) -> dict[str, Any]:
-    """Return what local.json says: the same keys as before where they still hold, new ones otherwise."""
+def _local_json(runtime: Runtime, known: dict[str, Any]) -> dict[str, Any]:
+    """Return the content of local.json, with the keys that it has where they are still valid."""
     # The package reads the table's name when it is imported.
     os.environ |= {
         "ALMA_TABLE": runtime.resource("Table"),
@@ -153,7 +153,7 @@ def _read_state(state: Path) -> dict[str, Any]:
 
 
 def _write_state(state: Path, described: dict[str, Any]) -> None:
-    """Replace local.json at once: whoever reads it sees the old one or the new one, never half of it."""
+    """Replace local.json atomically."""
     path = state / "local.json"
     draft = path.with_suffix(".draft")
     # It holds tokens: for this user alone.
@@ -173,7 +173,7 @@ def _drop(runtime: Runtime, inbox: str, samples: list[Path]) -> None:
 
 
 def _wait(client: Any, expected: int, stop: threading.Event) -> list[dict[str, Any]]:
-    """Return all documents once at least `expected` are there and none is being read."""
+    """Wait until at least `expected` documents are there and none is being read; return all of them."""
     until = time.monotonic() + SAMPLES_SECONDS
     with Progress(
         TextColumn("reading"),
@@ -193,14 +193,14 @@ def _wait(client: Any, expected: int, stop: threading.Event) -> list[dict[str, A
                 task,
                 completed=done,
                 total=max(expected, len(documents)),
-                description=", ".join(_how_far(document) for document in busy[:2]),
+                description=", ".join(_progress_of(document) for document in busy[:2]),
             )
             if (len(documents) >= expected and not busy) or stop.is_set() or time.monotonic() > until:
                 return documents
             stop.wait(0.2)
 
 
-def _how_far(document: dict[str, Any]) -> str:
+def _progress_of(document: dict[str, Any]) -> str:
     pages = f" {document['pagesRead']}/{document['pages']}" if document["pages"] else ""
     return f"{document['fileName']}{pages}"
 

@@ -1,7 +1,6 @@
-"""Where moto, made for short tests, must behave like a service that runs for days.
+"""Patches of moto, which is made for short tests, so that it runs for days; undone when the runtime stops.
 
-Patches of moto's classes, undone when the runtime stops. Everything here runs under the one lock of the
-endpoint.
+Everything here runs under the lock of `Aws`.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from moto.s3.utils import _VersionedKeyStore
 
 
 class Body:
-    """An object's bytes in a file; stands in for the temporary file that moto keeps open per object.
+    """An object's bytes in a file, in place of the temporary file that moto keeps open for each object.
 
     Only what moto calls: one write at the start, reads from a position afterwards.
     """
@@ -56,29 +55,29 @@ class Body:
         return data
 
     def close(self) -> None:
-        """The file goes when its row goes; see `Store.put_object`."""
+        """Do nothing: the file is deleted with its row, see `Store.save_object`."""
 
 
-def _same_body(key: Any, _memo: dict[int, Any]) -> Any:
-    """Copy an object for a listing without writing its bytes again."""
+def _copy_without_body(key: Any, _memo: dict[int, Any]) -> Any:
+    """Copy an object for a listing; the copy shares the file of its bytes."""
     clone = s3.FakeKey.__new__(s3.FakeKey)
     clone.__dict__.update(key.__dict__)
     return clone
 
 
-def _forget_quietly(key: Any) -> None:
-    """moto warns of files left open, and a Body has none."""
+def _finalize(key: Any) -> None:
+    """Skip moto's warning of files left open: a Body has none."""
     if not isinstance(key.__dict__.get("_value_buffer"), Body):
-        _dispose_at_end(key)
+        _original_finalizer(key)
 
 
-_dispose_at_end = s3.FakeKey.__del__
-# For good: objects may outlive the runtime.
-setattr(s3.FakeKey, "__del__", _forget_quietly)  # noqa: B010 - mypy does not let a method be assigned
+_original_finalizer = s3.FakeKey.__del__
+# Never undone: objects may outlive the runtime.
+setattr(s3.FakeKey, "__del__", _finalize)  # noqa: B010 - mypy does not let a method be assigned
 
 
 class _NotTracked(list[object]):
-    """moto remembers every instance ever made, for a reset; a service must forget them."""
+    """A list that stays empty: moto tracks every instance for a reset, which would leak memory here."""
 
     def append(self, _instance: object) -> None:
         return
@@ -130,7 +129,7 @@ def patch(
             replace(model, "instances_tracked", _NotTracked())
     replace(s3, "tempfile", SimpleNamespace(SpooledTemporaryFile=lambda max_size=0: Body(bodies)))
     replace(s3, "_VersionedKeyStore", Keys)
-    replace(s3.FakeKey, "__deepcopy__", _same_body)
+    replace(s3.FakeKey, "__deepcopy__", _copy_without_body)
     replace(
         notifications,
         "send_event",
@@ -140,17 +139,17 @@ def patch(
 
 
 def _patch_dynamodb(replace: Callable[[Any, str, Any], None]) -> None:
-    """Make DynamoDB's costs grow with the answer, not with the table."""
+    """Make the cost of a query grow with its result, not with the table."""
     query, all_items = Table.query, Table.all_items
     update_item = DynamoDBBackend.update_item
 
     def candidates(
         table: Any, hash_key: Any, comparison: str | None, bounds: list[Any], index: Any, conditions: Any
     ) -> list[Any]:
-        """Return the items a query can match, unsorted; moto sorts and filters them again."""
+        """Return a superset of a query's items, unsorted; moto filters and sorts it."""
         if index:
             wanted = [(name, value.type, value.value) for name, value in conditions or ()]
-            everything = (item for part in table.items.values() for item in _of_part(part))
+            everything = (item for partition in table.items.values() for item in _items_of(partition))
             return [
                 item
                 for item in everything
@@ -159,15 +158,15 @@ def _patch_dynamodb(replace: Callable[[Any, str, Any], None]) -> None:
                     for name, kind, value in wanted
                 )
             ]
-        part = _of_part(table.items.get(hash_key, {}))
+        partition = _items_of(table.items.get(hash_key, {}))
         if comparison and bounds and bounds[0].type == "S":
             low = bounds[0].value
             match comparison:
                 case "BEGINS_WITH":
-                    return [item for item in part if item.range_key.value.startswith(low)]
+                    return [item for item in partition if item.range_key.value.startswith(low)]
                 case "EQ" | "=":
-                    return [item for item in part if item.range_key.value == low]
-        return part
+                    return [item for item in partition if item.range_key.value == low]
+        return partition
 
     def narrowed_query(
         self: Any, hash_key: Any, range_comparison: Any, range_objs: Any, *args: Any, **options: Any
@@ -186,8 +185,8 @@ def _patch_dynamodb(replace: Callable[[Any, str, Any], None]) -> None:
         found: list[Any] | None = self.__dict__.get("narrowed")
         return all_items(self) if found is None else found
 
-    def cheap_copy(self: Any, memo: dict[int, Any]) -> Any:
-        """A transaction's way back: the items themselves are never changed in place, see below."""
+    def shallow_copy(self: Any, memo: dict[int, Any]) -> Any:
+        """Copy a table for the rollback of a transaction: items are never changed in place, see below."""
         clone = copy.copy(self)
         clone.items = defaultdict(
             dict, {k: dict(v) if isinstance(v, dict) else v for k, v in self.items.items()}
@@ -201,12 +200,12 @@ def _patch_dynamodb(replace: Callable[[Any, str, Any], None]) -> None:
         hash_key, range_key = self.get_keys_value(table, key)
         before = table.get_item(hash_key, range_key)
         if before is not None:
-            _place(table, copy.deepcopy(before))
+            _insert(table, copy.deepcopy(before))
         try:
             return update_item(self, table_name, key, *args, **options)
-        except BaseException:  # a refused update changes nothing
+        except BaseException:  # a failed update changes nothing
             if before is not None:
-                _place(table, before)
+                _insert(table, before)
             else:
                 table.delete_item(hash_key, range_key)
             raise
@@ -214,16 +213,16 @@ def _patch_dynamodb(replace: Callable[[Any, str, Any], None]) -> None:
     patch_serializer(replace)
     replace(Table, "query", narrowed_query)
     replace(Table, "all_items", narrowed_items)
-    replace(Table, "__deepcopy__", cheap_copy)
+    replace(Table, "__deepcopy__", shallow_copy)
     replace(DynamoDBBackend, "update_item", update_a_copy)
 
 
-#: Kinds of values that are in JSON what they are in moto.
+#: Types of values that moto holds as they are in JSON.
 _PLAIN = {"S", "N", "BOOL", "NULL", "SS", "NS"}
 
 
 def patch_serializer(replace: Callable[[Any, str, Any], None]) -> None:
-    """Have values of DynamoDB written as they are: moto looks for each of the ten kinds a value can be of."""
+    """Serialise DynamoDB values directly: moto tries each of the ten types a value can have."""
 
     def serialize_structure(self: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
         if isinstance(value, DynamoType) and key:
@@ -237,11 +236,11 @@ def patch_serializer(replace: Callable[[Any, str, Any], None]) -> None:
     replace(BaseJSONSerializer, "_serialize_type_structure", serialize_structure)
 
 
-def _of_part(part: Any) -> list[Any]:
-    return list(part.values()) if isinstance(part, dict) else [part]
+def _items_of(partition: Any) -> list[Any]:
+    return list(partition.values()) if isinstance(partition, dict) else [partition]
 
 
-def _place(table: Any, item: Any) -> None:
+def _insert(table: Any, item: Any) -> None:
     if item.range_key:
         table.items[item.hash_key][item.range_key] = item
     else:
@@ -260,7 +259,7 @@ def plain(value: DynamoType) -> dict[str, Any]:
 
 
 def _decoded(value: dict[str, Any]) -> dict[str, Any]:
-    """Return DynamoDB's JSON with bytes for base64, which is how moto holds binary values."""
+    """Return DynamoDB's JSON with base64 decoded, which is how moto holds binary values."""
     ((kind, held),) = value.items()
     match kind:
         case "B":
@@ -275,11 +274,11 @@ def _decoded(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def restore_item(table: Any, attributes: dict[str, Any]) -> None:
-    """Put a kept item back; moto's constructor would check its size once per attribute."""
+    """Insert a persisted item without moto's constructor, which checks the size for each attribute."""
     item: Any = Item.__new__(Item)
     item.attrs = LimitedSizeDict()
     for key, value in attributes.items():
         dict.__setitem__(item.attrs, key, DynamoType(_decoded(value)))
     item.hash_key = item.attrs[table.hash_key_attr]
     item.range_key = item.attrs[table.range_key_attr] if table.range_key_attr else None
-    _place(table, item)
+    _insert(table, item)

@@ -1,4 +1,4 @@
-"""What stops the local runtime, each said in one sentence."""
+"""The error of the local runtime."""
 
 
 class LocalRuntimeError(RuntimeError):

@@ -1,7 +1,7 @@
 """Asynchronous delivery: S3 to functions and queues, queues to functions, failures to dead letters.
 
-As on AWS, every delivery happens at least once. Time runs faster: a failed asynchronous event is tried again
-after a second, not a minute, and the messages of a failed batch after a second, not the visibility timeout.
+At-least-once, as on AWS, with shorter delays: a failed asynchronous event is retried after a second instead
+of a minute, the messages of a failed batch after a second instead of the visibility timeout.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _SWEEP_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class _Subscription:
-    """A bucket's notification: `target` is a function or the name of a queue."""
+    """Notification configuration of a bucket; `target` is a function or the name of a queue."""
 
     event: str
     prefix: str
@@ -46,7 +46,7 @@ class _Subscription:
 
 @dataclass(frozen=True, slots=True)
 class _Asynchronous:
-    """How a function takes asynchronous events."""
+    """Asynchronous invocation configuration of a function; queues by name."""
 
     retries: int
     on_failure: str | None
@@ -54,20 +54,20 @@ class _Asynchronous:
 
 
 class Dispatcher:
-    """Delivers what S3 and SQS have for the functions of a stack.
+    """Delivers S3 notifications and SQS messages to the functions of a stack.
 
     Parameters
     ----------
     stack : Stack
         Notifications and event source mappings.
     functions : Functions
-        Who gets them.
+        Their targets.
     store : Store
-        Keeps pending events.
+        Persists pending events.
     workers : int
-        Deliveries to one function at the same time.
+        Concurrent deliveries to one function.
     retry_seconds : float
-        Time until a failed delivery is tried again; events wait twice as long the second time.
+        Delay before a failed delivery is retried; twice as long for the second retry of an event.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Dispatcher:
         self._threads: list[threading.Thread] = []
 
     def start(self, aws: Aws) -> None:
-        """Deliver what an earlier run left, and what comes."""
+        """Start the threads; pending events of an earlier run come first."""
         self._aws = aws
         self._arrived = threading.Condition(aws.lock)
         for identifier, function, payload, attempt in self._store.events():
@@ -116,26 +116,26 @@ class Dispatcher:
             while not self._stopping.is_set():
                 try:
                     target(argument)
-                except Exception:  # the top of a thread: recorded, and delivery goes on
+                except Exception:  # the top of a thread: logged, and delivery goes on
                     _LOG.exception("A delivery failed; going on")
                     self._stopping.wait(1.0)
 
         self._threads += [threading.Thread(target=forever, daemon=True) for _ in range(self._workers)]
 
     def stop(self) -> None:
-        """Deliver no more; what is under way comes again with the next start."""
+        """Start no further delivery; those under way are repeated at the next start."""
         self._stopping.set()
         with self._aws.lock:
             self._arrived.notify_all()
             self._aws.messages_arrived.notify_all()
 
     def join(self) -> None:
-        """Wait for the threads, once their functions have ended."""
+        """Wait for the threads; their functions have to be stopped before."""
         for thread in self._threads:
             thread.join()
 
     def idle(self) -> bool:
-        """Return whether nothing is pending or under way; messages without a consumer do not count."""
+        """Return whether nothing is pending or under way, in queues that a function consumes."""
         with self._aws.lock:
             queues = [self._aws.queues.queues[_queue(each["EventSourceArn"])] for each in self._mappings]
             return not (self._busy or any(self._pending.values()) or any(queue._messages for queue in queues))
@@ -143,7 +143,7 @@ class Dispatcher:
     # ------------------------------------------------------------ S3
 
     def on_object(self, event: str, bucket: str, key: Any) -> None:
-        """Take a notification of S3; runs in the transaction of the request that caused it."""
+        """Enqueue a notification of S3, in the transaction of the request that caused it."""
         for subscription in self._subscriptions.get(bucket, ()):
             if not subscription.matches(event, key.name):
                 continue
@@ -187,23 +187,23 @@ class Dispatcher:
     def _settle(
         self, function: Function, identifier: int, payload: bytes, attempts: int, result: Result
     ) -> None:
-        """Forget a delivered event, try a failed one again, or give it up."""
-        how = self._asynchronous[function.name]
-        if result.error and attempts <= how.retries:
+        """Delete a delivered event, schedule the retry of a failed one, or send it to its destination."""
+        configuration = self._asynchronous[function.name]
+        if result.error and attempts <= configuration.retries:
             due = time.monotonic() + self._retry_seconds * attempts
             self._pending.setdefault(function.name, {})[identifier] = (due, payload, attempts)
             with self._store.transaction():
-                self._store.put_event(identifier, attempts)
+                self._store.save_event(identifier, attempts)
             self._arrived.notify_all()
             return
         with self._store.transaction():
-            if result.error and how.on_failure:
+            if result.error and configuration.on_failure:
                 record = json.dumps(_failure_record(function, payload, attempts, result))
-                self._aws.queues.send_message(how.on_failure, record)
-            if result.error and how.dead_letters:
-                self._aws.queues.send_message(how.dead_letters, payload.decode())
-            self._aws.keep()
-            self._store.put_event(identifier, None)
+                self._aws.queues.send_message(configuration.on_failure, record)
+            if result.error and configuration.dead_letters:
+                self._aws.queues.send_message(configuration.dead_letters, payload.decode())
+            self._aws.persist()
+            self._store.save_event(identifier, None)
 
     # ------------------------------------------------------------ SQS
 
@@ -223,14 +223,14 @@ class Dispatcher:
                 if result.error and self._stopping.is_set():
                     return
                 for message in batch:
-                    with suppress(ReceiptHandleIsInvalid):  # somebody else has deleted it
+                    with suppress(ReceiptHandleIsInvalid):  # deleted meanwhile
                         if message.id in failed:
                             self._aws.queues.change_message_visibility(
                                 queue, message.receipt_handle, int(self._retry_seconds)
                             )
                         else:
                             self._aws.queues.delete_message(queue, message.receipt_handle)
-                self._aws.keep()
+                self._aws.persist()
 
     def _next_batch(self, mapping: dict[str, Any], name: str) -> list[Any]:
         size = int(mapping.get("BatchSize", 10))
@@ -239,14 +239,14 @@ class Dispatcher:
         with arrived:
             queue = self._aws.queues.queues[name]
             if not queue.messages:
-                arrived.wait(0.25 if queue._messages else 5.0)  # hidden messages come back without a sign
+                arrived.wait(0.25 if queue._messages else 5.0)  # a message becomes visible without a signal
                 return []
             if window and len(queue.messages) < size:
                 arrived.wait_for(lambda: len(queue.messages) >= size or self._stopping.is_set(), window)
             batch: list[Any] = self._aws.queues.receive_message(
                 name, size, 0, queue.visibility_timeout, ["All"]
             )
-            self._aws.keep()
+            self._aws.persist()
             self._busy += bool(batch)
             return batch
 
@@ -344,7 +344,7 @@ def object_event(event: str, bucket: str, key: Any) -> dict[str, Any]:
 
 
 def _record(message: Any, source: str) -> dict[str, Any]:
-    """Return a message as Lambda hands it to a function."""
+    """Return a message as a record of Lambda's SQS event."""
     attributes = {
         "ApproximateReceiveCount": str(message.approximate_receive_count),
         "SentTimestamp": str(message.sent_timestamp),
@@ -371,7 +371,7 @@ def _record(message: Any, source: str) -> dict[str, Any]:
 
 
 def _failed_messages(batch: list[Any], result: Result, partial: bool) -> set[str]:
-    """Return the ids of the messages to deliver again: all where the answer cannot be trusted."""
+    """Return the ids of the messages to redeliver: all of them where the response is malformed."""
     everything = {message.id for message in batch}
     if result.error:
         return everything
@@ -388,7 +388,7 @@ def _failed_messages(batch: list[Any], result: Result, partial: bool) -> set[str
 
 
 def _failure_record(function: Function, payload: bytes, attempts: int, result: Result) -> dict[str, Any]:
-    """Return what Lambda sends to an on-failure destination."""
+    """Return the invocation record that Lambda sends to an on-failure destination."""
     return {
         "version": "1.0",
         "timestamp": _now(),

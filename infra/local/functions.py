@@ -1,4 +1,4 @@
-"""Lambda functions: the real runtime client (awslambdaric) in processes with time-outs and memory limits."""
+"""Lambda functions: the real runtime client (awslambdaric) in processes with timeouts and memory limits."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _LOG = logging.getLogger(__name__)
 #: Largest event and largest answer of a synchronous call, in bytes.
 PAYLOAD_LIMIT = 6 * 2**20
 _START_SECONDS = 60.0
-#: Third-party imports that most functions share; absent ones are skipped.
-_HEAD_START = (
+#: Third-party modules that the zygote imports ahead, since most functions do; absent ones are skipped.
+_PRELOADED = (
     "awslambdaric.lambda_runtime_marshaller",
     "boto3",
     "pydantic",
@@ -39,20 +39,12 @@ _HEAD_START = (
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a function returned, or why it did not.
-
-    Attributes
-    ----------
-    payload : bytes
-        JSON: the answer, or `{"errorType", "errorMessage", …}`.
-    error : str or None
-        The error's type; None when the function returned.
-    request_id : str
-        Identifies the call in the log.
-    """
+    """Outcome of an invocation."""
 
     payload: bytes
+    """JSON: what the function returned, or `{"errorType", "errorMessage", …}`."""
     error: str | None
+    """Type of the error; None when the function returned."""
     request_id: str
 
 
@@ -62,13 +54,13 @@ class Functions:
     Parameters
     ----------
     stack : Stack
-        Says what there is; limits, handlers, layers and environments come from it.
+        Functions and layers with their limits, handlers and environments.
     endpoint : str
-        URL of the local AWS.
+        URL of the AWS endpoint.
     logs : Path
         Folder for one log file per function.
     concurrency : int
-        Calls of one function at the same time.
+        Concurrent invocations of one function.
     """
 
     def __init__(self, stack: Stack, endpoint: str, logs: Path, concurrency: int = 4) -> None:
@@ -91,7 +83,7 @@ class Functions:
             ) from None
 
     def shared_environment(self) -> dict[str, str]:
-        """Return what the template gives to every function alike, and where AWS is."""
+        """Return the environment variables that all functions have in common, the AWS endpoint among them."""
         first, *others = (function.environment for function in self.by_name.values())
         return {
             name: value
@@ -102,7 +94,7 @@ class Functions:
         }
 
     def start(self) -> None:
-        """Begin the imports that every function needs."""
+        """Start the zygote, which imports what most functions need."""
         self._zygote.start()
 
     def stop(self) -> None:
@@ -161,7 +153,7 @@ class Function:
             "AWS_MAX_ATTEMPTS": "3",
             "AWS_XRAY_SDK_ENABLED": "false",
             "POWERTOOLS_TRACE_DISABLED": "true",
-            **{name: _unpacked(str(value), own) for name, value in variables.items()},
+            **{name: _unpacked_path(str(value), own) for name, value in variables.items()},
         }
         self._zygote = zygote
         self._free = threading.BoundedSemaphore(concurrency)
@@ -169,14 +161,14 @@ class Function:
         self._lock = threading.Lock()
 
     def invoke(self, event: bytes, timeout: float | None = None) -> Result:
-        """Call the function and wait for its answer.
+        """Invoke the function synchronously.
 
         Parameters
         ----------
         event : bytes
             JSON.
         timeout : float, optional
-            Seconds to wait where that is less than the function's own time-out.
+            Seconds, where that is less than the function's own timeout.
         """
         request_id = str(uuid.uuid4())
         seconds = min(self.timeout, timeout or self.timeout)
@@ -204,7 +196,7 @@ class Function:
         except ValueError:
             about = {}
         kind = str(about.get("errorType", "Unhandled"))
-        # `Unauthorized` is how an authorizer says no, and what we end ourselves has not failed.
+        # No failures: an authorizer raises `Unauthorized` to deny, and a process may be killed on stop.
         if about.get("errorMessage") != "Unauthorized" and not self._zygote.stopped:
             _LOG.error("%s: %s: %s (see %s)", self.key, kind, about.get("errorMessage", ""), self.log)
         return Result(payload, kind, request_id)
@@ -217,8 +209,8 @@ class Function:
             self._idle.clear()
 
 
-def _unpacked(value: str, layers: list[Path]) -> str:
-    """Return the place of a file or folder that a layer brings to /opt."""
+def _unpacked_path(value: str, layers: list[Path]) -> str:
+    """Map a path below /opt to the folder of the layer that has it."""
     if value.startswith("/opt/"):
         for layer in layers:
             if (layer / value.removeprefix("/opt/")).exists():
@@ -245,7 +237,7 @@ class _Zygote:
                 return
             root = Path(__file__).resolve().parents[2]
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "infra.local.zygote", *_HEAD_START],
+                [sys.executable, "-m", "infra.local.zygote", *_PRELOADED],
                 cwd=root,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -278,7 +270,7 @@ class _Zygote:
                 process.stdin.write(json.dumps(request).encode() + b"\n")
                 process.stdin.flush()
             except OSError:
-                return  # it is gone; `_listen` tells those who wait
+                return  # it has ended; `_listen` reports that to those who wait
 
     def stop(self) -> None:
         with self._lock:
@@ -290,7 +282,7 @@ class _Zygote:
 
 
 class _Environment:
-    """One process of a function, and the Runtime API that it talks to."""
+    """Execution environment: one process of a function, and the Runtime API it talks to."""
 
     def __init__(self, function: Function, zygote: _Zygote) -> None:
         self.function, self._zygote = function, zygote
@@ -315,11 +307,11 @@ class _Environment:
         )
 
     def call(self, event: bytes, request_id: str, seconds: float) -> tuple[str, bytes]:
-        """Return how the call ended (response, error, init, exit, timeout) and what came back."""
+        """Return how the invocation ended (response, error, init, exit, timeout) and the payload."""
         self._events.put((event, request_id, seconds))
         try:
             kind, payload = self._outcomes.get(timeout=_START_SECONDS)
-            if kind == "taken":
+            if kind == "started":
                 kind, payload = self._outcomes.get(timeout=seconds)
         except queue.Empty:
             message = f"RequestId: {request_id} Error: Task timed out after {seconds:.2f} seconds"
@@ -374,7 +366,7 @@ class _RuntimeApi(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         event, request_id, seconds = waiting
-        self.owner._outcomes.put(("taken", b""))
+        self.owner._outcomes.put(("started", b""))
         self._reply(
             200,
             event,

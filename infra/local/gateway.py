@@ -18,8 +18,10 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
+from werkzeug.datastructures import Headers, MultiDict
+
 from infra.local.functions import PAYLOAD_LIMIT, Function, Functions
-from infra.local.httpd import Headers, Request, Response
+from infra.local.httpd import Request, Response
 from infra.local.template import ACCOUNT, REGION, Stack
 
 REQUEST_LIMIT = 10 * 2**20
@@ -48,8 +50,19 @@ _NOT_FORWARDED = {
     "transfer-encoding",
     "upgrade",
 }
-#: Headers of an answer that API Gateway keeps for itself.
-_REMAPPED = {"connection", "content-length", "date", "server", "trailer", "transfer-encoding", "upgrade"}
+#: What `ANY` stands for; a request with another method has no route.
+_ANY = {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
+#: Response headers of a function that API Gateway renames, since it sets them itself.
+_REMAPPED = {
+    "connection",
+    "content-length",
+    "date",
+    "server",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "www-authenticate",
+}
 _PROXY_KEYS = {"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"}
 
 
@@ -64,7 +77,7 @@ class _Authorizer:
 @dataclass(frozen=True, slots=True)
 class _Route:
     resource: str
-    method: str
+    methods: set[str]
     pattern: re.Pattern[str]
     function: Function | None
     mock: dict[str, Any] | None
@@ -72,7 +85,7 @@ class _Route:
 
 
 class Gateway:
-    """The one REST API of a stack."""
+    """The REST API of a stack; there is one."""
 
     def __init__(self, stack: Stack, functions: Functions) -> None:
         ((_, resource),) = stack.of("AWS::ApiGateway::RestApi")
@@ -106,35 +119,35 @@ class Gateway:
     # ------------------------------------------------------------ one request
 
     def answer(self, request: Request) -> Response:
-        """Return what API Gateway would return."""
+        """Answer a request as API Gateway would."""
         call = _Call(request, self.stage, self.api)
         response = self._answer(call)
-        headers = [*response.headers, ("x-amzn-RequestId", call.id), ("x-amz-apigw-id", call.id[:16])]
-        return Response(response.status, headers, response.body)
+        response.headers.extend([("x-amzn-RequestId", call.id), ("x-amz-apigw-id", call.id[:16])])
+        return response
 
     def _answer(self, call: _Call) -> Response:
         route, parameters = self._match(call)
         if route is None:
-            return self._refuse("MISSING_AUTHENTICATION_TOKEN", call)
+            return self._gateway_response("MISSING_AUTHENTICATION_TOKEN", call)
         call.resource, call.parameters = route.resource, parameters
         if call.request.body is None:
-            return self._refuse("REQUEST_TOO_LARGE", call)
+            return self._gateway_response("REQUEST_TOO_LARGE", call)
         if route.authorizer is not None and (refused := self._authorize(route.authorizer, call)):
-            return self._refuse(refused, call)
+            return self._gateway_response(refused, call)
         if route.function is None:
-            return _mocked(route.mock or {})
+            return _mock_response(route.mock or {})
         event = json.dumps(call.event(self._binary)).encode()
         if len(event) > PAYLOAD_LIMIT:
-            return self._refuse("REQUEST_TOO_LARGE", call)
+            return self._gateway_response("REQUEST_TOO_LARGE", call)
         result = route.function.invoke(event, INTEGRATION_SECONDS)
         if result.error == "Sandbox.Timedout" and route.function.timeout >= INTEGRATION_SECONDS:
-            return self._refuse("INTEGRATION_TIMEOUT", call)
-        response = None if result.error else self._proxied(result.payload, call)
-        return response or self._refuse("DEFAULT_5XX", call)
+            return self._gateway_response("INTEGRATION_TIMEOUT", call)
+        response = None if result.error else self._proxy_response(result.payload, call)
+        return response or self._gateway_response("DEFAULT_5XX", call)
 
     def _match(self, call: _Call) -> tuple[_Route | None, dict[str, str]]:
         for route in self._routes:
-            if route.method in (call.request.method, "ANY") and (found := route.pattern.fullmatch(call.path)):
+            if call.request.method in route.methods and (found := route.pattern.fullmatch(call.path)):
                 names = re.findall(r"\{(\w+)\+?\}", route.resource)
                 return route, {
                     name: unquote(value) for name, value in zip(names, found.groups(), strict=True)
@@ -144,22 +157,22 @@ class Gateway:
     # ------------------------------------------------------------ authorizer
 
     def _authorize(self, authorizer: _Authorizer, call: _Call) -> str | None:
-        """Return the gateway response that refuses the call, or None."""
+        """Call the authorizer, or use its cached policy; return the type of the gateway response, or None."""
         identity = tuple(call.source(each) or "" for each in authorizer.sources)
         if not all(identity):
             return "UNAUTHORIZED"
-        place = (authorizer.function.name, *identity)
+        key = (authorizer.function.name, *identity)
         with self._lock:
-            until, policy = self._policies.get(place, (0.0, {}))
+            until, policy = self._policies.get(key, (0.0, {}))
         if until <= time.monotonic():
             result = authorizer.function.invoke(json.dumps(call.authorizer_event(authorizer.kind)).encode())
             if result.error:
-                said = json.loads(result.payload or b"{}").get("errorMessage")
-                return "UNAUTHORIZED" if said == "Unauthorized" else "AUTHORIZER_CONFIGURATION_ERROR"
+                message = json.loads(result.payload or b"{}").get("errorMessage")
+                return "UNAUTHORIZED" if message == "Unauthorized" else "AUTHORIZER_CONFIGURATION_ERROR"
             policy = json.loads(result.payload)
             if authorizer.seconds:
                 with self._lock:
-                    self._policies[place] = (time.monotonic() + authorizer.seconds, policy)
+                    self._policies[key] = (time.monotonic() + authorizer.seconds, policy)
         try:
             allowed = _allows(policy["policyDocument"], call.arn)
             context = {
@@ -173,8 +186,8 @@ class Gateway:
 
     # ------------------------------------------------------------ answers
 
-    def _proxied(self, payload: bytes, call: _Call) -> Response | None:
-        """Return a function's answer as HTTP, or None where it is not a proxy response."""
+    def _proxy_response(self, payload: bytes, call: _Call) -> Response | None:
+        """Return a function's result as HTTP, or None where it is no valid proxy response."""
         answer = json.loads(payload)
         if not isinstance(answer, dict) or not answer.keys() <= _PROXY_KEYS:
             return None
@@ -187,21 +200,20 @@ class Gateway:
             return None
         if not isinstance(body, str) or not 100 <= status <= 599:
             return None
-        if not any(name.lower() == "content-type" for name, _ in headers):
-            headers.append(("Content-Type", "application/json"))
+        headers.setdefault("Content-Type", "application/json")
         accepted = (call.request.header("accept") or "*/*").split(",")[0].split(";")[0].strip()
         if answer.get("isBase64Encoded") and self._is_binary(accepted):
             try:
-                return Response(status, headers, base64.b64decode(body, validate=True))
+                return Response(base64.b64decode(body, validate=True), status, headers)
             except ValueError:
                 return None
-        return Response(status, headers, body.encode())
+        return Response(body, status, headers)
 
     def _is_binary(self, media_type: str) -> bool:
         return any(fnmatch.fnmatch(media_type, each) for each in self._binary)
 
-    def _refuse(self, kind: str, call: _Call) -> Response:
-        """Return a gateway response: the template's for this kind or its family, else the service's own."""
+    def _gateway_response(self, kind: str, call: _Call) -> Response:
+        """Return a gateway response: the template's for its type, or its DEFAULT_, or the service's own."""
         status, message, name = _DEFAULTS[kind]
         own = self._responses.get(kind, {})
         family = self._responses.get("DEFAULT_4XX" if status < 500 else "DEFAULT_5XX", {})
@@ -224,15 +236,15 @@ class Gateway:
         body = re.sub(
             r"\$context\.([\w.]*\w)", lambda found: str(values.get(found[1], "")), template.replace("${", "$")
         )
-        headers: Headers = [("Content-Type", "application/json"), ("x-amzn-ErrorType", name)]
-        for place, value in (chosen.get("responseParameters") or {}).items():
-            if place.startswith("gatewayresponse.header."):
-                headers.append((place.removeprefix("gatewayresponse.header."), value.strip("'")))
-        return Response(status, headers, body.encode())
+        headers = [("Content-Type", "application/json"), ("x-amzn-ErrorType", name)]
+        for target, value in (chosen.get("responseParameters") or {}).items():
+            if target.startswith("gatewayresponse.header."):
+                headers.append((target.removeprefix("gatewayresponse.header."), value.strip("'")))
+        return Response(body, status, headers)
 
 
 class _Call:
-    """A request on its way through the gateway."""
+    """A request and what the gateway has found out about it."""
 
     def __init__(self, request: Request, stage: str, api: str) -> None:
         self.request, self.stage, self.api = request, stage, api
@@ -250,14 +262,14 @@ class _Call:
 
     @property
     def arn(self) -> str:
-        """The ARN that a policy allows or denies."""
+        """Method ARN: the resource of an authorizer's policy."""
         return (
             f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{self.api}/{self.stage}/{self.request.method}{self.path}"
         )
 
-    def source(self, place: str) -> str | None:
+    def source(self, expression: str) -> str | None:
         """Return the value of an identity source, such as `method.request.header.Authorization`."""
-        kind, _, name = place.removeprefix("method.request.").partition(".")
+        kind, _, name = expression.removeprefix("method.request.").partition(".")
         match kind:
             case "header":
                 return self.request.header(name) or None
@@ -276,8 +288,7 @@ class _Call:
         return {
             "accountId": ACCOUNT,
             "apiId": self.api,
-            # Its own name, as in the cloud, where requests for another host do not get here: what `Host` says
-            # is chosen by whoever made the request.
+            # Never the Host header, which the client chooses; in the cloud another host would not get here.
             "domainName": "localhost",
             "domainPrefix": "localhost",
             "extendedRequestId": self.id[:16],
@@ -303,7 +314,7 @@ class _Call:
         }
 
     def common(self) -> dict[str, Any]:
-        """Return what the events of function and authorizer share."""
+        """Return the members that the events of function and authorizer share."""
         headers = [
             (name, value) for name, value in self.request.headers if name.lower() not in _NOT_FORWARDED
         ]
@@ -317,9 +328,9 @@ class _Call:
             "path": self.path,
             "httpMethod": self.request.method,
             "headers": dict(headers),
-            "multiValueHeaders": _grouped(headers),
+            "multiValueHeaders": MultiDict(headers).to_dict(flat=False),
             "queryStringParameters": dict(self.query) or None,
-            "multiValueQueryStringParameters": _grouped(self.query) or None,
+            "multiValueQueryStringParameters": MultiDict(self.query).to_dict(flat=False) or None,
             "pathParameters": self.parameters or None,
             "stageVariables": None,
             "requestContext": self.request_context(),
@@ -356,7 +367,7 @@ def _route(
     mock = integration if integration["type"].lower() == "mock" else None
     return _Route(
         resource=path,
-        method="ANY" if "any-method" in method else method.upper(),
+        methods=_ANY if "any-method" in method else {method.upper()},
         pattern=re.compile(pattern),
         function=None if mock else functions.of(integration["uri"]),
         mock=mock,
@@ -365,8 +376,8 @@ def _route(
 
 
 def _precedence(route: _Route) -> tuple[bool, int, int, bool]:
-    """Literal segments win over parameters, those over greedy ones, a method over ANY."""
-    return ("+}" in route.resource, route.resource.count("{"), -len(route.resource), route.method == "ANY")
+    """Sort key: literal segments before parameters, those before greedy ones, a method before ANY."""
+    return ("+}" in route.resource, route.resource.count("{"), -len(route.resource), route.methods == _ANY)
 
 
 def _authorizer(definition: dict[str, Any], functions: Functions) -> _Authorizer:
@@ -402,38 +413,26 @@ def _allows(document: dict[str, Any], arn: str) -> bool:
 
 
 def _as_text(value: Any) -> str:
-    """Return a value of an authorizer's context as the function sees it."""
+    """Return a value of an authorizer's context, or of a header, as a string."""
     if isinstance(value, (dict, list)):
         raise TypeError("a context holds strings, numbers and booleans")
     return json.dumps(value) if isinstance(value, bool) or value is None else str(value)
 
 
 def _merged(single: dict[str, Any], several: dict[str, list[Any]]) -> Headers:
-    """Return the headers of an answer; names that API Gateway keeps for itself are renamed."""
-    values = {name: [value] for name, value in single.items()}
-    for name, each in several.items():
-        same = next((known for known in values if known.lower() == name.lower()), name)
-        values[same] = list(each)
-    headers = []
-    for name, each in values.items():
-        remapped = name.lower() in _REMAPPED or name.lower() == "www-authenticate"
-        place = f"x-amzn-Remapped-{name}" if remapped else name
-        headers += [(place, _as_text(value)) for value in each]
+    """Merge `headers` and `multiValueHeaders` of a proxy response; reserved names are remapped."""
+    headers = Headers()
+    for name, values in [*((name, [value]) for name, value in single.items()), *several.items()]:
+        target = f"x-amzn-Remapped-{name}" if name.lower() in _REMAPPED else name
+        headers.setlist(target, [_as_text(value) for value in values])
     return headers
 
 
-def _grouped(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
-    grouped: dict[str, list[str]] = {}
-    for name, value in pairs:
-        grouped.setdefault(name, []).append(value)
-    return grouped
-
-
-def _mocked(integration: dict[str, Any]) -> Response:
-    """Answer as a mock integration does: CORS preflights are that."""
+def _mock_response(integration: dict[str, Any]) -> Response:
+    """Return the response of a mock integration, such as a CORS preflight."""
     answer = (integration.get("responses") or {}).get("default", {})
-    headers: Headers = [("Content-Type", "application/json")]
-    for place, value in (answer.get("responseParameters") or {}).items():
-        headers.append((place.removeprefix("method.response.header."), value.strip("'")))
+    headers = [("Content-Type", "application/json")]
+    for target, value in (answer.get("responseParameters") or {}).items():
+        headers.append((target.removeprefix("method.response.header."), value.strip("'")))
     body = (answer.get("responseTemplates") or {}).get("application/json", "")
-    return Response(int(answer.get("statusCode", 200)), headers, body.strip().encode())
+    return Response(body.strip(), int(answer.get("statusCode", 200)), headers)

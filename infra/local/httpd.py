@@ -1,4 +1,4 @@
-"""The HTTP server under both the API and the AWS endpoint: whole requests in, whole responses out."""
+"""The HTTP/1.1 server of the API and of the AWS endpoint: whole requests in, whole responses out."""
 
 from __future__ import annotations
 
@@ -12,59 +12,47 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from werkzeug.wrappers import Response as WerkzeugResponse
+
 from infra.local.errors import LocalRuntimeError
 
 _LOG = logging.getLogger(__name__)
-Headers = list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request as it came over the wire.
-
-    Attributes
-    ----------
-    method : str
-        Upper case.
-    target : str
-        Path and query, still encoded.
-    headers : list of (str, str)
-        In order, names as the client spelt them.
-    body : bytes or None
-        None when it is over the server's limit.
-    client : str
-        IP address of the caller.
-    """
+    """A request as it came over the wire."""
 
     method: str
     target: str
-    headers: Headers = field(default_factory=list)
+    """Path and query, percent-encoded."""
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    """In order, names as the client spelt them."""
     body: bytes | None = b""
+    """None when it is over the server's limit."""
     client: str = "127.0.0.1"
+    """IP address."""
 
     def header(self, name: str) -> str:
-        """Return the last value of a header; empty when it is not there."""
+        """Return the last value of a header, or an empty string."""
         return next((value for key, value in reversed(self.headers) if key.lower() == name.lower()), "")
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
-    """What goes back; the server adds `Content-Length` and `Date`."""
+class Response(WerkzeugResponse):
+    """A response without a default content type; the server adds `Content-Length` and `Date`."""
 
-    status: int
-    headers: Headers
-    body: bytes
+    default_mimetype = None
 
 
 def bind(port: int, purpose: str) -> socket.socket:
-    """Return a listening socket on loopback.
+    """Return a socket that listens on loopback.
 
     Parameters
     ----------
     port : int
         0 for any free one.
     purpose : str
-        What the port is for, said when it is taken.
+        What the port is for; part of the error's message.
 
     Raises
     ------
@@ -89,14 +77,14 @@ def bind(port: int, purpose: str) -> socket.socket:
 
 
 class Server:
-    """Calls `answer` for every request, each connection in a thread of its own.
+    """Threaded server: calls `answer` for every request, each connection in a thread of its own.
 
     Parameters
     ----------
     listener : socket
         From `bind`.
     answer : callable
-        Request to response; what it raises becomes a 500 and a log line.
+        Request to response; an exception becomes a 500 and a log line.
     limit : int
         Largest body in bytes.
     """
@@ -110,7 +98,7 @@ class Server:
         self._thread.start()
 
     def stop(self) -> None:
-        """Take no more requests."""
+        """Stop accepting connections."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -121,14 +109,14 @@ class _Threads(ThreadingHTTPServer):
     block_on_close = False
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Record what is not a client hanging up."""
+        """Log an exception, unless the client closed the connection."""
         if not isinstance(sys.exc_info()[1], OSError):
             _LOG.exception("A connection failed")
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    timeout = 120  # seconds that an idle connection is kept
+    timeout = 120  # seconds until an idle connection is closed
     disable_nagle_algorithm = True
     wbufsize = -1
     answer: Callable[[Request], Response]
@@ -145,24 +133,19 @@ class _Handler(BaseHTTPRequestHandler):
         )
         try:
             response = self.answer(request)
-        except Exception:  # the top of a request: recorded, and answered as a server does
+        except Exception:  # the top of a request: logged, and answered with 500
             _LOG.exception("%s %s failed", self.command, self.path.partition("?")[0])
-            response = Response(500, [("Content-Type", "application/json")], b'{"message":"internal error"}')
-        self.send_response_only(response.status)
-        names = set()
-        for name, value in response.headers:
-            names.add(name.lower())
-            self.send_header(name, value.replace("\r", " ").replace("\n", " "))
-        if "date" not in names:
+            response = Response(b'{"message":"internal error"}', 500, content_type="application/json")
+        parts, _, headers = response.get_wsgi_response({"REQUEST_METHOD": self.command})
+        self.send_response_only(response.status_code)
+        for name, value in headers:
+            self.send_header(name, value)
+        if "Date" not in response.headers:
             self.send_header("Date", self.date_time_string())
-        bodiless = response.status in (204, 304) or response.status < 200
-        if not bodiless and not (self.command == "HEAD" and "content-length" in names):
-            self.send_header("Content-Length", str(len(response.body)))
         if body is None:
             self.send_header("Connection", "close")
         self.end_headers()
-        if not bodiless and self.command != "HEAD":
-            self.wfile.write(response.body)
+        self.wfile.writelines(parts)
         self.wfile.flush()
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = serve
@@ -180,7 +163,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self.rfile.read(length)
         remaining = length
         while remaining and (part := self.rfile.read(min(remaining, 1 << 16))):
-            remaining -= len(part)  # read on, or the client would miss the answer
+            remaining -= len(part)  # drain it, or the client would miss the response
         return None
 
     def _chunks(self) -> bytes | None:

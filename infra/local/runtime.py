@@ -17,18 +17,16 @@ from infra.local.httpd import Server, bind
 from infra.local.store import Store
 from infra.local.template import REGION, Stack, load
 
-#: The host that the template's outputs name as the API's.
+#: The API's host in the template's outputs.
 _CLOUD_HOST = f"https://local.execute-api.{REGION}.amazonaws.com"
-
-
-#: Kinds of resources that are run, and those that have no part in a run on one machine.
+#: Resource types that are run, and those that mean nothing on one machine.
 _RUN = ("AWS::Lambda::", "AWS::ApiGateway::", "AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::SQS::Queue")
 _NOT_NEEDED = ("AWS::IAM::", "AWS::Logs::", "AWS::CloudWatch::", "AWS::SNS::", "AWS::WAFv2::", "AWS::KMS::")
 _LOG = logging.getLogger(__name__)
 
 
 def _set_environment(variables: Mapping[str, str | None]) -> dict[str, str | None]:
-    """Set (or with None, unset) variables; return what undoes it."""
+    """Set variables (None: unset); return their values before."""
     before = {name: os.environ.get(name) for name in variables}
     for name, value in variables.items():
         if value is None:
@@ -49,7 +47,7 @@ class Runtime:
     template : Path
         The SAM template.
     data : Path or None
-        Folder that keeps all state, the log files below `logs`; None for a temporary one.
+        Folder for all state, and for the log files below `logs`; None for a temporary one.
     port, aws_port : int
         Ports of the API and of AWS; 0 for any free one.
     parameters : mapping, optional
@@ -59,14 +57,14 @@ class Runtime:
     workers : int
         Asynchronous deliveries (S3, SQS) to one function at the same time.
     retry_seconds : float
-        Time until a failed delivery is tried again.
+        Delay before a failed delivery is retried.
     logs : Path, optional
-        Folder of the functions' log files, one for each.
+        Folder of the functions' log files.
 
     Raises
     ------
     LocalRuntimeError
-        A port is taken, the data folder is in use or damaged, the template cannot be run; from `start`.
+        Raised by `start`: a port is taken, the data folder is in use or damaged, the template cannot be run.
     """
 
     def __init__(
@@ -93,7 +91,7 @@ class Runtime:
         self.environment: dict[str, str] = {}
 
     def start(self) -> None:
-        """Start everything; returns when requests are answered."""
+        """Start everything; return when requests are served."""
         try:
             self._start()
         except BaseException:
@@ -127,7 +125,7 @@ class Runtime:
         self._exit.callback(functions.stop)
         self.environment = functions.shared_environment()
         self._exit.callback(_set_environment, _set_environment(self.environment))
-        functions.start()  # its imports go on beside ours
+        functions.start()  # its imports run in parallel with ours
 
         from infra.local.aws import Aws
         from infra.local.events import Dispatcher
@@ -151,7 +149,7 @@ class Runtime:
         }
 
     def stop(self) -> None:
-        """Stop; what was under way is delivered again at the next start with the same data folder."""
+        """Stop; deliveries under way are repeated at the next start with the same data folder."""
         self._exit.close()
 
     def __enter__(self) -> Runtime:
@@ -168,14 +166,14 @@ class Runtime:
         return self.stack.resources[logical_id].reference
 
     def expire(self, now: float) -> int:
-        """Delete the items whose time to live is over at `now` (seconds since the epoch); return how many.
+        """Delete the items that have expired at `now` (seconds since the epoch); return how many.
 
-        It happens by itself every minute.
+        Happens every minute without this call.
         """
         return self._aws.sweep(now)
 
     def drain(self, timeout: float) -> bool:
-        """Wait until no event and no message is left to deliver; return whether that came in time.
+        """Wait until no event and no message is left to deliver; return False on timeout.
 
         Parameters
         ----------

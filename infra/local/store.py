@@ -1,4 +1,4 @@
-"""What must survive the end of the process, in a data folder.
+"""Persistence of the local AWS, in a data folder.
 
 A SQLite file holds one row per item, object version, message and pending event, written in the same moment as
 moto's memory changes and before the caller gets the answer. Bodies of objects are files beside it. A killed
@@ -28,12 +28,12 @@ CREATE TABLE events (id INTEGER PRIMARY KEY AUTOINCREMENT, function TEXT, payloa
 
 
 class Store:
-    """The data folder of one runtime. Callers serialise access: there is one lock for all of AWS.
+    """The data folder of one runtime. Not thread-safe: the lock of `Aws` serialises access.
 
     Parameters
     ----------
     folder : Path
-        Made when absent.
+        Created when absent.
 
     Raises
     ------
@@ -84,13 +84,13 @@ class Store:
         return database
 
     def close(self) -> None:
-        """Let another run use the folder."""
+        """Close the database and release the folder's lock."""
         self._database.close()
         self._lock.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Write everything in the block, or nothing of it; blocks inside join the outer one."""
+        """Transaction; a nested one joins the outer one."""
         if self._database.in_transaction:
             yield
             return
@@ -107,8 +107,8 @@ class Store:
         for owner, body in self._database.execute("SELECT owner, body FROM items"):
             yield owner, json.loads(body)
 
-    def put_item(self, table: str, key: str, attributes: dict[str, Any] | None) -> None:
-        """Keep an item under its key, or forget it (None)."""
+    def save_item(self, table: str, key: str, attributes: dict[str, Any] | None) -> None:
+        """Save an item under its key, or delete it (None)."""
         if attributes is None:
             self._database.execute("DELETE FROM items WHERE owner=? AND key=?", (table, key))
         else:
@@ -122,21 +122,21 @@ class Store:
         for bucket, key, body, file in rows:
             yield bucket, key, json.loads(body), self.bodies / file if file else None
 
-    def put_object(
+    def save_object(
         self, bucket: str, key: str, versions: Iterable[tuple[dict[str, Any], Path | None]]
     ) -> list[Path]:
-        """Keep all versions of an object, oldest first; return the body files that nothing needs any more."""
-        place = (bucket, key)
-        before = self._database.execute("SELECT file FROM objects WHERE bucket=? AND key=?", place).fetchall()
-        self._database.execute("DELETE FROM objects WHERE bucket=? AND key=?", place)
-        kept = set()
+        """Replace the versions of an object, oldest first; return the body files that are obsolete."""
+        name = (bucket, key)
+        before = self._database.execute("SELECT file FROM objects WHERE bucket=? AND key=?", name).fetchall()
+        self._database.execute("DELETE FROM objects WHERE bucket=? AND key=?", name)
+        used = set()
         for position, (body, path) in enumerate(versions):
             file = path.name if path else None
-            kept.add(file)
+            used.add(file)
             self._database.execute(
-                "INSERT INTO objects VALUES (?,?,?,?,?)", (*place, position, _json(body), file)
+                "INSERT INTO objects VALUES (?,?,?,?,?)", (*name, position, _json(body), file)
             )
-        return [self.bodies / file for (file,) in before if file and file not in kept]
+        return [self.bodies / file for (file,) in before if file and file not in used]
 
     def remove_orphans(self) -> None:
         """Delete body files without an object: uploads that a killed run never finished."""
@@ -150,8 +150,8 @@ class Store:
         for queue, body in self._database.execute("SELECT queue, body FROM messages ORDER BY rowid"):
             yield queue, json.loads(body)
 
-    def put_message(self, queue: str, identifier: str, body: dict[str, Any] | None) -> None:
-        """Keep a message, or forget it (None)."""
+    def save_message(self, queue: str, identifier: str, body: dict[str, Any] | None) -> None:
+        """Save a message, or delete it (None)."""
         if body is None:
             self._database.execute("DELETE FROM messages WHERE queue=? AND id=?", (queue, identifier))
         else:
@@ -167,13 +167,13 @@ class Store:
         ).fetchall()
 
     def add_event(self, function: str, payload: bytes) -> int:
-        """Keep an event until it is delivered; return its id."""
+        """Save an event that is to be delivered; return its id."""
         row = self._database.execute("INSERT INTO events VALUES (NULL,?,?,0)", (function, payload)).lastrowid
         assert row is not None
         return row
 
-    def put_event(self, identifier: int, attempt: int | None) -> None:
-        """Note the number of failed attempts, or forget the event (None)."""
+    def save_event(self, identifier: int, attempt: int | None) -> None:
+        """Save the number of failed attempts, or delete the event (None)."""
         if attempt is None:
             self._database.execute("DELETE FROM events WHERE id=?", (identifier,))
         else:

@@ -42,41 +42,29 @@ _NO_VALUE = object()
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One resource of the template.
-
-    Attributes
-    ----------
-    kind : str
-        CloudFormation type.
-    name : str
-        Physical name: of the bucket, table, queue or function.
-    reference : str
-        What `Ref` gives: the name, a queue's URL, an alias' or a version's ARN.
-    arn : str
-        Amazon resource name.
-    properties : dict
-        Properties with every reference resolved.
-    folder : Path or None
-        Source of a function or a layer.
-    """
+    """One resource of the template, with every reference in its properties resolved."""
 
     kind: str
+    """CloudFormation type."""
     name: str
+    """Physical name: of the bucket, table, queue or function."""
     reference: str
+    """What `Ref` gives: the name, a queue's URL, an alias' or a version's ARN."""
     arn: str
     properties: dict[str, Any]
     folder: Path | None
+    """Source of a function or a layer."""
 
 
 @dataclass(slots=True)
 class Stack:
-    """The resources and outputs of a template; ids of a nested one's get its id as a prefix."""
+    """The resources and outputs of a template; logical ids of a nested stack are prefixed with its own id."""
 
     resources: dict[str, Resource] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
 
     def of(self, kind: str) -> Iterator[tuple[str, Resource]]:
-        """Yield id and resource of every resource of one type."""
+        """Yield logical id and resource of every resource of a CloudFormation type."""
         return ((key, each) for key, each in self.resources.items() if each.kind == kind)
 
 
@@ -88,7 +76,7 @@ def load(
     parameters: Mapping[str, str] | None = None,
     cache: Path | None = None,
 ) -> Stack:
-    """Return the stack that a template describes.
+    """Translate a template to CloudFormation and resolve it.
 
     Parameters
     ----------
@@ -101,7 +89,7 @@ def load(
     parameters : mapping, optional
         Values of template parameters; the rest keep their defaults.
     cache : Path, optional
-        Folder that keeps the translation, which takes a second.
+        Folder to cache the translation in, which takes a second.
 
     Raises
     ------
@@ -118,16 +106,16 @@ def load(
 
 
 def _translated(text: str, path: Path, parameters: dict[str, str], cache: Path | None) -> dict[str, Any]:
-    """Return plain CloudFormation; `Folders` holds the source of each function and layer."""
+    """Return plain CloudFormation, cached; `Folders` holds the source of each function and layer."""
     key = hashlib.sha256(json.dumps([text, parameters], sort_keys=True).encode()).hexdigest()[:32]
-    kept = cache / f"template-{key}.json" if cache else None
-    if kept and kept.exists():
-        body: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
+    cached = cache / f"template-{key}.json" if cache else None
+    if cached and cached.exists():
+        body: dict[str, Any] = json.loads(cached.read_text(encoding="utf-8"))
         return body
     body = json.loads(json.dumps(_translate(text, path, parameters), default=str))
-    if kept:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_text(json.dumps(body), encoding="utf-8")
+    if cached:
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        cached.write_text(json.dumps(body), encoding="utf-8")
     return body
 
 
@@ -182,7 +170,7 @@ def _translate(text: str, path: Path, parameters: dict[str, str]) -> dict[str, A
 
 
 class _Resolver:
-    """Turns one translated template into a `Stack`."""
+    """Evaluates the intrinsic functions of one translated template."""
 
     def __init__(
         self,
@@ -254,7 +242,7 @@ class _Resolver:
         return self.nested[key]
 
     def source(self, key: str) -> str:
-        """Return the id in the template as written: SAM adds a hash to a layer's."""
+        """Return the logical id before translation: SAM adds a hash to a layer's."""
         if self.raw[key]["Type"] == "AWS::Lambda::LayerVersion":
             content = self.raw[key]["Properties"].get("Content", {})
             return str(content.get("S3Key", key))
@@ -280,7 +268,7 @@ class _Resolver:
         return pattern.format(name=self.physical_name(key))
 
     def function_arn(self, value: Any) -> str:
-        """Return the ARN of a function given by name or by ARN."""
+        """Return the ARN of a function named by its name or ARN."""
         found = str(self.resolve(value))
         return found if found.startswith("arn:") else _ARN_OF["AWS::Lambda::Function"].format(name=found)
 
@@ -335,7 +323,7 @@ class _Resolver:
         raise LocalRuntimeError(f"The local runtime does not know the condition function {operator}.")
 
     def resolve(self, value: Any) -> Any:
-        """Return `value` with every intrinsic function replaced by what it stands for."""
+        """Return `value` with every intrinsic function evaluated."""
         if isinstance(value, list):
             resolved = [self.resolve(each) for each in value]
             return [each for each in resolved if each is not _NO_VALUE]

@@ -24,7 +24,7 @@ def main(modules: list[str]) -> None:
         try:
             importlib.import_module(name)
         except ImportError:
-            continue  # a head start, not a need
+            continue  # the function that needs it will say so
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then closes our input
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_write, False)
@@ -62,7 +62,7 @@ def _kill(child: int) -> None:
     try:
         os.killpg(child, signal.SIGKILL)  # with whatever the function started itself
     except ProcessLookupError:
-        os.kill(child, signal.SIGKILL)  # it has not made its group yet
+        os.kill(child, signal.SIGKILL)  # it has not created its process group yet
 
 
 def _report_exits(children: dict[int, str]) -> None:

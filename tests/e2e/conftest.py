@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.demo import UNHURRIED
+from infra.local.demo import HIGH_LIMITS
 from infra.local.runtime import Runtime
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -18,6 +18,6 @@ MINTED_AT_ONCE = 20
 @pytest.fixture(scope="module")
 def runtime() -> Iterator[Runtime]:
     """The project's template on free ports; one for a module, since a start takes seconds."""
-    parameters = UNHURRIED | {"LimitMinting": f"1/{MINTED_AT_ONCE}"}
+    parameters = HIGH_LIMITS | {"LimitMinting": f"1/{MINTED_AT_ONCE}"}
     with Runtime(ROOT / "template.yaml", parameters=parameters) as running:
         yield running

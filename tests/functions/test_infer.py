@@ -217,7 +217,7 @@ def test_an_answer_too_large_for_lambda_is_a_redirect(
 
     model = ready(greaves)
     small = replace(settings(), max_inline_bytes=100)
-    monkeypatch.setattr("functions.infer.app.settings", lambda: small)
+    monkeypatch.setattr("alma.api.answers.settings", lambda: small)
 
     answer = digitize(greaves, model)
 

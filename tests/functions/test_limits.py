@@ -218,9 +218,10 @@ def test_families_have_buckets_of_their_own(clock: Clock, limit: Limit) -> None:
 
 def test_every_route_has_a_family_and_these_are_not_the_ordinary_ones() -> None:
     special = {
-        row.operation: row.family.value
+        row.operation: row.rate_limit_class.value
         for row in ROUTES
-        if row.family is not (RateLimitClass.READING if row.method == "GET" else RateLimitClass.WRITING)
+        if row.rate_limit_class
+        is not (RateLimitClass.READING if row.method == "GET" else RateLimitClass.WRITING)
     }
     assert special == {
         "digitize": "reading",

@@ -356,7 +356,7 @@ def test_a_large_page_image_is_a_smaller_one_with_a_link_that_needs_no_key(
     greaves: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     letter = read(greaves)
-    monkeypatch.setattr(tools, "MAX_IMAGE", 5000)
+    monkeypatch.setattr(tools.documents, "MAX_IMAGE", 5000)
 
     found = result(greaves, "get_page_image", documentId=letter)
 

@@ -96,10 +96,11 @@ FITTING: dict[str, st.SearchStrategy[Any]] = {
 
 def arguments_of(tool: type[Tool]) -> st.SearchStrategy[dict[str, Any]]:
     """Return arguments of a tool: that fit or nearly so, or of other tools, or of another kind."""
-    needed = {name for name, field in tool.model_fields.items() if field.is_required()}
+    fields = {field.alias or name: field for name, field in tool.model_fields.items()}
+    needed = {name for name, field in fields.items() if field.is_required()}
     fitting = st.fixed_dictionaries(
         {name: FITTING[name] for name in needed},
-        optional={name: FITTING[name] for name in tool.model_fields if name not in needed},
+        optional={name: FITTING[name] for name in fields if name not in needed},
     )
     other = st.fixed_dictionaries({}, optional={name: FITTING[name] | values for name in FITTING})
     return mostly(fitting, other)

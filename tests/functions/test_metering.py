@@ -296,8 +296,8 @@ def test_all_that_is_uploaded_to_an_announced_url_is_the_announcing_keys(greaves
     assert [records.get("greaves", number).doc_type for number in (1, 2)] == ["receipt", "receipt"]
 
 
-def test_a_run_of_a_model_that_cannot_be_counted_is_no_failure(
-    greaves: Tenant, monkeypatch: pytest.MonkeyPatch
+def test_a_run_of_a_model_that_cannot_be_counted_is_no_failure_but_a_line_in_the_log(
+    greaves: Tenant, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def held(*_: object, **__: object) -> None:
         raise UpdateError("held", conflict().cause)
@@ -305,6 +305,9 @@ def test_a_run_of_a_model_that_cannot_be_counted_is_no_failure(
     monkeypatch.setattr(UsageItem, "update", held)
 
     usage.count_model_run("greaves", greaves.ids[Role.READER])
+
+    assert "a run of a model is not counted" in caplog.text
+    assert used(greaves)["total"]["modelRuns"] == 0
 
 
 def test_requests_are_counted_by_key_and_month_and_refused_ones_are_not(greaves: Tenant) -> None:

@@ -12,12 +12,11 @@ from typing import Any
 import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
-from rich.console import Console
 
 from alma import clock
 from alma.access.keys import Role
 from alma.access.scopes import Scope
-from alma.cli import commands, main
+from alma.cli import main
 from alma.cli.client import ApiError, Client
 from alma.datamodel.fields import Extraction, Field, Reading, Status
 from alma.datamodel.geometry import Box, Region, Word
@@ -1158,7 +1157,7 @@ def test_a_proposal_is_printed_with_its_reason_and_taken_or_left_only_if_that_is
 ) -> None:
     place = Place(1, Box(0.19, 0.09, 0.3, 0.04))
     proposal = Proposal("The line goes on.", place, "grantor_name", 1, value="Josiah A. Greaves")
-    monkeypatch.setattr(commands, "out", Console(width=200))
+    monkeypatch.setenv("COLUMNS", "200")
     decisions.propose("greaves", desk.document.id, proposal, actor="key_agent")
 
     for argv in (("review", "--field", "grantor_name"), ("get", "1", "--tracks")):

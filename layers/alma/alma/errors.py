@@ -7,6 +7,7 @@
      ├─ UnauthorizedError       401 unauthorized
      ├─ ForbiddenError          403 forbidden
      ├─ NotFoundError           404 not_found
+     ├─ MethodNotAllowedError   405 method_not_allowed
      ├─ ConflictError           409 conflict
      ├─ UnreadableFileError     422 damaged_file
      ├─ RateLimitedError        429 rate_limited, retryable
@@ -17,7 +18,7 @@ shape of an answer) and says in one sentence what to do (`detail`). The doors tr
 `alma.api.dispatch`, `alma.mcp.toolbox`, the commands. Rooms define subclasses where they need them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
 
@@ -78,6 +79,18 @@ class NotFoundError(AlmaError):
 
     code = "not_found"
     status = 404
+
+
+class MethodNotAllowedError(AlmaError):
+    """The route exists and does not take this method."""
+
+    code = "method_not_allowed"
+    status = 405
+
+    def __init__(self, allowed: Iterable[str]) -> None:
+        #: Value of the `Allow` header.
+        self.allow = ", ".join(sorted(allowed))
+        super().__init__(f"This route takes {self.allow}.")
 
 
 class ConflictError(AlmaError):

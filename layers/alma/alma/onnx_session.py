@@ -16,7 +16,7 @@ def model_bytes(path: Path) -> bytes:
         There is no such model; says how to get it.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing: run scripts/fetch_models.py")
+        raise FileNotFoundError(f"{path} is missing: run `make setup`")
     return path.read_bytes()
 
 

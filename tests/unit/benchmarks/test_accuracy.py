@@ -12,7 +12,7 @@ import pytest
 from alma.cli.client import ApiError
 from benchmarks import accuracy
 from benchmarks.installation import Installation
-from benchmarks.labels import read_labels
+from scripts.labelled.labels import read_labels
 
 DATE = {"key": "date", "value": "2020-01-02", "confidence": 0.9, "status": "unreviewed", "evidence": None}
 READY = {"status": "ready", "pages": 1}

@@ -10,7 +10,7 @@ from alma.datamodel.pages import PageText, Track
 from alma.datamodel.schemas import DocumentSchema, FieldSchema, FieldType, shipped_schemas
 from alma.extraction.resolve import extract, with_missing
 from alma.extraction.scoring.confidence import SIGNALS, Calibration, Signals
-from alma.extraction.values.patterns import last_name_last
+from alma.extraction.values.names import last_name_last
 from tests.unit.written import page
 
 DEED = """

@@ -3,6 +3,7 @@
 import logging
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -98,7 +99,12 @@ def test_reading_can_begin_at_any_page(three_pages: Path) -> None:
 
 
 def test_a_file_that_is_opened_and_not_read_leaves_nothing(three_pages: Path) -> None:
-    read_file(three_pages, SETTINGS).close()
+    opened = read_file(three_pages, SETTINGS)
+    (folder,) = Path(tempfile.gettempdir()).iterdir()
+
+    opened.close()
+
+    assert not folder.exists()
 
 
 def test_a_closed_file_has_no_more_pages(three_pages: Path) -> None:

@@ -122,6 +122,14 @@ def test_any_serves_head_and_head_has_no_body(api: httpx.Client) -> None:
     assert int(response.headers["content-length"]) > 100
 
 
+@pytest.mark.parametrize("method", ["DELETE", "GET", "OPTIONS", "PATCH", "POST", "PUT"])
+def test_any_hands_each_method_on_as_it_is(api: httpx.Client, method: str) -> None:
+    event = event_of(api.request(method, "/things/1"))
+
+    assert (event["httpMethod"], event["resource"]) == (method, "/things/{id}")
+    assert event["requestContext"]["authorizer"]["principalId"] == "someone"
+
+
 @pytest.mark.parametrize("answer", ["malformed", "unknown-key", "raise", "exit", "memory"])
 def test_a_failure_or_a_malformed_answer_is_502(api: httpx.Client, answer: str) -> None:
     response = api.get(f"/things/1?answer={answer}")

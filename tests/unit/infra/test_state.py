@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import httpx
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -121,6 +122,29 @@ def test_objects_keep_their_versions_metadata_tags_and_times(tmp_path: Path) -> 
         assert s3.get_object(Bucket="local-files", Key="twice")["Body"].read() == b"new"
         assert [each["Key"] for each in s3.list_objects_v2(Bucket="local-files")["Contents"]] == ["twice"]
         assert len(list((tmp_path / "objects").iterdir())) == 3  # two versions of a, one of twice
+
+
+def test_a_key_is_what_the_path_spells() -> None:
+    signature = "AWS4-HMAC-SHA256 Credential=x/20260101/eu-west-1/s3/aws4_request, SignedHeaders=host"
+    with (
+        Runtime(TEMPLATE) as runtime,
+        httpx.Client(headers={"Authorization": f"{signature}, Signature=0"}) as client,
+    ):
+        s3, *_ = clients(runtime.aws_endpoint_url)
+        for path, key in {
+            "a;b=1": "a;b=1",
+            "a//b": "a//b",
+            "a%2Fb%20c": "a/b c",
+            "%C3%A9+~": "é+~",
+            "a:b@c%3F": "a:b@c?",
+        }.items():
+            # As bytes: the client would spell some of them in another way.
+            target = httpx.URL(runtime.aws_endpoint_url).copy_with(raw_path=f"/local-files/{path}".encode())
+            assert client.put(target, content=b"x").status_code == 200
+            assert s3.get_object(Bucket="local-files", Key=key)["Body"].read() == b"x"
+            (found,) = s3.list_objects_v2(Bucket="local-files")["Contents"]
+            assert found["Key"] == key
+            s3.delete_object(Bucket="local-files", Key=key)
 
 
 def test_items_of_every_type_deletions_and_transactions_are_kept(tmp_path: Path) -> None:

@@ -1,18 +1,31 @@
-"""An archive in memory for the tests of the MCP endpoint."""
+"""An organisation's services in memory for the tests of the MCP endpoint."""
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from alma.access.scopes import Scope
 from alma.datamodel.fields import Field, Reading, Status
-from alma.datamodel.geometry import Box, Region
+from alma.datamodel.geometry import Box, Region, Word
+from alma.datamodel.pages import PageText, Track
+from alma.datamodel.schemas import FieldSchema, SchemaDefinition
+from alma.document_types.catalogue import DocumentType, TypeOrigin
+from alma.documents.listing import Listing
+from alma.documents.records import Document, DocumentStatus
+from alma.documents.service import DocumentService, PageReading
+from alma.documents.text_search import Found, Hit, Passage
 from alma.errors import BadRequestError, ConflictError, NotFoundError
-from alma.mcp.tool import Archive
+from alma.mcp.services import Services
 from alma.mcp.toolbox import ToolBox
-from alma.presentation.document import project, project_field
-from alma.presentation.exports import Exported, ExportLink, export
+from alma.models import registry
+from alma.models.registry import Model, ModelStatus
+from alma.models.service import ModelService
+from alma.presentation.document import DocumentContent, project_field
+from alma.presentation.files import File, FileLink
 from alma.presentation.page_images import PageImage
 from alma.review.decisions import Proposal
+from alma.review.queue import Queue, Waiting
+from alma.review.service import ReviewService
 
 DEED = (
     Field(
@@ -79,7 +92,12 @@ HIT: dict[str, Any] = {
     "documentId": 4012,
     "docType": "deed_of_conveyance",
     "fileName": "deed.pdf",
-    "fields": DEED_BODY["fields"][:1],
+    "fields": [
+        DEED_BODY["fields"][0]
+        | {"evidence": {"page": 1, "bbox": _BOX, "regions": []}}
+        | {"id": None, "group": None, "row": None, "tracks": [], "reasons": [], "version": None}
+        | {"reviewedBy": None, "reviewedAt": None, "comment": None}
+    ],
     "passages": [{"text": "to Josiah A. Greaves", "evidence": {"page": 1, "bbox": _BOX, "regions": []}}],
     "places": 1,
 }
@@ -136,66 +154,104 @@ QUEUE: dict[str, Any] = {
 PNG = b"\x89PNG of a page"
 
 
-@dataclass
-class MemoryArchive:
+DOCUMENT = Document(
+    organisation="greaves",
+    id=4012,
+    status=DocumentStatus.READY,
+    doc_type="deed_of_conveyance",
+    requested_type=None,
+    file_name="deed.pdf",
+    object_key="inbox/greaves/deed.pdf",
+    etag=None,
+    file_key=None,
+    media_type="application/pdf",
+    whole=False,
+    page_range=None,
+    instance_of=None,
+    instances=(),
+    pending_parts=frozenset(),
+    pages=2,
+    pending=frozenset(),
+    attempts=1,
+    unread_lines=0,
+    error_code=None,
+    detail=None,
+    created_at="2026-05-14T09:21:00Z",
+    finished_at="2026-05-14T09:21:07Z",
+)
+LINE = Word("to Josiah A. Greaves", Box(0.142, 0.331, 0.268, 0.041), 0, 0.9)
+
+
+class MemoryDocuments(DocumentService):
     """Document 4012 is read, 4013 is being read, all others are absent."""
 
-    asked: list[dict[str, Any]] = field(default_factory=list)
+    def __init__(self, asked: list[dict[str, Any]]) -> None:
+        super().__init__("greaves", "key_agent")
+        object.__setattr__(self, "asked", asked)
+
+    asked: list[dict[str, Any]]
 
     def list_documents(
-        self, *, cursor: str | None, limit: int, doc_type: str | None, status: str | None
-    ) -> dict[str, Any]:
+        self,
+        *,
+        cursor: str | None = None,
+        limit: int = 50,
+        doc_type: str | None = None,
+        status: DocumentStatus | None = None,
+    ) -> Listing:
         self.asked.append({"cursor": cursor, "limit": limit, "doc_type": doc_type, "status": status})
         if cursor is not None:
             raise BadRequestError("The cursor is not one that a listing gave.")
-        return {"documents": [SUMMARY], "nextCursor": None}
+        return Listing([DOCUMENT], None)
 
-    def document(self, document_id: int, *, tracks: bool) -> dict[str, Any]:
-        return project(document_id, "deed_of_conveyance", self._fields(document_id), tracks=tracks)
+    def content(self, document_id: int, *, missing: bool = False) -> DocumentContent:
+        return DocumentContent(document_id, "deed_of_conveyance", fields_of(document_id))
 
-    def export(self, document_id: int, format: str, *, max_inline: int) -> Exported | ExportLink:  # noqa: A002
-        file = export(document_id, "deed_of_conveyance", self._fields(document_id), format)
-        if len(file.body) > max_inline:
-            return ExportLink("https://archive.test/file", 300, file.media_type, file.file_name)
-        return file
+    def publish(self, document_id: int, file: File) -> FileLink:
+        return FileLink("https://archive.test/file", 300, file.media_type, file.file_name)
 
-    def search(self, text: str, *, cursor: str | None, limit: int, doc_type: str | None) -> dict[str, Any]:
+    def search(
+        self, text: str, *, cursor: str | None = None, limit: int = 10, doc_type: str | None = None
+    ) -> Found:
         self.asked.append({"text": text, "cursor": cursor, "limit": limit, "doc_type": doc_type})
-        return {"documents": [HIT], "searched": 1, "nextCursor": None}
+        passage = Passage("to Josiah A. Greaves", DEED[0].best.regions)
+        return Found([Hit(DOCUMENT, DEED[:1], (passage,), 1, 0)], 1, None)
 
-    def page_text(
-        self, document_id: int, page: int, *, track: str | None, words: bool, cursor: str | None, limit: int
-    ) -> dict[str, Any]:
-        self._fields(document_id)
-        self.asked.append({"page": page, "track": track, "words": words, "cursor": cursor, "limit": limit})
-        return PAGE_TEXT
+    def page_lines(self, document_id: int, page: int, *, track: Track | None = None) -> PageReading:
+        fields_of(document_id)
+        self.asked.append({"page": page, "track": track})
+        return PageReading(DOCUMENT, PageText(page, 850, 1100, Track.VISION, (LINE,)), [Track.VISION])
 
     def page_image(self, document_id: int, page: int, *, part: Box | None, max_bytes: int) -> PageImage:
-        self._fields(document_id)
+        fields_of(document_id)
         self.asked.append({"page": page, "part": part})
         if len(PNG) <= max_bytes and part is None:
             return PageImage(PNG, "image/png", 850, 1100, Box(0.0, 0.0, 1.0, 1.0))
-        original = ExportLink(
+        original = FileLink(
             "https://archive.test/page", 300, "image/png", f"document-{document_id}-p{page}.png"
         )
         return PageImage(b"a jpeg", "image/jpeg", 85, 110, part or Box(0.0, 0.0, 1.0, 1.0), original)
 
-    def schemas(self) -> dict[str, Any]:
-        return SCHEMAS
 
-    def models(self) -> dict[str, Any]:
-        return MODELS
+class MemoryReview(ReviewService):
+    """A queue of one field."""
 
-    def review_queue(
+    def __init__(self, asked: list[dict[str, Any]]) -> None:
+        super().__init__("greaves", "key_agent")
+        object.__setattr__(self, "asked", asked)
+
+    asked: list[dict[str, Any]]
+
+    def queue(
         self,
         *,
-        doc_type: str | None,
-        key: str | None,
-        max_confidence: float | None,
-        status: str | None,
-        cursor: str | None,
-        limit: int,
-    ) -> dict[str, Any]:
+        doc_type: str | None = None,
+        key: str | None = None,
+        max_confidence: float | None = None,
+        status: Status | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> Queue:
         self.asked.append(
             {
                 "doc_type": doc_type,
@@ -206,28 +262,64 @@ class MemoryArchive:
                 "limit": limit,
             }
         )
-        return QUEUE
+        return Queue([Waiting(DOCUMENT, DEED[1])], None)
 
-    def propose(self, document_id: int, proposal: Proposal) -> dict[str, Any]:
-        self._fields(document_id)
+    def propose(self, document_id: int, proposal: Proposal) -> Field:
+        fields_of(document_id)
         self.asked.append(asdict(proposal))
-        return project_field(DEED[1])
-
-    def digitize(self, model_id: str, document_id: int) -> dict[str, Any]:
-        return project(document_id, "deed_of_conveyance", self._fields(document_id), model=model_id)
-
-    def _fields(self, document_id: int) -> tuple[Field, ...]:
-        if document_id == 4013:
-            raise ConflictError("Document 4013 is still being read; ask again.", code="still_processing")
-        if document_id != 4012:
-            raise NotFoundError(f"There is no document {document_id}.")
-        return DEED
+        return DEED[1]
 
 
-# mypy compares the two here.
-_: type[Archive] = MemoryArchive
+class MemoryModels(ModelService):
+    """A model that is ready."""
+
+    def list_models(self) -> list[Model]:
+        return [
+            Model(
+                organisation="greaves",
+                id="mdl_barbados_deeds_v3",
+                name="Barbados deeds",
+                base_model="alma-base",
+                doc_type=None,
+                origin=registry.ModelOrigin.TRAINED,
+                status=ModelStatus.READY,
+                trained_examples=4821,
+                error_code=None,
+                detail=None,
+                card=None,
+                created_at="2026-05-14T09:21:00Z",
+                created_by=None,
+                finished_at=None,
+            )
+        ]
+
+    def digitize(self, model_id: str, document_id: int) -> DocumentContent:
+        return DocumentContent(document_id, "deed_of_conveyance", fields_of(document_id), model=model_id)
+
+
+def fields_of(document_id: int) -> Sequence[Field]:
+    """Return the fields of the one document there is."""
+    if document_id == 4013:
+        raise ConflictError("Document 4013 is still being read; ask again.", code="still_processing")
+    if document_id != 4012:
+        raise NotFoundError(f"There is no document {document_id}.")
+    return DEED
+
+
+def types() -> list[DocumentType]:
+    """Return the one document type there is."""
+    keys = ("grantor_name", "parcel_acreage")
+    fields = tuple(FieldSchema(key=key) for key in keys)
+    definition = SchemaDefinition(description="A deed.", fields=fields)
+    return [DocumentType(definition.named("deed_of_conveyance"), TypeOrigin.SHIPPED)]
+
+
+def services(asked: list[dict[str, Any]] | None = None) -> Services:
+    """Return the services; what they are asked is added to the list."""
+    given = [] if asked is None else asked
+    return Services(MemoryDocuments(given), MemoryReview(given), MemoryModels("greaves", "key_agent"), types)
 
 
 def toolbox() -> ToolBox:
-    """Return the tools of a key that may do everything, over such an archive."""
-    return ToolBox(MemoryArchive(), frozenset(Scope))
+    """Return the tools of a key that may do everything, over such services."""
+    return ToolBox(services(), frozenset(Scope))

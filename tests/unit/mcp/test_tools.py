@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+from dataclasses import replace
 from typing import Any
 
 import jsonschema
@@ -13,13 +14,17 @@ from pydantic import BaseModel, create_model
 from alma.access.rate_limit_classes import RateLimitClass
 from alma.access.scopes import Scope
 from alma.datamodel.geometry import Box
-from alma.documents.listing import MAX_LIMIT
+from alma.documents.listing import MAX_LIMIT, Listing
 from alma.documents.records import DocumentStatus
+from alma.documents.text_search import Found
 from alma.errors import RateLimitedError
 from alma.mcp import toolbox as box_module
 from alma.mcp import tools
-from alma.mcp.tool import Archive, Outcome, Tool
+from alma.mcp.services import Services
+from alma.mcp.tool import Outcome, Tool
 from alma.mcp.toolbox import ToolBox
+from alma.mcp.tools import documents as document_tools
+from alma.review.queue import Queue
 from tests.unit.mcp.archive import (
     DEED_BODY,
     HIT,
@@ -28,7 +33,9 @@ from tests.unit.mcp.archive import (
     PNG,
     SCHEMAS,
     SUMMARY,
-    MemoryArchive,
+    MemoryDocuments,
+    MemoryReview,
+    services,
     toolbox,
 )
 
@@ -138,17 +145,19 @@ def test_fields_come_in_parts_if_there_are_more() -> None:
 def test_a_type_that_is_none_is_told_and_not_taken_for_one_without_documents(
     name: str, arguments: dict[str, Any], of: str
 ) -> None:
-    class Empty(MemoryArchive):
-        def list_documents(self, **_: Any) -> dict[str, Any]:
-            return {"documents": [], "nextCursor": None}
+    class NoDocuments(MemoryDocuments):
+        def list_documents(self, **_: Any) -> Listing:
+            return Listing([], None)
 
-        def search(self, text: str, **_: Any) -> dict[str, Any]:
-            return {"documents": [], "searched": 0, "nextCursor": None}
+        def search(self, text: str, **_: Any) -> Found:
+            return Found([], 0, None)
 
-        def review_queue(self, **_: Any) -> dict[str, Any]:
-            return {"items": [], "nextCursor": None}
+    class NoReview(MemoryReview):
+        def queue(self, **_: Any) -> Queue:
+            return Queue([], None)
 
-    box = ToolBox(Empty(), frozenset(Scope))
+    empty = replace(services(), documents=NoDocuments([]), review=NoReview([]))
+    box = ToolBox(empty, frozenset(Scope))
     known = SCHEMAS["schemas"][0]["docType"]
     assert box.call(name, arguments | {"docType": known})["structuredContent"][of] == []
     told = json.loads(box.call(name, arguments | {"docType": "Invoice"})["content"][0]["text"])
@@ -204,11 +213,11 @@ def test_list_documents_gives_the_body_of_the_listing() -> None:
 
 
 def test_list_documents_hands_its_filters_on() -> None:
-    archive = MemoryArchive()
-    box = ToolBox(archive, frozenset(Scope))
+    asked: list[dict[str, Any]] = []
+    box = ToolBox(services(asked), frozenset(Scope))
     box.call("list_documents", {"limit": 5, "docType": "invoice", "status": "ready"})
     box.call("list_documents", {"cursor": None, "docType": None})
-    assert archive.asked == [
+    assert asked == [
         {"cursor": None, "limit": 5, "doc_type": "invoice", "status": "ready"},
         {"cursor": None, "limit": 50, "doc_type": None, "status": None},
     ]
@@ -266,7 +275,7 @@ def test_an_xlsx_export_is_base64() -> None:
 
 
 def test_a_large_export_is_a_link(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tools, "MAX_INLINE_EXPORT", 10)
+    monkeypatch.setattr(document_tools, "MAX_INLINE_EXPORT", 10)
     structured, content = call_with_content("export_document", documentId=4012, format="csv")
     assert structured == {
         "documentId": 4012,
@@ -312,7 +321,7 @@ def test_a_page_image_is_an_image_beside_what_it_shows() -> None:
 
 
 def test_a_large_page_image_is_a_smaller_one_and_a_link(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tools, "MAX_IMAGE", 10)
+    monkeypatch.setattr(document_tools, "MAX_IMAGE", 10)
     structured, content = call_with_content("get_page_image", documentId=4012)
     assert (structured["mediaType"], structured["url"]) == ("image/jpeg", "https://archive.test/page")
     assert content == [
@@ -328,9 +337,11 @@ def test_a_large_page_image_is_a_smaller_one_and_a_link(monkeypatch: pytest.Monk
 
 def test_a_part_of_a_page_is_asked_for_by_the_box_of_a_value() -> None:
     box = {"x": 0.142, "y": 0.331, "w": 0.268, "h": 0.041}
-    archive = MemoryArchive()
-    found = ToolBox(archive, frozenset(Scope)).call("get_page_image", {"documentId": 4012, "bbox": box})
-    assert archive.asked == [{"page": 1, "part": Box(0.142, 0.331, 0.268, 0.041)}]
+    asked: list[dict[str, Any]] = []
+    found = ToolBox(services(asked), frozenset(Scope)).call(
+        "get_page_image", {"documentId": 4012, "bbox": box}
+    )
+    assert asked == [{"page": 1, "part": Box(0.142, 0.331, 0.268, 0.041)}]
     assert found["structuredContent"]["shown"] == box
     assert failure("get_page_image", documentId=4012, bbox=box | {"w": 2})["error"] == "invalid_arguments"
 
@@ -349,7 +360,7 @@ class Stamp(Tool):
     scope = Scope.MCP_WRITE
     idempotent = False
 
-    def run(self, archive: Archive) -> Outcome:
+    def run(self, services: Services) -> Outcome:
         return Outcome({"stamped": True})
 
     @classmethod
@@ -358,7 +369,7 @@ class Stamp(Tool):
 
 
 def test_a_key_without_the_scope_neither_sees_a_tool_nor_may_call_it() -> None:
-    reader = ToolBox(MemoryArchive(), {Scope.MCP_READ}, tools=[*tools.TOOLS, Stamp])
+    reader = ToolBox(services(), {Scope.MCP_READ}, tools=[*tools.TOOLS, Stamp])
     assert "stamp" not in [tool["name"] for tool in reader.definitions()]
     refused = reader.call("stamp", {})
     assert refused["isError"] is True
@@ -369,7 +380,7 @@ def test_a_key_without_the_scope_neither_sees_a_tool_nor_may_call_it() -> None:
 
 
 def test_a_tool_that_writes_is_marked_and_open_to_a_key_with_the_scope() -> None:
-    writer = ToolBox(MemoryArchive(), {Scope.MCP_READ, Scope.MCP_WRITE}, tools=[*tools.TOOLS, Stamp])
+    writer = ToolBox(services(), {Scope.MCP_READ, Scope.MCP_WRITE}, tools=[*tools.TOOLS, Stamp])
     assert writer.definitions()[-1]["annotations"] == {
         "title": "Stamp",
         "readOnlyHint": False,
@@ -402,7 +413,7 @@ def test_a_tool_that_says_no_scope_is_open_to_nobody() -> None:
         title = "Unsaid"
         description = "Nobody said who may call it."
 
-        def run(self, archive: Archive) -> Outcome:
+        def run(self, services: Services) -> Outcome:
             return Outcome({})
 
         @classmethod
@@ -410,7 +421,7 @@ def test_a_tool_that_says_no_scope_is_open_to_nobody() -> None:
             return create_model("Nothing")
 
     with pytest.raises(AttributeError, match="scope"):
-        ToolBox(MemoryArchive(), frozenset(Scope), tools=[Unsaid]).definitions()
+        ToolBox(services(), frozenset(Scope), tools=[Unsaid]).definitions()
 
 
 def test_a_tool_takes_from_the_bucket_of_what_it_does_too() -> None:
@@ -421,7 +432,7 @@ def test_a_tool_takes_from_the_bucket_of_what_it_does_too() -> None:
         if len(taken) > 2:
             raise RateLimitedError("Too many requests with this key; try again in 2 seconds.", 2)
 
-    box = ToolBox(MemoryArchive(), frozenset(Scope), admit)
+    box = ToolBox(services(), frozenset(Scope), admit)
     box.call("list_documents", {})
     box.call("export_document", {"documentId": 4012})
     box.call("digitize_with_model", {"modelId": "mdl_x", "documentId": 4012})
@@ -435,7 +446,7 @@ def test_a_tool_takes_from_the_bucket_of_what_it_does_too() -> None:
 
 
 def test_a_tool_that_uses_models_needs_the_scope_of_models_too() -> None:
-    writer = ToolBox(MemoryArchive(), {Scope.MCP_READ, Scope.MCP_WRITE})
+    writer = ToolBox(services(), {Scope.MCP_READ, Scope.MCP_WRITE})
     assert "digitize_with_model" not in [tool["name"] for tool in writer.definitions()]
     refused = writer.call("digitize_with_model", {"modelId": "mdl_x", "documentId": 4012})
     assert json.loads(refused["content"][0]["text"]) == {

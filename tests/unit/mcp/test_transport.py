@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from alma import __version__
-from alma.mcp.jsonrpc import Response
+from alma.mcp.jsonrpc import HttpAnswer
 from alma.mcp.methods import INSTRUCTIONS
 from alma.mcp.transport import handle, refusal
 from tests.unit.mcp.archive import DEED_BODY, toolbox
@@ -19,7 +19,7 @@ JSON = {"Content-Type": "application/json"}
 
 def post(
     message: object, headers: Mapping[str, str] = JSON, *, host: str | None = None, method: str = "POST"
-) -> Response:
+) -> HttpAnswer:
     body = message if isinstance(message, bytes) else json.dumps(message).encode()
     return handle(method, headers, body, toolbox(), host=host)
 
@@ -144,7 +144,7 @@ def test_tools_list_refuses_a_cursor_since_it_never_gives_one() -> None:
     ],
 )
 def test_what_asks_nothing_is_accepted_without_a_body(message: object) -> None:
-    assert post(message) == Response(202, {}, b"")
+    assert post(message) == HttpAnswer(202, {}, b"")
 
 
 @pytest.mark.parametrize(

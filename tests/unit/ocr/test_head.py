@@ -7,6 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from alma.ocr.head import Head
+from alma.onnx_session import open_session
+from scripts.split_recognizer import linear
 
 #: Blank, A, B, two ideographs and the space; each is what one feature points at.
 ALPHABET = ("", "A", "B", "\u4e2d", "\u56fd", " ")
@@ -16,7 +18,9 @@ WESTERN = np.array([0, 1, 2, 5])
 @pytest.fixture(scope="module")
 def head() -> Head:
     """A layer that passes its features on."""
-    return Head(np.eye(6, dtype=np.float32), np.zeros(6, np.float32), WESTERN, 5)
+    weights, bias = np.eye(6, dtype=np.float32), np.zeros(6, np.float32)
+    western = linear(weights[:, WESTERN], bias[WESTERN], WESTERN.tolist())
+    return Head(open_session(linear(weights, bias), 1), open_session(western, 1), 5)
 
 
 def steps(*logits: tuple[float, ...]) -> NDArray[np.float32]:

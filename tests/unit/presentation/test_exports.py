@@ -13,6 +13,7 @@ import pytest
 from alma.datamodel.fields import Field, Reading, Status
 from alma.datamodel.geometry import Box, Region
 from alma.errors import BadRequestError
+from alma.presentation.document import DocumentContent
 from alma.presentation.exports import Format, export
 from alma.presentation.exports import csv as csv_writer
 from alma.presentation.exports import xlsx as xlsx_writer
@@ -43,7 +44,7 @@ DEED = [GRANTOR, ACREAGE, REJECTED]
 
 
 def exported(fields: list[Field], format: str) -> str:  # noqa: A002
-    return export(4012, "deed_of_conveyance", fields, format).body.decode()
+    return export(DocumentContent(4012, "deed_of_conveyance", fields), format).body.decode()
 
 
 def csv_rows(fields: list[Field]) -> list[list[str]]:
@@ -135,7 +136,7 @@ def test_control_characters_and_lone_surrogates_do_not_reach_any_file() -> None:
 
 
 def worksheet(fields: list[Field]) -> list[tuple[object, ...]]:
-    body = export(4012, "deed_of_conveyance", fields, "xlsx").body
+    body = export(DocumentContent(4012, "deed_of_conveyance", fields), "xlsx").body
     sheet = openpyxl.load_workbook(io.BytesIO(body))["document-4012"]
     return list(sheet.iter_rows(values_only=True))
 
@@ -156,7 +157,7 @@ def test_the_worksheet_has_the_columns_of_the_csv_and_numbers_where_they_are_num
 
 
 def test_the_header_of_the_worksheet_is_bold_and_stays_in_sight() -> None:
-    body = export(4012, None, DEED, "xlsx").body
+    body = export(DocumentContent(4012, None, DEED), "xlsx").body
     sheet = openpyxl.load_workbook(io.BytesIO(body))["document-4012"]
     assert sheet.freeze_panes == "A2"
     assert [cell.font.b for cell in sheet[1]] == [True] * 6
@@ -165,7 +166,7 @@ def test_the_header_of_the_worksheet_is_bold_and_stays_in_sight() -> None:
 
 @pytest.mark.parametrize("value", ["=1+1", "=cmd|' /C calc'!A0", "#REF!", "00123", "+1", "@x"])
 def test_a_value_in_the_worksheet_is_text_whatever_it_looks_like(value: str) -> None:
-    body = export(1, None, [field(value)], "xlsx").body
+    body = export(DocumentContent(1, None, [field(value)]), "xlsx").body
     cell = openpyxl.load_workbook(io.BytesIO(body))["document-1"]["B2"]
     assert (cell.value, cell.data_type) == (value, "s")
 
@@ -183,7 +184,7 @@ def test_more_fields_than_a_worksheet_has_rows_are_refused_with_advice(
 ) -> None:
     monkeypatch.setattr(xlsx_writer, "MAX_ROWS", 2)
     with pytest.raises(BadRequestError, match="export them as csv"):
-        export(4012, None, [field("a"), field("b")], "xlsx")
+        export(DocumentContent(4012, None, [field("a"), field("b")]), "xlsx")
 
 
 def test_the_xml_names_its_elements_as_the_columns() -> None:
@@ -211,7 +212,7 @@ def test_the_xml_names_its_elements_as_the_columns() -> None:
 
 
 def test_the_xml_leaves_out_what_is_not_known_and_escapes_the_rest() -> None:
-    body = export(1, None, [field('<b> & "c"')], "xml").body.decode()
+    body = export(DocumentContent(1, None, [field('<b> & "c"')]), "xml").body.decode()
     assert '<document id="1">' in body
     assert "confidence" not in body
     assert "bbox" not in body
@@ -270,7 +271,7 @@ def test_jsonl_takes_edited_values_and_leaves_out_what_has_no_place_on_a_page() 
 
 
 def test_a_document_without_verified_fields_is_an_empty_jsonl() -> None:
-    assert export(4012, None, [ACREAGE], "jsonl").body == b""
+    assert export(DocumentContent(4012, None, [ACREAGE]), "jsonl").body == b""
 
 
 def test_a_value_over_two_lines_is_exported_with_the_box_around_both() -> None:
@@ -290,14 +291,14 @@ def test_a_value_over_two_lines_is_exported_with_the_box_around_both() -> None:
     ],
 )
 def test_every_format_has_its_media_type_and_a_file_name(format_name: str, media_type: str) -> None:
-    file = export(4012, "deed_of_conveyance", DEED, format_name)
+    file = export(DocumentContent(4012, "deed_of_conveyance", DEED), format_name)
     assert (file.media_type, file.file_name) == (media_type, f"document-4012.{format_name}")
 
 
 @pytest.mark.parametrize("format_name", ["pdf", "CSV", ""])
 def test_an_unknown_format_is_refused_with_the_five_there_are(format_name: str) -> None:
     with pytest.raises(BadRequestError) as caught:
-        export(4012, None, DEED, format_name)
+        export(DocumentContent(4012, None, DEED), format_name)
     assert caught.value.detail == "format is one of csv, xlsx, xml, json, jsonl."
 
 
@@ -312,10 +313,13 @@ def test_twenty_thousand_fields_are_all_exported_in_order() -> None:
 
 def test_nothing_but_an_xlsx_export_imports_openpyxl() -> None:
     code = (
-        "import sys; from alma.presentation.exports import export; export(1, None, [], 'csv');"
-        "assert 'openpyxl' not in sys.modules; export(1, None, [], 'xlsx'); assert 'openpyxl' in sys.modules"
+        "import sys; from alma.presentation.exports import export\n"
+        "from alma.presentation.document import DocumentContent\n"
+        "for name in ('csv', 'xlsx'):\n"
+        "    export(DocumentContent(1, None, []), name); print(name, 'openpyxl' in sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert printed.split() == ["csv", "False", "xlsx", "True"]
 
 
 def test_the_formats_are_the_documented_five() -> None:

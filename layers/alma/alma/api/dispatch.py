@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -13,26 +13,36 @@ from alma.access import rate_limits
 from alma.access.rate_limit_classes import RateLimitClass
 from alma.access.rate_limits import RateLimitStatus
 from alma.access.scopes import Scope
-from alma.api.archive import DocumentFailedError, DocumentProcessingError
-from alma.api.request import Request, Response
-from alma.api.routes import ROUTES, Route, route
-from alma.api.views import Processing
-from alma.errors import AlmaError, ForbiddenError, RateLimitedError, UnauthorizedError
+from alma.api.errors import error_response
+from alma.api.operation import Route
+from alma.api.parameters import json_body, path_parameters, query_parameters
+from alma.api.request import Call, Request, Response, no_key
+from alma.api.request_models import Nothing
+from alma.errors import AlmaError, ForbiddenError, MethodNotAllowedError, RateLimitedError
 from alma.storage.failures import unavailable
 from alma.telemetry import Metric
 
-Operation = Callable[[Request], Response]
+Operation = Callable[[Call[Any, Any, Any]], Response]
 Refusal = Callable[[Request, AlmaError], Response]
-Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
+
+_FAILED = "Something went wrong on our side; try again, and quote the request_id."
 
 
-def serve(function: str, operations: Mapping[str, Operation], *, refuse: Refusal | None = None) -> Handler:
+def serve(
+    function: str,
+    routes: Iterable[Route],
+    operations: Mapping[str, Operation],
+    *,
+    refuse: Refusal | None = None,
+) -> Handler:
     """Return the Lambda handler of a function behind the API.
 
     Parameters
     ----------
     function : str
         Its folder; its rows of the route table name the operations it must bring.
+    routes : iterable of Route
+        Rows of the table, those of other functions among them.
     operations : mapping
         Operation -> what serves it.
     refuse : callable, optional
@@ -41,100 +51,98 @@ def serve(function: str, operations: Mapping[str, Operation], *, refuse: Refusal
     Raises
     ------
     ValueError
-        Operations and rows of the table disagree, or a limit is none; raised at import, so a deployment
-        fails early.
+        Operations and rows of the table disagree, or a rate limit is malformed; raised at import, so a
+        deployment fails early.
     """
-    expected = {row.operation for row in ROUTES if row.function == function}
+    rows = [row for row in routes if row.function == function]
+    expected = {row.operation for row in rows}
     if expected != set(operations):
         raise ValueError(f"{function} serves {sorted(operations)}, the table says {sorted(expected)}")
-    for family in RateLimitClass:
-        rate_limits.limit_of(family)  # a limit that is none is told now, not with every request
-    logger = Logger(service=function)
-    refused = refuse or _refused
+    for each in RateLimitClass:
+        rate_limits.limit_of(each)
+    return Handler(function, rows, operations, refuse or _refuse)
 
-    def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+
+class Handler:
+    """Lambda handler: limits, authorizes, validates, calls the operation, logs one line for the answer."""
+
+    def __init__(
+        self, function: str, routes: Iterable[Route], operations: Mapping[str, Operation], refuse: Refusal
+    ) -> None:
+        self.operations = operations
+        self._routes: dict[str, dict[str, Route]] = {}
+        for row in routes:
+            self._routes.setdefault(row.resource, {})[row.method] = row
+        self._refuse = refuse
+        self._logger = Logger(service=function)
+
+    def __call__(self, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+        """Answer a REST API (v1) proxy event."""
         request = Request.from_event(event, context.get_remaining_time_in_millis() / 1000)
-        logger.structure_logs(
+        self._logger.structure_logs(
             append=False,
             request_id=request.request_id,
             operation=f"{request.method} {request.resource}",
             organisation=request.caller.organisation if request.caller else None,
             key_id=request.caller.key_id if request.caller else None,
         )
-        standing: RateLimitStatus | None = None
-        outcome: dict[str, object] = {}
+        response = self._answer(request)
+        self._logger.info("answered", extra={"status": response.status, **request.log.to_dict()})
+        return (response.without_body() if request.method == "HEAD" else response).to_event()
+
+    def _answer(self, request: Request) -> Response:
+        limit: RateLimitStatus | None = None
         try:
-            row = route(request.method, request.resource)
-            standing = rate_limits.take(_family(row, request), request.caller, request.address)
-            if standing.refusal is not None:
-                raise standing.refusal
-            if row is None:
-                raise ForbiddenError("There is no such route.")
-            _check_scope(request, row.scope)
-            response = operations[row.operation](request)
-        except DocumentProcessingError as error:
-            response = _processing_response(error)
-        except DocumentFailedError as error:
-            response = error_response(
-                error, request.request_id, documentId=error.document.id, status="failed"
-            )
+            row = self._row(request)
+            limit = rate_limits.take(_rate_limit_class(row, request), request.caller, request.address)
+            if limit.refusal is not None:
+                raise limit.refusal
+            response = self._served(row, request)
         except AlmaError as error:
-            outcome["error"] = error.code
+            request.log.add(error=error.code)
             if isinstance(error, RateLimitedError):
                 telemetry.count({Metric.RATE_LIMITED: 1})
-            response = refused(request, error)
+            response = self._refuse(request, error)
         except Exception as error:
             # The top level: whatever it is, the caller gets the one error shape and the log the traceback.
-            logger.exception("failed")
-            response = refused(request, unavailable(error) or AlmaError(_FAILED))
-        logger.info("answered", extra={"status": response.status, **outcome, **request.named})
-        return (response.with_headers(standing.headers) if standing else response).to_event()
+            self._logger.exception("failed")
+            response = self._refuse(request, unavailable(error) or AlmaError(_FAILED))
+        return response.with_headers(limit.headers) if limit else response
 
-    return handler
+    def _row(self, request: Request) -> Route | None:
+        """Return the row of a request, HEAD's being GET's; None where no operation takes it."""
+        methods = self._routes.get(request.resource, {})
+        return methods.get("GET" if request.method == "HEAD" else request.method)
+
+    def _served(self, row: Route | None, request: Request) -> Response:
+        if row is None:
+            methods = self._routes.get(request.resource)
+            if not methods:
+                raise ForbiddenError("There is no such route.")
+            raise MethodNotAllowedError({*methods, *(["HEAD"] if "GET" in methods else [])})
+        _check_scope(request, row.scope)
+        path = path_parameters(row.path, request.path if row.path is not Nothing else {})
+        query = None if row.query is None else query_parameters(row.query, request.query)
+        body = None if row.body is None else json_body(row.body, request.body)
+        for given in (path, body):
+            if (document_id := getattr(given, "document_id", None)) is not None:
+                request.log.add(document_id=document_id)
+        return self.operations[row.operation](Call(request, path, query, body))
 
 
-def _family(row: Route | None, request: Request) -> RateLimitClass:
+def _rate_limit_class(row: Route | None, request: Request) -> RateLimitClass:
     """Return the bucket of a request; one that is going to be refused takes nothing from those who may."""
-    return row.family if row is not None and _allows(row.scope, request) else RateLimitClass.READING
+    allowed = row is not None and (row.scope is None or row.scope in request.scopes)
+    return row.rate_limit_class if row is not None and allowed else RateLimitClass.READING
 
 
-def _allows(scope: Scope | None, request: Request) -> bool:
-    return scope is None or scope in request.scopes
-
-
-_FAILED = "Something went wrong on our side; try again, and quote the request_id."
-
-
-def _refused(request: Request, error: AlmaError) -> Response:
-    return error_response(error, request.request_id, **error.more)
-
-
-def error_response(error: AlmaError, request_id: str, **more: object) -> Response:
-    """Return the one error shape; 401 is exactly `{"error": "unauthorized"}`."""
-    if isinstance(error, UnauthorizedError):
-        return Response(error.status, {"error": "unauthorized"})
-    headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
-    return Response(
-        error.status,
-        {"error": error.code, "detail": error.detail, "request_id": request_id, **more},
-        headers,
-    )
-
-
-def _processing_response(error: DocumentProcessingError) -> Response:
-    document = error.document
-    view = Processing(
-        documentId=document.id,
-        docType=document.doc_type,
-        pages=document.pages,
-        pagesRead=document.pages_read,
-    )
-    return Response(error.status, view.model_dump(mode="json"), {"Retry-After": "2"})
+def _refuse(request: Request, error: AlmaError) -> Response:
+    return error_response(error, request.request_id)
 
 
 def _check_scope(request: Request, scope: Scope | None) -> None:
-    if scope is None or _allows(scope, request):
+    if scope is None or scope in request.scopes:
         return
     if request.caller is None:
-        raise UnauthorizedError("Send a key: Authorization: Bearer alma_… or X-API-Key: alma_…")
+        raise no_key()
     raise ForbiddenError(f"This needs a key with the scope {scope.value}; yours does not have it.")

@@ -1,11 +1,12 @@
-"""Places as clients draw them: what the API's bodies and the agents' tools take, written once."""
+"""Boxes as clients draw them: what bodies and the agents' tools take, written once."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt
+from pydantic import Field, StrictInt
 
+from alma.api.request_models import Body
 from alma.datamodel.geometry import Box
 
 #: A share of a page, or a probability, as clients send it.
@@ -13,10 +14,8 @@ Share = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
 PageNumber = Annotated[StrictInt, Field(ge=1, le=100_000, description="1-based page of the document.")]
 
 
-class BoxBody(BaseModel):
+class BoxInput(Body):
     """A rectangle on a page: shares of the page's width and height, origin at the top left."""
-
-    model_config = ConfigDict(extra="forbid")
 
     x: Share = Field(description="Left edge.")
     y: Share = Field(description="Top edge.")
@@ -24,14 +23,12 @@ class BoxBody(BaseModel):
     h: Share = Field(description="Height.")
 
     def box(self) -> Box:
-        """Return it as the rest of alma has boxes."""
+        """Return the box of the data model."""
         return Box(self.x, self.y, self.w, self.h)
 
 
-class EvidenceBody(BaseModel):
+class EvidenceInput(Body):
     """Where a value stands."""
 
-    model_config = ConfigDict(extra="forbid")
-
     page: PageNumber
-    bbox: BoxBody
+    bbox: BoxInput

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from pydantic import BaseModel
@@ -10,8 +9,9 @@ from pydantic.json_schema import models_json_schema
 
 from alma import __version__
 from alma.access.rate_limits import limit_of
-from alma.api import views
-from alma.api.routes import ROUTES, Answer, Route
+from alma.api.errors import ErrorView, Unauthorized
+from alma.api.operation import Answer, Route
+from alma.api.routes import ROUTES
 
 _SCHEMAS = "#/components/schemas/{model}"
 #: Both headers take the same token; one of them is enough.
@@ -56,8 +56,8 @@ _MEANING = {
 def openapi(server_url: str = "/api") -> dict[str, Any]:
     """Return the description of the API as it is served at `server_url`."""
     models: set[type[BaseModel]] = {model for row in ROUTES for model in _models(row)} | {
-        views.ErrorView,
-        views.Unauthorized,
+        ErrorView,
+        Unauthorized,
     }
     _, definitions = models_json_schema(
         [(model, "serialization") for model in sorted(models, key=lambda m: m.__name__)],
@@ -91,9 +91,9 @@ def _models(row: Route) -> list[type[BaseModel]]:
 
 def _operation(row: Route) -> dict[str, Any]:
     answers: dict[int, Answer] = dict(row.answers)
-    answers |= {429: views.ErrorView, 500: views.ErrorView}
+    answers |= {429: ErrorView, 500: ErrorView}
     if row.scope:
-        answers |= {401: views.Unauthorized, 403: views.ErrorView}
+        answers |= {401: Unauthorized, 403: ErrorView}
     operation: dict[str, Any] = {
         "operationId": row.operation,
         "summary": row.summary,
@@ -101,23 +101,14 @@ def _operation(row: Route) -> dict[str, Any]:
         "responses": {str(status): _answer(status, answers[status]) for status in sorted(answers)},
     }
     if row.scope:
-        bucket = limit_of(row.family)
+        bucket = limit_of(row.rate_limit_class)
         operation["description"] = (
-            f"Scope: {row.scope.value}. Limit: {row.family.value}, {bucket.per_minute} requests a minute and "
-            f"{bucket.burst} at once for a key."
+            f"Scope: {row.scope.value}. Limit: {row.rate_limit_class.value}, {bucket.per_minute} requests a "
+            f"minute and {bucket.burst} at once for a key."
         )
-    if row.parameters:
-        in_path = set(re.findall(r"\{(\w+)\}", row.resource))
-        operation["parameters"] = [
-            {
-                "name": p.name,
-                "in": "path" if p.name in in_path else "query",
-                "required": p.name in in_path,
-                "description": p.description,
-                "schema": p.schema,
-            }
-            for p in row.parameters
-        ]
+    parameters = [*_parameters(row.path, "path"), *_parameters(row.query, "query")]
+    if parameters:
+        operation["parameters"] = parameters
     if row.body:
         operation["requestBody"] = {
             "required": True,
@@ -129,6 +120,30 @@ def _operation(row: Route) -> dict[str, Any]:
             "content": {"application/json": {"schema": {"type": "object"}}},
         }
     return operation
+
+
+def _parameters(model: type[BaseModel] | None, place: str) -> list[dict[str, Any]]:
+    """Return the parameters that a model declares, as OpenAPI has them."""
+    if model is None:
+        return []
+    schema = model.model_json_schema(ref_template=_SCHEMAS)
+    found = []
+    for name, described in schema.get("properties", {}).items():
+        [plain, *_] = [each for each in described.get("anyOf", [described]) if each.get("type") != "null"]
+        found.append(
+            {
+                "name": name,
+                "in": place,
+                "required": name in schema.get("required", []),
+                "description": described.get("description", ""),
+                "schema": {
+                    key: value
+                    for key, value in ({"default": described.get("default")} | plain).items()
+                    if key not in ("title", "description") and value is not None
+                },
+            }
+        )
+    return found
 
 
 def _answer(status: int, answer: Answer) -> dict[str, Any]:

@@ -7,58 +7,60 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ValidationError
-
-from alma.access import scopes as access_scopes
+from alma.access import scopes
 from alma.access.authentication import Caller
 from alma.access.scopes import Role, Scope
-from alma.errors import BadRequestError, UnauthorizedError
+from alma.errors import UnauthorizedError
+from alma.presentation.view import View
 
-_M = TypeVar("_M", bound=BaseModel)
+PathT = TypeVar("PathT", covariant=True)
+QueryT = TypeVar("QueryT", covariant=True)
+BodyT = TypeVar("BodyT", covariant=True)
+
+
+class LogFields:
+    """What a request turned out to be about (`document_id`, `tool`, …): gathered while it is served."""
+
+    def __init__(self) -> None:
+        self._fields: dict[str, object] = {}
+
+    def add(self, **fields: object) -> None:
+        """Add fields to the log line of the answer."""
+        self._fields.update(fields)
+
+    def to_dict(self) -> dict[str, object]:
+        """Return all fields."""
+        return dict(self._fields)
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request after the gateway has routed and authorized it.
-
-    Attributes
-    ----------
-    method, resource : str
-        `GET`, `/v1/documents/{id}`: what the gateway matched.
-    path, query : mapping
-        Path parameters and (last) query parameters, decoded.
-    headers : mapping
-        By lower-case name; the lines of a header that came more than once are one, with commas.
-    body : bytes
-        Decoded.
-    request_id : str
-        The gateway's id of the request.
-    domain : str or None
-        The name the API is deployed under.
-    address : str
-        Where it comes from, as the gateway sees it: no header can say otherwise.
-    caller : Caller or None
-        Who it comes from; None on public routes.
-    deadline : float
-        When the answer has to be there, as `time.monotonic` counts.
-    named : dict
-        What it turned out to name (`document_id`, `tool`, …), for the log; grows while it is served.
-    """
+    """A request after the gateway has routed and authorized it."""
 
     method: str
+    """`GET`, `POST`, …"""
     resource: str
+    """What the gateway matched: `/v1/documents/{id}`."""
     path: Mapping[str, str]
+    """Path parameters, decoded."""
     query: Mapping[str, str]
+    """Query parameters, decoded; of one that came more than once the last."""
     headers: Mapping[str, str]
+    """By lower-case name; the lines of a header that came more than once are one, with commas."""
     body: bytes
     request_id: str
+    """The gateway's id of the request."""
     domain: str | None
+    """The name the API is deployed under."""
     address: str
+    """Where it comes from, as the gateway sees it: no header can say otherwise."""
     caller: Caller | None
+    """Who it comes from; None on public routes."""
     deadline: float
-    named: dict[str, object] = field(default_factory=dict)
+    """When the answer has to be there, as `time.monotonic` counts."""
+    log: LogFields = field(default_factory=LogFields, compare=False)
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any], seconds: float) -> Request:
@@ -82,91 +84,59 @@ class Request:
         )
 
     @property
-    def organisation(self) -> str:
-        """Whose data this request may see.
-
-        Raises
-        ------
-        UnauthorizedError
-            No key came with it.
-        """
-        return self._known_caller().organisation
-
-    @property
-    def key_id(self) -> str:
-        """With which key this request was made.
-
-        Raises
-        ------
-        UnauthorizedError
-            No key came with it.
-        """
-        return self._known_caller().key_id
-
-    def _known_caller(self) -> Caller:
-        if self.caller is None:
-            raise UnauthorizedError("Send a key: Authorization: Bearer alma_… or X-API-Key: alma_…")
-        return self.caller
-
-    @property
     def scopes(self) -> frozenset[Scope]:
         """What its key may be used for."""
         return frozenset() if self.caller is None else self.caller.scopes
 
-    def json(self, model: type[_M]) -> _M:
-        """Return the body as `model`.
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[PathT, QueryT, BodyT]):
+    """A request with its parameters and body validated, as the models of its row say."""
+
+    request: Request
+    path: PathT
+    query: QueryT
+    body: BodyT
+
+    @property
+    def caller(self) -> Caller:
+        """Who it comes from.
 
         Raises
         ------
-        BadRequestError
-            It is not JSON, or not of that shape; the sentence names the first thing wrong.
+        UnauthorizedError
+            No key came with it.
         """
-        try:
-            found = model.model_validate_json(self.body or b"{}")
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(str(part) for part in first["loc"])
-            what = first["msg"].removeprefix("Value error, ")
-            raise BadRequestError(
-                f"The body is not what this route takes: {f'{where}: ' if where else ''}{what}."
-            ) from None
-        if isinstance(document_id := getattr(found, "documentId", None), int):
-            self.named["document_id"] = document_id
-        return found
+        if self.request.caller is None:
+            raise no_key()
+        return self.request.caller
 
-    def limit(self, most: int) -> int:
-        """Return the query parameter `limit`, 50 without it; who lists checks that it is 1 at least.
+    @property
+    def organisation(self) -> str:
+        """Whose data it may see; raises as `caller`."""
+        return self.caller.organisation
 
-        Raises
-        ------
-        BadRequestError
-            It is not a whole number up to `most`.
-        """
-        raw = self.query.get("limit", "50")
-        if not (raw.isascii() and raw.isdigit()) or len(raw) > 6 or int(raw) > most:
-            raise BadRequestError(f"limit is a whole number from 1 to {most}.")
-        return int(raw)
+    @property
+    def key_id(self) -> str:
+        """Id of the key it was made with; raises as `caller`."""
+        return self.caller.key_id
 
-    def document_id(self, name: str) -> int:
-        """Return the path parameter `name` as a document id.
+    @property
+    def log(self) -> LogFields:
+        """What is logged of it."""
+        return self.request.log
 
-        Raises
-        ------
-        BadRequestError
-            It is not a positive whole number.
-        """
-        raw = self.path.get(name, "")
-        if not (raw.isascii() and raw.isdigit()) or len(raw) > 12 or int(raw) < 1:
-            raise BadRequestError("A documentId is a positive whole number, such as 4012.")
-        self.named["document_id"] = int(raw)
-        return int(raw)
+
+def no_key() -> UnauthorizedError:
+    """Return the error of a request without a key."""
+    return UnauthorizedError("Send a key: Authorization: Bearer alma_… or X-API-Key: alma_…")
 
 
 def _caller(authorizer: Mapping[str, Any]) -> Caller:
     role = Role(authorizer["role"])
     # An authorizer of a version before scopes and users, while a new one is deployed, sends neither.
     given = authorizer.get("scopes")
-    allowed = access_scopes.parse(None if given is None else given.split(), role)
+    allowed = scopes.parse(None if given is None else given.split(), role)
     key_id = authorizer["key_id"]
     # `user` is the id of the root key: its name on the wire stays, for the same reason.
     return Caller(authorizer["organisation"], key_id, authorizer.get("user") or key_id, role, allowed)
@@ -181,7 +151,12 @@ class Response:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def elsewhere(cls, url: str) -> Response:
+    def of(cls, view: View, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+        """Return the answer that is a view's JSON."""
+        return cls(status, view.to_json(), headers or {})
+
+    @classmethod
+    def redirect(cls, url: str) -> Response:
         """Return the redirect to what is too large for an answer; followed with a plain GET."""
         return cls(303, headers={"Location": url})
 
@@ -208,3 +183,8 @@ class Response:
             "body": text,
             "isBase64Encoded": encoded,
         }
+
+    def without_body(self) -> Response:
+        """Return the answer to HEAD: the same status and headers."""
+        headers = dict(self.to_event()["headers"])
+        return replace(self, body=None, headers=headers)

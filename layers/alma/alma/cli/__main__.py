@@ -1,5 +1,5 @@
 """`python -m alma.cli`."""
 
-from alma.cli.commands import main
+from alma.cli.app import main
 
 raise SystemExit(main())

@@ -1,7 +1,7 @@
-"""MCP over standard input and output, for agents on a desktop: each message goes to the endpoint and back.
+"""MCP stdio transport, for agents on a desktop: a proxy that posts each message to the endpoint.
 
-Messages are under way side by side, so that none waits for a slow one, and answers come as they are there;
-only the handshake is waited for, since what it agrees on goes along with the messages after it.
+Messages are sent concurrently and answered in the order of completion; only the handshake is waited for,
+since the version it agrees on is a header of the messages after it.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from alma.cli.client import PARALLEL, ApiError, Client
 from alma.mcp.envelope import METHOD_HEADER, NAME_HEADER, PROTOCOL_VERSION, VERSION_HEADER
 from alma.mcp.jsonrpc import INTERNAL_ERROR
 
-#: Seconds for answers that are still to come when the input has ended.
 LAST_SECONDS = 5
+"""How long pending answers are waited for when the input has ended."""
 
 
 def run(client: Client, source: IO[bytes], sink: IO[bytes]) -> None:
@@ -42,28 +42,28 @@ class _Bridge:
     def __init__(self, client: Client, sink: IO[bytes]) -> None:
         self._client, self._sink = client, sink
         self._agreed: str | None = None
-        self._free = threading.BoundedSemaphore(PARALLEL)
+        self._slots = threading.BoundedSemaphore(PARALLEL)
         self._writing = threading.Lock()
         self._ended = False
         self._cancelled: set[str | int] = set()
         self._running: list[threading.Thread] = []
 
     def take(self, line: bytes) -> None:
-        """Send a message on its way; return once there is room for another."""
+        """Start handling a message; return once another may be taken."""
         message = _message(line)
         if message.get("method") == "initialize":
-            self._exchange(line, message)
+            self._handle(line, message)
             return
         if message.get("method") == "notifications/cancelled":
             self._cancel(message)
-        self._free.acquire()
-        # Not of a pool, which would be waited for at the end, however long.
+        self._slots.acquire()
+        # Daemon threads rather than a pool: the interpreter waits for a pool's threads, however long.
         thread = threading.Thread(target=self._work, args=(line, message), daemon=True)
         self._running = [*(each for each in self._running if each.is_alive()), thread]
         thread.start()
 
     def end(self) -> None:
-        """Wait a little for answers that are still to come; later ones are not written."""
+        """Wait a little for pending answers; later ones are not written."""
         until = time.monotonic() + LAST_SECONDS
         for thread in self._running:
             thread.join(max(until - time.monotonic(), 0))
@@ -72,14 +72,14 @@ class _Bridge:
 
     def _work(self, line: bytes, message: dict[str, Any]) -> None:
         try:
-            self._exchange(line, message)
+            self._handle(line, message)
         finally:
-            self._free.release()
+            self._slots.release()
 
-    def _exchange(self, line: bytes, message: dict[str, Any]) -> None:
-        answer = self._ask(line, message)
+    def _handle(self, line: bytes, message: dict[str, Any]) -> None:
+        answer = self._post(line, message)
         if message and "id" not in message:
-            # Who asked nothing is answered nothing.
+            # Notifications have no answer.
             if answer is not None:
                 print(f"alma: {answer['error']['message']}", file=sys.stderr)
             return
@@ -89,17 +89,17 @@ class _Bridge:
             result = answer.get("result")
             self._agreed = result.get("protocolVersion") if isinstance(result, dict) else None
         with self._writing:
-            asked = message.get("id")
-            if isinstance(asked, str | int) and asked in self._cancelled:
-                self._cancelled.discard(asked)
+            request_id = message.get("id")
+            if isinstance(request_id, str | int) and request_id in self._cancelled:
+                self._cancelled.discard(request_id)
             elif not self._ended:
                 try:
                     self._sink.write(json.dumps(answer).encode() + b"\n")
                     self._sink.flush()
                 except OSError:
-                    self._ended = True  # nobody listens any more
+                    self._ended = True  # the client has closed its end
 
-    def _ask(self, line: bytes, message: dict[str, Any]) -> dict[str, Any] | None:
+    def _post(self, line: bytes, message: dict[str, Any]) -> dict[str, Any] | None:
         """Return the answer to a message; None where there is none."""
         try:
             status, body = self._client.post_mcp(line, _headers(message, self._agreed))
@@ -118,10 +118,10 @@ class _Bridge:
 
     def _cancel(self, message: dict[str, Any]) -> None:
         params = message.get("params")
-        asked = params.get("requestId") if isinstance(params, dict) else None
-        if isinstance(asked, str | int):
+        request_id = params.get("requestId") if isinstance(params, dict) else None
+        if isinstance(request_id, str | int):
             with self._writing:
-                self._cancelled.add(asked)
+                self._cancelled.add(request_id)
 
 
 def _failure(message: dict[str, Any], detail: str) -> dict[str, Any]:
@@ -130,7 +130,7 @@ def _failure(message: dict[str, Any], detail: str) -> dict[str, Any]:
 
 
 def _message(line: bytes) -> dict[str, Any]:
-    """Return a message, empty where it is none: the endpoint says what is wrong with it."""
+    """Return a parsed message; an empty one if it is malformed, since the endpoint says what is wrong."""
     try:
         found = json.loads(line)
     except (ValueError, RecursionError):
@@ -139,7 +139,7 @@ def _message(line: bytes) -> dict[str, Any]:
 
 
 def _headers(message: dict[str, Any], agreed: str | None) -> dict[str, str]:
-    """Return what HTTP has to say beside a message: since 2026-07-28 what it is, before what was agreed."""
+    """Return a message's headers: version, method and name since 2026-07-28, the agreed version before."""
     params = message.get("params")
     params = params if isinstance(params, dict) else {}
     meta = params.get("_meta")
@@ -147,18 +147,18 @@ def _headers(message: dict[str, Any], agreed: str | None) -> dict[str, str]:
     if not isinstance(version, str):
         return {} if agreed is None or message.get("method") == "initialize" else {VERSION_HEADER: agreed}
     method, name = message.get("method"), params.get("name", params.get("uri"))
-    said = {VERSION_HEADER: version, METHOD_HEADER: method if isinstance(method, str) else ""}
-    # Of these a header can hold any there is; where it cannot, the endpoint says what is missing.
-    headers = {header: text for header, text in said.items() if _fits(text)}
+    values = {VERSION_HEADER: version, METHOD_HEADER: method if isinstance(method, str) else ""}
+    # A value that no header can hold is left out, and the endpoint says what is missing.
+    headers = {header: text for header, text in values.items() if _is_header_value(text)}
     return headers | ({NAME_HEADER: _encoded(name)} if isinstance(name, str) else {})
 
 
-def _fits(text: str) -> bool:
+def _is_header_value(text: str) -> bool:
     return text.isascii() and text.isprintable() and text == text.strip()
 
 
 def _encoded(name: str) -> str:
-    """Return a name as its header can have it (2026-07-28, "Value Encoding")."""
-    if _fits(name) and not name.startswith("=?"):
+    """Return a name as a header value (2026-07-28, "Value Encoding")."""
+    if _is_header_value(name) and not name.startswith("=?"):
         return name
     return f"=?base64?{base64.b64encode(name.encode(errors='replace')).decode()}?="

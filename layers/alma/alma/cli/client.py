@@ -1,4 +1,4 @@
-"""A small client of the public API."""
+"""A client of the public API: retries, redirects, uploads, waiting."""
 
 from __future__ import annotations
 
@@ -11,34 +11,31 @@ from urllib.parse import urlencode
 
 import urllib3
 
+from alma.cli.errors import CliError
 from alma.cli.target import Api
 
-#: Requests that may be under way at once.
 PARALLEL = 8
+"""Requests that may be under way at once."""
 _TIMEOUT = urllib3.Timeout(connect=5, read=35)
-#: Seconds that a call waits in all until the API takes it; agents think about what takes long.
-_PATIENCE = 60
-_PATIENCE_OF_AGENTS = 10
+_RETRY_SECONDS = 60
+"""How long a call is retried in all."""
+_RETRY_SECONDS_OF_AGENTS = 10
+"""The same for an agent's message: an agent does better with an answer than with a long wait."""
 
 
-class ApiError(Exception):
-    """The API refused, or could not be reached; the text is one sentence.
+class ApiError(CliError):
+    """The API refused, or could not be reached; the text is one sentence."""
 
-    Attributes
-    ----------
-    status : int
-        HTTP status; 0 where no answer came.
-    error : str
-        Slug.
-    """
-
-    def __init__(self, status: int, error: str, detail: str) -> None:
+    def __init__(self, status: int, code: str, detail: str) -> None:
         super().__init__(detail)
-        self.status, self.error, self.detail = status, error, detail
+        self.status = status
+        """HTTP status; 0 where no answer came."""
+        self.code = code
+        self.detail = detail
 
 
 class Client:
-    """Calls the API with a key."""
+    """Client of one installation, with one key; safe for use by several threads."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
@@ -47,20 +44,26 @@ class Client:
         self._pool = urllib3.PoolManager(maxsize=PARALLEL, retries=retries, timeout=_TIMEOUT)
 
     def call(self, method: str, path: str, body: object = None, **query: object) -> dict[str, Any]:
-        """Return the JSON answer of a route below /api/v1, following a redirect; 202 counts as an answer."""
-        answer = self._followed(self._send(method, path, body, query))
-        if answer.status >= 300:
-            raise _refusal(answer)
-        found: dict[str, Any] = json.loads(answer.data) if answer.data else {}
-        return found
-
-    def post_mcp(self, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
-        """Return status and body of the answer to a message of an agent, whatever it says.
+        """Return the JSON answer of a route below /api/v1, following a redirect; 202 counts as an answer.
 
         Raises
         ------
         ApiError
-            The API cannot be reached, or the key is refused.
+            Any other status, or the API cannot be reached.
+        """
+        answer = self._follow_redirect(self._send(method, path, body, query))
+        if answer.status >= 300:
+            raise _error_of(answer)
+        found: dict[str, Any] = json.loads(answer.data) if answer.data else {}
+        return found
+
+    def post_mcp(self, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
+        """Return status and body of the endpoint's answer to an agent's message, whatever the status.
+
+        Raises
+        ------
+        ApiError
+            The API cannot be reached, or the status is 401.
         """
         given = {
             "Authorization": f"Bearer {self._api.key}",
@@ -68,35 +71,43 @@ class Client:
             "Accept": "application/json, text/event-stream",
         }
         options = {"body": body, "headers": {**given, **headers}}
-        answer = self._patiently("POST", f"{self._api.url}/api/mcp", _PATIENCE_OF_AGENTS, **options)
+        answer = self._request_with_retries(
+            "POST", f"{self._api.url}/api/mcp", _RETRY_SECONDS_OF_AGENTS, **options
+        )
         if answer.status == 401:
-            raise _refusal(answer)
+            raise _error_of(answer)
         return answer.status, answer.data
 
     def download(self, path: str, **query: object) -> tuple[bytes, str | None]:
-        """Return a file and the name it comes with, following a redirect to a presigned URL."""
-        answer = self._followed(self._send("GET", path, None, query))
+        """Return a file and the name it comes with, following a redirect to a presigned URL.
+
+        Raises
+        ------
+        ApiError
+            Any status but 200, or the API cannot be reached.
+        """
+        answer = self._follow_redirect(self._send("GET", path, None, query))
         if answer.status != 200:
-            raise _refusal(answer)
+            raise _error_of(answer)
         disposition = answer.headers.get("Content-Disposition", "")
         name = disposition.partition('filename="')[2].rstrip('"') or None
         return answer.data, name
 
     def fetch(
-        self, path: str, into: Path, query: dict[str, object] | None = None, *, anew: bool = True
+        self, path: str, into: Path, query: dict[str, object] | None = None, *, overwrite: bool = True
     ) -> bool:
-        """Save a file of any size, following a redirect; tell whether it was fetched.
+        """Stream a file to disk, following a redirect; return whether it was fetched.
 
-        Unless `anew`, a file that is there and has the size of the one that is asked for stays. What is cut
-        off leaves no file, or the one before.
+        Without `overwrite`, a file that is there and has the size of the one that is asked for stays. A
+        download that breaks off leaves no file, or the one before.
         """
-        answer = self._followed(self._send("GET", path, None, query or {}, stream=True), stream=True)
+        answer = self._follow_redirect(self._send("GET", path, None, query or {}, stream=True), stream=True)
         try:
             if answer.status != 200:
-                raise _refusal(answer)
+                raise _error_of(answer)
             size = answer.headers.get("Content-Length")
-            if not anew and into.is_file() and str(into.stat().st_size) == size:
-                answer.close()  # the rest of it never comes
+            if not overwrite and into.is_file() and str(into.stat().st_size) == size:
+                answer.close()  # do not read the rest
                 return False
             into.parent.mkdir(parents=True, exist_ok=True)
             unfinished = into.with_name(into.name + ".part")
@@ -113,10 +124,18 @@ class Client:
     def upload(
         self, path: Path, sent: Callable[[int], None], *, split: bool = True, doc_type: str | None = None
     ) -> int:
-        """Announce a file, upload it and return its documentId; `sent` is told of every block.
+        """Announce a file, upload it and return its documentId.
 
-        Without `split` the file is one document, whatever its pages look like; `doc_type` is its type where
-        it is known.
+        Parameters
+        ----------
+        path : Path
+            The file.
+        sent : callable
+            Called with the size of every block that is sent.
+        split : bool
+            Whether the file may be divided into several documents.
+        doc_type : str, optional
+            Its type, where that is known.
         """
         body = {"fileName": path.name, "split": split, "docType": doc_type}
         announced = self.call("POST", "/documents", body)
@@ -124,7 +143,7 @@ class Client:
         return int(announced["documentId"])
 
     def upload_model(self, path: Path, body: dict[str, Any], sent: Callable[[int], None]) -> dict[str, Any]:
-        """Announce a model, upload its file and return the model; `sent` is told of every block."""
+        """Announce a model, upload its file and return the model; `sent` as in `upload`."""
         announced = self.call("POST", "/models", body)
         upload = announced.pop("upload")
         self._put(upload["url"], path, sent)
@@ -136,7 +155,7 @@ class Client:
             answer = self._request(
                 "PUT",
                 url,
-                body=_Counted(stream, sent),
+                body=_CountingReader(stream, sent),
                 headers={"Content-Length": str(size)},
                 retries=False,
             )
@@ -144,12 +163,12 @@ class Client:
             raise ApiError(answer.status, "upload_failed", f"{path.name} could not be uploaded.")
 
     def wait_for_model(self, model: str, seconds: float = 3600) -> dict[str, Any]:
-        """Return a model once it has ended.
+        """Poll a model until it is ready, and return it.
 
         Raises
         ------
         ApiError
-            It failed, it was rejected, or it has not ended after `seconds`.
+            It failed, was rejected, or is not ready after `seconds`.
         """
         until = time.monotonic() + seconds
         while True:
@@ -163,7 +182,7 @@ class Client:
             time.sleep(1)
 
     def wait(self, document_id: int, seconds: float = 900) -> dict[str, Any]:
-        """Return the document's fields once it is read.
+        """Poll a document until it is read, and return its fields.
 
         Raises
         ------
@@ -180,7 +199,7 @@ class Client:
             time.sleep(0.5)
 
     def latest(self, names: Collection[str]) -> dict[str, int]:
-        """Return the number of the latest document of each file that has one, by the file's name."""
+        """Return the newest documentId of each file that has a document, by the file's name."""
         found: dict[str, int] = {}
         cursor = None
         while True:
@@ -206,26 +225,28 @@ class Client:
         if body is not None:
             options["headers"]["Content-Type"] = "application/json"
             options["body"] = json.dumps(body)
-        return self._patiently(method, url, _PATIENCE, **options)
+        return self._request_with_retries(method, url, _RETRY_SECONDS, **options)
 
-    def _patiently(self, method: str, url: str, patience: float, **options: Any) -> urllib3.BaseHTTPResponse:
-        """Return the answer of the API, asked again where it says so, for so many seconds."""
-        until = time.monotonic() + patience
+    def _request_with_retries(
+        self, method: str, url: str, seconds: float, **options: Any
+    ) -> urllib3.BaseHTTPResponse:
+        """Return the answer of the API, retried where it says so, for so many seconds in all."""
+        until = time.monotonic() + seconds
         while True:
             answer = self._request(method, url, **options)
-            # Whatever was asked, 429 says that nothing was done; 503 may come when something was.
-            again = answer.status == 429 or (answer.status == 503 and method == "GET")
-            after = answer.headers.get("Retry-After", "5")
-            seconds = int(after) if after.isdecimal() else 5
-            if not again or time.monotonic() + seconds > until:
+            # 429 says that nothing was done, whatever the method; 503 may come when something was.
+            retryable = answer.status == 429 or (answer.status == 503 and method == "GET")
+            header = answer.headers.get("Retry-After", "5")
+            delay = int(header) if header.isdecimal() else 5
+            if not retryable or time.monotonic() + delay > until:
                 return answer
             answer.drain_conn()
-            time.sleep(seconds)
+            time.sleep(delay)
 
-    def _followed(
+    def _follow_redirect(
         self, answer: urllib3.BaseHTTPResponse, *, stream: bool = False
     ) -> urllib3.BaseHTTPResponse:
-        """Return what a redirect to a presigned URL leads to; the key stays here."""
+        """Return what a redirect to a presigned URL leads to; the key is not sent there."""
         if answer.status != 303:
             return answer
         answer.drain_conn()
@@ -239,8 +260,8 @@ class Client:
             raise ApiError(0, "unreachable", f"{self._api.url} does not answer: {reason}") from None
 
 
-class _Counted:
-    """A file that tells how much of it was read."""
+class _CountingReader:
+    """A file that reports the size of every block read."""
 
     def __init__(self, stream: IO[bytes], sent: Callable[[int], None]) -> None:
         self._stream, self._sent = stream, sent
@@ -251,7 +272,7 @@ class _Counted:
         return block
 
 
-def _refusal(answer: urllib3.BaseHTTPResponse) -> ApiError:
+def _error_of(answer: urllib3.BaseHTTPResponse) -> ApiError:
     try:
         body = json.loads(answer.data)
         error = str(body["error"])

@@ -1,4 +1,4 @@
-"""Correcting documents from a list of what stands on them: `alma correct FILE`.
+"""Bulk correction of documents from a list of ground truth: `alma correct FILE`.
 
 What a reviewer does field by field, for somebody who has the truth elsewhere: an archive that was typed in
 once, an annotation tool, another system.
@@ -19,43 +19,33 @@ from alma.cli.client import ApiError, Client
 from alma.datamodel.geometry import Box, enclosing
 from alma.errors import BadRequestError
 
-# A point and a sign are what numbers differ by; all else may be spelled in several ways.
+# Decimal point and sign change a number; in other values punctuation is ignored.
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
-#: Statuses of what a person stands behind.
 VERIFIED = ("accepted", "edited")
-#: A box on the page is where a value was said to stand from this share of it, or of both together, on.
+"""Statuses of fields that a person has confirmed."""
 OVERLAP = 0.5
+"""IoU of two boxes, or share of the shown box in the stated one, from which on they are the same place."""
 
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What is known of one value.
-
-    Attributes
-    ----------
-    key : str
-        The field's name.
-    value : str
-        As it is to be kept.
-    page : int or None
-        1-based.
-    box : Box or None
-        Where it stands on that page; None where nobody said.
-    """
+    """The true value of a field, and its place on the page where that is known."""
 
     key: str
     value: str
+    """As it is to be stored."""
     page: int | None = None
+    """1-based."""
     box: Box | None = None
 
     @classmethod
     def of(cls, label: Mapping[str, Any]) -> Truth:
-        """Return the truth of a label: `key`, `value`, `normalized`?, `page`?, `bbox`?.
+        """Parse a label: `key`, `value`, `normalized`?, `page`?, `bbox`?.
 
         Raises
         ------
         KeyError, TypeError, ValueError
-            It is not one.
+            It is malformed.
         """
         box = label.get("bbox")
         value = label.get("normalized")
@@ -67,18 +57,18 @@ class Truth:
         )
 
     def body(self) -> dict[str, Any]:
-        """Return the keys of a request that state it."""
+        """Return value and evidence as a request has them."""
         place = {"evidence": {"page": self.page, "bbox": self.box.to_dict()}} if self.box else {}
         return {"value": self.value, **place}
 
 
 def read_list(path: Path) -> list[tuple[str, list[Truth]]]:
-    """Return what a list says: by the file's name, the values of its document.
+    """Parse a list of corrections: a file's name and the values of its document, line by line.
 
     Raises
     ------
     BadRequestError
-        A line is not one; the sentence says which.
+        A line is malformed; the sentence says which.
     """
     found = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
@@ -95,7 +85,7 @@ def read_list(path: Path) -> list[tuple[str, list[Truth]]]:
 
 
 def same_text(shown: Mapping[str, Any], truth: Truth) -> bool:
-    """Tell whether a field has a value: the same number, or the same letters and digits."""
+    """Compare values: the same number, or the same letters and digits."""
     value = shown["value"]
     return value is not None and _squeezed(value) == _squeezed(truth.value)
 
@@ -108,7 +98,7 @@ def _squeezed(text: str) -> str | Decimal:
 
 
 def same_spot(shown: Mapping[str, Any], truth: Truth) -> bool:
-    """Tell whether a field's evidence is where its value was said to stand, or nobody said."""
+    """Compare places: true as well if the truth has none."""
     if truth.box is None:
         return True
     evidence = shown["evidence"]
@@ -138,11 +128,11 @@ def correct(
     same: Compare = same_text,
     there: Compare = same_spot,
 ) -> Counter[str]:
-    """Decide a document's fields by what is known of them; return what was done how often.
+    """Decide a document's fields by ground truth; return how often each action was taken.
 
-    What is right is accepted, what is wrong or stands elsewhere edited, what is missing added. A field
-    nothing is said of is rejected if its key is in `complete`, and left to a person otherwise. What the API
-    refuses (no value of its type, or somebody is working on the document) is counted as `refused`.
+    A right field is accepted, a field with another value or place edited, a missing one added. A field
+    without a truth is rejected if its key is in `complete`, and left to a person otherwise. What the API
+    refuses (400: no value of its type, 409: somebody is working on the document) is counted as `refused`.
 
     Parameters
     ----------
@@ -151,13 +141,13 @@ def correct(
     document_id : int
         The document.
     truths : sequence of Truth
-        Values; several of one key for a repeated field.
+        True values; several of one key for a repeated field.
     complete : frozenset of str, optional
-        Keys of which everything is in `truths`; None for all keys.
+        Keys whose values are all in `truths`; None for all keys.
     left_out : frozenset of str
         Keys that are not touched.
     same, there : callable
-        Tell whether a field shows a value, and whether it shows it at its place.
+        Compare a field with a truth: its value, and its place.
     """
     shown = client.call("GET", f"/documents/{document_id}", tracks="all")["fields"]
     left: dict[str, list[Truth]] = {}
@@ -165,16 +155,16 @@ def correct(
         if truth.key not in left_out:
             left.setdefault(truth.key, []).append(truth)
     known, several = set(left), {key for key, each in left.items() if len(each) > 1}
-    done: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
 
     def send(action: str, method: str, path: str, body: dict[str, Any]) -> None:
         try:
             client.call(method, f"/documents/{document_id}/fields{path}", body)
-            done[action] += 1
+            counts[action] += 1
         except ApiError as error:
             if error.status not in (400, 409):
                 raise
-            done["refused"] += 1
+            counts["refused"] += 1
 
     def decide(field: Mapping[str, Any], action: str, truth: Truth | None = None) -> None:
         body = {"action": action, "version": field["version"], **(truth.body() if truth else {})}
@@ -200,7 +190,7 @@ def correct(
         key = field["key"]
         if left.get(key) and key not in several:
             decide(field, "edit", left[key].pop(0))
-        # What somebody stands behind stays, unless the list says what it should be.
+        # A person's decision stays, unless the list has a truth for the field.
         elif key in known or (
             (complete is None or key in complete) and field["status"] not in (*VERIFIED, "rejected")
         ):
@@ -208,4 +198,4 @@ def correct(
     for key, truths_left in left.items():
         for truth in truths_left:
             send("add", "POST", "", {"key": key, **truth.body()})
-    return done
+    return counts

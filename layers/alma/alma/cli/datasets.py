@@ -1,4 +1,4 @@
-"""Data sets on disk: `alma dataset pull`."""
+"""Download data sets: `alma dataset pull`."""
 
 from __future__ import annotations
 
@@ -14,32 +14,25 @@ from alma.cli.client import PARALLEL, ApiError, Client
 from alma.concurrency import in_order
 from alma.datamodel.examples import Example, manifest_path, page_path
 
-#: Documents that are asked for at once: few enough for the time an answer may take.
 _PART = 500
-#: Times a part is asked for that changes while it is fetched.
+"""Documents in one request: few enough for the time an answer may take."""
 _ATTEMPTS = 3
+"""How often a part is fetched that changes meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """What is on disk now.
-
-    Attributes
-    ----------
-    docType, file : str
-        The document type, and the file with its lines.
-    documents, examples : int
-        How many it has.
-    pages, images : int
-        Pages whose words are beside it, and those with their image.
-    """
+    """A data set on disk; its attributes are the keys of `--json`."""
 
     docType: str
     file: str
+    """The file with its examples, TYPE.jsonl."""
     documents: int
     examples: int
     pages: int
+    """Pages whose words are beside it."""
     images: int
+    """Pages whose image is beside it."""
 
 
 def pull(
@@ -50,10 +43,10 @@ def pull(
     images: bool = True,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Pulled:
-    """Bring a data set to disk as `alma.datamodel.examples.read_folder` reads it.
+    """Download a data set as `alma.datamodel.examples.read_folder` reads it.
 
-    The lines are replaced last, so that what was pulled before stays whole until then. Images that are there
-    with their size are not fetched again, so a pull that broke off goes on where it did.
+    The lines are replaced last, so that an earlier pull stays whole until then. Images that are there with
+    their size are not fetched again, so a pull that broke off resumes.
 
     Parameters
     ----------
@@ -66,12 +59,12 @@ def pull(
     images : bool
         Also the images of the pages that lines name; learning needs the words only.
     progress : callable
-        Told how many of how many files of pages are there.
+        Called with the files of pages done, and their total.
 
     Raises
     ------
     ApiError
-        The API refused, or the data set changed all the while.
+        The API refused, or the data set changed during each of the attempts.
     """
     lines = folder / f"{doc_type}.jsonl"
     new_lines = lines.with_name(lines.name + ".new")
@@ -86,8 +79,8 @@ def pull(
     wanted += [page_path(lines, *page).with_suffix(".png") for page in pictured]
 
     def fetch(path: Path) -> None:
-        # Words can be others of the same size; images never change.
-        client.fetch(f"/{path.relative_to(folder).as_posix()}", path, anew=path.suffix == ".json")
+        # Words may change without changing their size; images never change.
+        client.fetch(f"/{path.relative_to(folder).as_posix()}", path, overwrite=path.suffix == ".json")
 
     for done, _ in enumerate(in_order(fetch, wanted, PARALLEL), 1):
         progress(done, len(wanted))
@@ -103,7 +96,7 @@ def pull(
 def _pull_lines(
     client: Client, doc_type: str, piece: Path, into: IO[bytes]
 ) -> tuple[dict[str, Any], set[tuple[int, int]]]:
-    """Write all lines of a data set; return its manifest, and the document and page of every line."""
+    """Write all lines of a data set; return its manifest, and documentId and page of every line."""
     manifest = _pull_piece(client, doc_type, piece, None)
     named = _append(piece, into)
     while manifest["nextCursor"] is not None:
@@ -128,7 +121,7 @@ def _append(piece: Path, into: IO[bytes]) -> set[tuple[int, int]]:
 
 
 def _pull_piece(client: Client, doc_type: str, piece: Path, cursor: str | None) -> dict[str, Any]:
-    """Fetch the lines of some documents and return the manifest of the same."""
+    """Fetch the lines of one part, and return the manifest of the same documents."""
     part: dict[str, object] = {"limit": _PART, "cursor": cursor}
     path = f"/datasets/{quote(doc_type, safe='')}"
     for _ in range(_ATTEMPTS):
@@ -136,7 +129,7 @@ def _pull_piece(client: Client, doc_type: str, piece: Path, cursor: str | None) 
         manifest = client.call("GET", path, format="json", **part)
         with piece.open("rb") as stream:
             lines = Counter(Example.from_json(line).document_id for line in stream)
-        # Two requests, and people review meanwhile.
+        # These are two requests, and people may review between them.
         if lines == Counter({each["documentId"]: each["examples"] for each in manifest["documents"]}):
             return manifest
     raise ApiError(

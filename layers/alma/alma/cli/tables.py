@@ -1,54 +1,141 @@
-"""How fields, documents and keys look in a terminal."""
+"""How fields, documents and keys look in a terminal.
+
+Text that comes from data becomes `rich.text.Text`, never a string with markup. Rich is imported when there is
+a table to show: programs that ask for JSON do not wait for it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
-
-from rich.markup import escape
-from rich.table import Table
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from alma.access.scopes import Role, of_role
+from alma.cli.output import visible
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
+
+    from alma.cli.output import Printable
+
+    Cell: TypeAlias = str | Text
 
 _COLOURS = {"accepted": "green", "edited": "green", "rejected": "red", "escalated": "yellow"}
 _DOCUMENT_COLOURS = {"ready": "green", "failed": "red", "processing": "cyan"}
-
 _MODEL_COLOURS = {"ready": "green", "failed": "red", "rejected": "yellow"}
+
+_Look: TypeAlias = dict[str, Any]
+_RIGHT: _Look = {"justify": "right"}
+_FOLD: _Look = {"overflow": "fold"}
+_WHOLE: _Look = {"no_wrap": True}
+_PLAIN: _Look = {}
+
+
+def _table(columns: Mapping[str, _Look], rows: Iterable[Sequence[Cell]], title: str | None = None) -> Table:
+    from rich.table import Table
+
+    table = Table(title=None if title is None else _text(title, "bold"), title_justify="left")
+    for name, look in columns.items():
+        table.add_column(name, **look)
+    for row in rows:
+        if row:
+            table.add_row(*(_text(cell) if isinstance(cell, str) else cell for cell in row))
+        else:
+            table.add_section()
+    return table
+
+
+def _text(text: str, style: str = "") -> Text:
+    from rich.text import Text
+
+    return Text(visible(text), style)
+
+
+# --- documents ----------------------------------------------------------------
+
+
+def dropped(answers: Iterable[dict[str, Any]]) -> Iterator[Printable]:
+    """Return what became of files that were sent: numbers, fields where they were waited for, failures."""
+    for answer in answers:
+        line = f"{answer['documentId']}  {answer['fileName']}"
+        if "fields" in answer:
+            yield fields_table(answer, answer["fileName"])
+            if answer.get("instances"):
+                yield f"The file holds further documents: {', '.join(map(str, answer['instances']))}"
+        elif "error" in answer:
+            yield _text(line + "  ") + _text(answer["error"], "red") + _text(f": {answer['detail']}")
+        else:
+            yield line
+
+
+def corrected(answers: Iterable[dict[str, Any]]) -> Iterator[Printable]:
+    """Return how often a list of corrections did what to each document."""
+    for answer in answers:
+        counts = ", ".join(f"{count} {action}" for action, count in list(answer.items())[2:])
+        yield f"{answer['documentId']}  {answer['fileName']}  {counts}"
+
+
+def listing(found: dict[str, Any]) -> Iterator[Printable]:
+    """Return a list of documents, and whether there are more."""
+    yield documents_table(found["documents"])
+    if found["nextCursor"] is not None:
+        yield f"the newest {len(found['documents'])}; there are more (--limit)"
+
+
+def documents_table(documents: Iterable[dict[str, Any]]) -> Table:
+    """Return a list of documents."""
+    columns = {
+        "id": _RIGHT,
+        "file": _FOLD,
+        "type": _PLAIN,
+        "status": _PLAIN,
+        "pages": _RIGHT,
+        "created": _PLAIN,
+    }
+    return _table(
+        columns,
+        (
+            (
+                str(each["documentId"]),
+                each["fileName"],
+                each["docType"] or "",
+                _text(
+                    each["status"] + (f": {each['error']}" if each["error"] else ""),
+                    _DOCUMENT_COLOURS.get(each["status"], ""),
+                ),
+                "" if each["pages"] is None else str(each["pages"]),
+                each["createdAt"],
+            )
+            for each in documents
+        ),
+    )
+
+
+def fields(document: dict[str, Any], document_id: int, title: str | None = None) -> Iterator[Printable]:
+    """Return a document's fields, or that it has none yet."""
+    if "fields" in document:
+        yield fields_table(document, title)
+    else:
+        yield f"document {document_id} is still being read; ask again in a moment"
 
 
 def fields_table(document: dict[str, Any], title: str | None = None) -> Table:
     """Return a document's fields: value, confidence, status, page; and the tracks below, where given."""
-    kind = document["docType"] or "no known type"
-    heading = f"{document['documentId']} · {title + ' · ' if title else ''}{kind}"
-    table = Table(title=escape(heading), title_justify="left", title_style="bold")
-    table.add_column("field", no_wrap=True)
-    table.add_column("value", overflow="fold")
-    table.add_column("confidence", justify="right")
-    table.add_column("status")
-    table.add_column("page", justify="right")
-    for field in document["fields"]:
-        table.add_row(escape(_label(field)), *_reading_cells(field, _status(field)))
-        for reading in field.get("tracks", []):
-            said = _reading_cells(reading, _comment(reading))
-            table.add_row(f"  [dim]{escape(reading['track'])}[/]", *said)
-    return table
-
-
-def _status(field: dict[str, Any]) -> str:
-    """Return a field's status, and why a person should look where that is known."""
-    status, reasons = field["status"], ", ".join(field.get("reasons", []))
-    return f"[{_COLOURS.get(status, 'default')}]{status}{': ' if reasons else ''}{escape(reasons)}[/]"
-
-
-def _reading_cells(reading: dict[str, Any], status: str) -> tuple[str, str, str, str]:
-    """Return value, confidence, status and page of a field or of one track's reading."""
-    confidence, evidence = reading["confidence"], reading["evidence"]
-    return (
-        escape(reading["value"] or ""),
-        "" if confidence is None else f"{confidence:.3f}",
-        status,
-        "" if evidence is None else str(evidence["page"]),
+    doc_type = document["docType"] or "no known type"
+    columns = {"field": _WHOLE, "value": _FOLD, "confidence": _RIGHT, "status": _PLAIN, "page": _RIGHT}
+    return _table(
+        columns,
+        _field_rows(document["fields"]),
+        title=f"{document['documentId']} · {title + ' · ' if title else ''}{doc_type}",
     )
+
+
+def _field_rows(shown: Iterable[dict[str, Any]]) -> Iterator[Sequence[Cell]]:
+    for field in shown:
+        yield _label(field), *_reading_cells(field, _status(field))
+        for reading in field.get("tracks", []):
+            yield _track(reading), *_reading_cells(reading, _comment(reading))
 
 
 def _label(field: dict[str, Any]) -> str:
@@ -57,146 +144,192 @@ def _label(field: dict[str, Any]) -> str:
     return f"{group}[{field['row']}].{column}" if "row" in field else key
 
 
-def documents_table(documents: Iterable[dict[str, Any]]) -> Table:
-    """Return a list of documents."""
-    table = Table()
-    table.add_column("id", justify="right")
-    table.add_column("file", overflow="fold")
-    table.add_column("type")
-    table.add_column("status")
-    table.add_column("pages", justify="right")
-    table.add_column("created")
-    for document in documents:
-        status = document["status"]
-        reason = f": {document['error']}" if document["error"] else ""
-        table.add_row(
-            str(document["documentId"]),
-            escape(document["fileName"]),
-            document["docType"] or "",
-            f"[{_DOCUMENT_COLOURS[status]}]{status}{escape(reason)}[/]",
-            "" if document["pages"] is None else str(document["pages"]),
-            document["createdAt"],
-        )
-    return table
+def _status(field: dict[str, Any]) -> Text:
+    """Return a field's status, and why a person should look where that is known."""
+    status, reasons = field["status"], ", ".join(field.get("reasons", []))
+    return _text(f"{status}{': ' if reasons else ''}{reasons}", _COLOURS.get(status, ""))
 
 
-def queue_table(items: Iterable[dict[str, Any]]) -> Table:
-    """Return the fields that wait for a person, with what agents propose below."""
-    table = Table()
-    table.add_column("field", no_wrap=True)
-    table.add_column("value", overflow="fold")
-    table.add_column("sure", justify="right")
-    table.add_column("why", overflow="fold")
-    table.add_column("page", justify="right")
-    document = None
-    for item in items:
-        field = item["field"]
-        if item["documentId"] != document:
-            document = item["documentId"]
-            table.add_section()
-            table.add_row(f"[bold]{document}[/]", f"[dim]{escape(item['fileName'])}[/]")
-        name = f"{escape(field['id'])}  [dim]version {field['version']}[/]"
-        table.add_row(name, *_reading_cells(field, _status(field)))
-        for reading in field["tracks"]:
-            if "comment" in reading:
-                track = f"  [dim]{escape(reading['track'])}[/]"
-                table.add_row(track, *_reading_cells(reading, _comment(reading)))
-    return table
+def _track(reading: dict[str, Any]) -> Text:
+    return _text("  ") + _text(reading["track"], "dim")
 
 
-def _comment(reading: dict[str, Any]) -> str:
+def _comment(reading: dict[str, Any]) -> Text:
     """Return why an agent proposes a reading; nothing for what was read."""
-    return f"[dim]{escape(reading['comment'])}[/]" if "comment" in reading else ""
+    return _text(reading.get("comment", ""), "dim")
+
+
+def _reading_cells(reading: dict[str, Any], status: Text) -> Sequence[Cell]:
+    """Return value, confidence, status and page of a field or of one track's reading."""
+    confidence, evidence = reading["confidence"], reading["evidence"]
+    return (
+        reading["value"] or "",
+        "" if confidence is None else f"{confidence:.3f}",
+        status,
+        "" if evidence is None else str(evidence["page"]),
+    )
 
 
 def history_table(entries: Iterable[dict[str, Any]]) -> Table:
     """Return what happened to a document, oldest first."""
-    table = Table()
-    table.add_column("", justify="right")
-    for name in ("when", "who", "what", "field", "before", "after", "comment"):
-        table.add_column(name, overflow="fold")
-    for entry in entries:
-        table.add_row(
-            str(entry["sequence"]),
-            entry["at"],
-            entry["by"],
-            entry["action"],
-            escape(entry["field"] or ""),
-            escape(str((entry["before"] or {}).get("value") or "")),
-            escape(_became(entry["after"] or {})),
-            escape(entry["comment"] or ""),
-        )
-    return table
+    names = ("when", "who", "what", "field", "before", "after", "comment")
+    return _table(
+        {"": _RIGHT} | dict.fromkeys(names, _FOLD),
+        (
+            (
+                str(entry["sequence"]),
+                entry["at"],
+                entry["by"],
+                entry["action"],
+                entry["field"] or "",
+                str((entry["before"] or {}).get("value") or ""),
+                _value_after(entry["after"] or {}),
+                entry["comment"] or "",
+            )
+            for entry in entries
+        ),
+    )
 
 
-def _became(after: dict[str, Any]) -> str:
+def _value_after(after: dict[str, Any]) -> str:
     """Return the value a field has since, or what is proposed for it."""
     proposal = after.get("proposal")
     return str(after.get("value") or "") if proposal is None else f"proposed: {proposal[1]}"
 
 
+# --- review -------------------------------------------------------------------
+
+
+def queue_table(items: Iterable[dict[str, Any]]) -> Table:
+    """Return the fields that wait for a person, with what agents propose below."""
+    columns = {"field": _WHOLE, "value": _FOLD, "sure": _RIGHT, "why": _FOLD, "page": _RIGHT}
+    return _table(columns, _queue_rows(items))
+
+
+def _queue_rows(items: Iterable[dict[str, Any]]) -> Iterator[Sequence[Cell]]:
+    document = None
+    for item in items:
+        field = item["field"]
+        if item["documentId"] != document:
+            document = item["documentId"]
+            yield ()
+            yield _text(str(document), "bold"), _text(item["fileName"], "dim")
+        name = _text(field["id"]) + _text(f"  version {field['version']}", "dim")
+        yield name, *_reading_cells(field, _status(field))
+        for reading in field["tracks"]:
+            if "comment" in reading:
+                yield _track(reading), *_reading_cells(reading, _comment(reading))
+
+
+# --- document types, models ---------------------------------------------------
+
+
 def schemas_table(schemas: Iterable[dict[str, Any]]) -> Table:
     """Return a list of document types."""
-    table = Table()
-    for name in ("type", "origin", "description", "fields"):
-        table.add_column(name, overflow="fold")
-    for schema in schemas:
-        table.add_row(
-            schema["docType"],
-            schema["origin"],
-            escape(schema["description"]),
-            escape(", ".join(schema["fields"])),
-        )
-    return table
+    return _table(
+        dict.fromkeys(("type", "origin", "description", "fields"), _FOLD),
+        (
+            (each["docType"], each["origin"], each["description"], ", ".join(each["fields"]))
+            for each in schemas
+        ),
+    )
 
 
 def datasets_table(datasets: Iterable[dict[str, Any]]) -> Table:
     """Return a list of data sets."""
-    table = Table()
-    table.add_column("type")
-    table.add_column("documents", justify="right")
-    table.add_column("examples", justify="right")
-    for dataset in datasets:
-        table.add_row(dataset["docType"], str(dataset["documents"]), str(dataset["examples"]))
-    return table
+    return _table(
+        {"type": _PLAIN, "documents": _RIGHT, "examples": _RIGHT},
+        ((each["docType"], str(each["documents"]), str(each["examples"])) for each in datasets),
+    )
 
 
 def models_table(models: Iterable[dict[str, Any]]) -> Table:
     """Return a list of models."""
-    table = Table()
-    for name in ("id", "name", "type", "base", "status", "examples", "created"):
-        table.add_column(name, overflow="fold")
-    for model in models:
-        status = model["status"]
-        table.add_row(
-            model["id"],
-            escape(model["name"]),
-            model.get("docType", ""),
-            model["baseModel"],
-            f"[{_MODEL_COLOURS.get(status, 'cyan')}]{status}[/]",
-            str(model["trainedExamples"]),
-            model["createdAt"],
-        )
+    return _table(
+        dict.fromkeys(("id", "name", "type", "base", "status", "examples", "created"), _FOLD),
+        (
+            (
+                each["id"],
+                each["name"],
+                each.get("docType", ""),
+                each["baseModel"],
+                _text(each["status"], _MODEL_COLOURS.get(each["status"], "cyan")),
+                str(each["trainedExamples"]),
+                each["createdAt"],
+            )
+            for each in models
+        ),
+    )
+
+
+def model(found: dict[str, Any]) -> Iterator[Printable]:
+    """Return a model that was made: its card where there is one, its status and why it is so."""
+    if (found.get("card") or {}).get("after"):
+        yield card_table(found["card"])
+    yield f"{found['id']} is {found['status']}"
+    if found.get("detail"):
+        yield found["detail"]
+
+
+def trained(card: dict[str, Any], out: Path, base: str) -> Iterator[Printable]:
+    """Return what came of training on this machine."""
+    yield card_table(card)
+    yield f"{out} and {out.with_suffix('.json')} are written"
+    if not card["better"]:
+        yield _text(f"It reads no better than {base}", "yellow") + _text(": verify more documents first.")
+
+
+def card_table(card: dict[str, Any]) -> Table:
+    """Return what a model's card says: F1 before and after, field by field."""
+    from rich.table import Table
+
+    before, after = card["before"], card["after"]
+    title = f"{card['name']}: {card['data']['documents']} documents, {card['data']['examples']} examples"
+    table = Table(title=_text(title, "italic"), box=None)
+    for name in ("field", card["base_model"], card["name"], "values"):
+        table.add_column(_text(name))
+    for key, own in after["fields"].items():
+        old = before["fields"].get(key, {}).get("f1")
+        table.add_row(_text(key), _f1(old), _f1(own["f1"]), str(own["n"]))
+    table.add_row(_text("all", "bold"), _f1(before["micro_f1"]), _f1(after["micro_f1"]), "")
     return table
+
+
+def _f1(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+# --- access and usage ---------------------------------------------------------
+
+
+def created(organisation: str) -> Text:
+    """Return that an organisation was created, and where its files go."""
+    return (
+        _text("organisation ")
+        + _text(organisation, "bold")
+        + _text(f" created; its drop folder is inbox/{organisation}/")
+    )
 
 
 def keys_table(keys: Iterable[dict[str, Any]]) -> Table:
     """Return a list of keys."""
-    table = Table()
-    for name in ("id", "name", "owner", "scopes", "token", "created", "last used", "ends"):
-        table.add_column(name, overflow="fold")
-    for key in keys:
-        table.add_row(
-            key["id"],
-            escape(key["name"]),
-            escape(key["owner"] or ""),
-            _rights(key),
-            key["hint"],
-            key["createdAt"],
-            key["lastUsedAt"] or "never",
-            f"revoked {key['revokedAt']}" if key["revokedAt"] else key["expiresAt"] or "",
-        )
-    return table
+    names = ("id", "name", "owner", "scopes", "token", "created", "last used", "ends")
+    return _table(
+        dict.fromkeys(names, _FOLD),
+        (
+            (
+                key["id"],
+                key["name"],
+                key["owner"] or "",
+                _rights(key),
+                key["hint"],
+                key["createdAt"],
+                key["lastUsedAt"] or "never",
+                f"revoked {key['revokedAt']}" if key["revokedAt"] else key["expiresAt"] or "",
+            )
+            for key in keys
+        ),
+    )
 
 
 def _rights(key: dict[str, Any]) -> str:
@@ -209,23 +342,23 @@ def usage_table(usage: dict[str, Any]) -> Table:
     """Return what the keys of an organisation used in a month."""
     quota = usage["quota"]
     limit = "" if quota["limit"] is None else f" of {quota['limit']}"
-    table = Table(
+    counts = {
+        "requests": "requests",
+        "pages": "pages",
+        "fields": "fields",
+        "modelRuns": "model runs",
+        "bytes": "bytes",
+    }
+    return _table(
+        {"key": _FOLD} | dict.fromkeys(counts.values(), _RIGHT),
+        [
+            *((_key_name(key), *(str(key[name]) for name in counts)) for key in usage["keys"]),
+            (),
+            ("all", *(str(usage["total"][name]) for name in counts)),
+        ],
         title=f"{usage['month']} · {quota['used']}{limit} pages counted",
-        title_justify="left",
-        title_style="bold",
     )
-    columns = ("requests", "pages", "fields", "modelRuns", "bytes")
-    table.add_column("key", overflow="fold")
-    for name in ("requests", "pages", "fields", "model runs", "bytes"):
-        table.add_column(name, justify="right")
-    for key in usage["keys"]:
-        table.add_row(_key_name(key), *(str(key[name]) for name in columns))
-    table.add_section()
-    table.add_row("all", *(str(usage["total"][name]) for name in columns))
-    return table
 
 
 def _key_name(key: dict[str, Any]) -> str:
-    if key["keyId"] is None:
-        return "inbox"
-    return f"{escape(key['name'] or '')} ({key['keyId']})"
+    return "inbox" if key["keyId"] is None else f"{key['name'] or ''} ({key['keyId']})"

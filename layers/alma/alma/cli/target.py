@@ -1,9 +1,9 @@
-"""Which installation a command is for.
+"""Which installation a command is for, and the environment it runs in: the CLI's only use of `os.environ`.
 
-In this order: options and environment (`ALMA_API_URL`, `ALMA_API_KEY`; `--stack` for the operator's
-commands), then `.alma/local.json` of this folder or one above, which the runtime for one machine writes,
-then what `alma login` stored for this user, which is found from any folder. For agents what `alma login
---agent` stored comes before both: the key of the runtime here is an administrator's.
+An installation is looked up in this order: options and environment (`ALMA_API_URL`, `ALMA_API_KEY`; `--stack`
+for the operator's commands), then `.alma/local.json` of this folder or one above, which the runtime for one
+machine writes, then what `alma login` stored for this user, which is found from any folder. For agents what
+`alma login --agent` stored comes before both: the key of the runtime here is an administrator's.
 """
 
 from __future__ import annotations
@@ -15,11 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from alma.cli.errors import CliError
+
 LOCAL_FILE = Path(".alma") / "local.json"
-_HEADER = re.compile(r"[!-~]+")
+"""What the runtime for one machine writes into the folder it is started in."""
+
+_HEADER_VALUE = re.compile(r"[!-~]+")
 
 
-class TargetError(Exception):
+class TargetError(CliError):
     """It is not clear which installation is meant; the text says what to give."""
 
 
@@ -55,8 +59,8 @@ def api(*, agent: bool = False) -> Api:
     """
     url, key = os.environ.get("ALMA_API_URL"), (os.environ.get("ALMA_API_KEY") or "").strip()
     url = None if not url else base_url(url)
-    if key and not _HEADER.fullmatch(key):
-        # Not what it holds: it may be most of a key.
+    if key and not _HEADER_VALUE.fullmatch(key):
+        # Its text is not repeated: it may be most of a key.
         raise TargetError("ALMA_API_KEY holds characters that no key has; copy it again.")
     if url and key:
         return Api(url, key)
@@ -78,7 +82,7 @@ def _local_api() -> Api | None:
 
 
 def base_url(url: str) -> str:
-    """Return the address that routes are appended to; who copies it may have copied more."""
+    """Return the address that routes are appended to, without the end that people copy along with it."""
     url = url.strip().rstrip("/")
     for more in ("/mcp", "/v1", "/api"):
         url = url.removesuffix(more)
@@ -86,7 +90,7 @@ def base_url(url: str) -> str:
 
 
 def stored_path(*, agent: bool = False) -> Path:
-    """Return where `alma login` stores a key: of this user, found from any folder; an agent's apart."""
+    """Return the file in which `alma login` stores this user's key, or the one of this user's agents."""
     home = os.environ.get("XDG_CONFIG_HOME") or (os.environ.get("APPDATA") if os.name == "nt" else None)
     return (
         (Path(home) if home else Path.home() / ".config")
@@ -101,7 +105,7 @@ def stored(*, agent: bool = False) -> Api | None:
     Raises
     ------
     TargetError
-        The file is none of ours.
+        The file is malformed.
     """
     path = stored_path(agent=agent)
     try:
@@ -114,12 +118,12 @@ def stored(*, agent: bool = False) -> Api | None:
 
 
 def store(given: Api, *, agent: bool = False) -> Path:
-    """Store an address and the key to it for this user alone, and return the file."""
+    """Store an address and the key to it, readable by this user alone, and return the file."""
     path = stored_path(agent=agent)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     unfinished = path.with_suffix(".part")
     unfinished.unlink(missing_ok=True)
-    # Nobody else can read it, not even while it is written.
+    # The mode is set when the file is created, so that nobody else can read it while it is written.
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with open(descriptor, "w", encoding="utf-8") as file:
         json.dump({"url": given.url, "key": given.key}, file)
@@ -128,7 +132,7 @@ def store(given: Api, *, agent: bool = False) -> Path:
 
 
 def forget(*, agent: bool = False) -> bool:
-    """Remove what `alma login` stored, and tell whether there was anything."""
+    """Remove the stored key, and return whether there was one."""
     path = stored_path(agent=agent)
     found = path.is_file()
     path.unlink(missing_ok=True)
@@ -136,7 +140,7 @@ def forget(*, agent: bool = False) -> bool:
 
 
 def use_table(stack: str | None) -> None:
-    """Point this process at the table of a deployed stack or of the runtime on this machine.
+    """Set this process' environment to the table of a deployed stack or of the runtime on this machine.
 
     Raises
     ------
@@ -155,6 +159,14 @@ def use_table(stack: str | None) -> None:
         os.environ.setdefault("AWS_ACCESS_KEY_ID", "local")
         os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "local")
         os.environ["AWS_DEFAULT_REGION"] = os.environ["AWS_REGION"] = str(local["region"])
+
+
+def use_one_blas_thread() -> None:
+    """Limit OpenBLAS to one thread; takes effect before numpy is imported.
+
+    The matrices are small: threads that wait for each other take eight times as long as one.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def _stack_outputs(stack: str) -> dict[str, str]:

@@ -62,31 +62,21 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one track makes of one field.
-
-    Attributes
-    ----------
-    track : str
-        `text`, `vision`, `hosted` or the id of a model; `agent:` and the id of a key for what an agent
-        proposes.
-    value : str
-        Normalised: ISO date, plain decimal, single spaces.
-    content : str
-        The same as it stands on the page.
-    confidence : float or None
-        Calibrated probability that `value` is right; None where nothing is known.
-    regions : tuple of Region
-        The lines it was cut from, in reading order; at least one for anything alma itself reads.
-    comment : str or None
-        Why an agent proposes it; None for what is read.
-    """
+    """What one track makes of one field."""
 
     track: str
+    """`text`, `vision`, `hosted` or the id of a model; `agent:` and the id of a key for what an agent
+    proposes."""
     value: str
+    """Normalised: ISO date, plain decimal, single spaces."""
     content: str
+    """The same as it stands on the page."""
     confidence: float | None
+    """Calibrated probability that `value` is right; None where nothing is known."""
     regions: tuple[Region, ...]
+    """The lines it was cut from, in reading order; at least one for anything alma itself reads."""
     comment: str | None = None
+    """Why an agent proposes it; None for what is read."""
 
     @property
     def proposed(self) -> bool:
@@ -232,18 +222,11 @@ def best_reading(readings: Iterable[Reading]) -> Reading:
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """What reading a document gave.
-
-    Attributes
-    ----------
-    doc_type : str or None
-        Key of the schema that fits best; None when none does.
-    doc_type_confidence : float or None
-        Probability that it is right; None where nothing is known.
-    fields : list of Field
-        In the schema's order, then by place in the document.
-    """
+    """What reading a document gave."""
 
     doc_type: str | None
+    """Key of the schema that fits best; None when none does."""
     doc_type_confidence: float | None = None
+    """Probability that it is right; None where nothing is known."""
     fields: list[Field] = field(default_factory=list)
+    """In the schema's order, then by place in the document."""

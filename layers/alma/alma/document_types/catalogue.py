@@ -30,7 +30,7 @@ _NAME = re.compile(KEY)
 _SORT_PREFIX = "schema#"
 
 
-class Origin(StrEnum):
+class TypeOrigin(StrEnum):
     """Whose a document type is."""
 
     SHIPPED = "shipped"
@@ -42,14 +42,14 @@ class DocumentType:
     """A document type of an organisation."""
 
     schema: DocumentSchema
-    origin: Origin
+    origin: TypeOrigin
     updated_at: str | None = None
     """When the organisation last changed it (ISO 8601); None for a shipped one."""
 
 
 def list_types(organisation: str) -> list[DocumentType]:
     """Return the document types of an organisation by name, its own in place of shipped ones."""
-    types = {name: DocumentType(schema, Origin.SHIPPED) for name, schema in shipped_schemas().items()}
+    types = {name: DocumentType(schema, TypeOrigin.SHIPPED) for name, schema in shipped_schemas().items()}
     for item in SchemaItem.query(organisation, SchemaItem.sk.startswith(_SORT_PREFIX), consistent_read=True):
         try:
             types[item.doc_type] = _from_item(item)
@@ -99,7 +99,7 @@ def get(organisation: str, doc_type: str) -> DocumentType:
     shipped = shipped_schemas().get(doc_type)
     if shipped is None:
         raise NotFoundError(f"There is no document type {doc_type!r}; list the types to see those there are.")
-    return DocumentType(shipped, Origin.SHIPPED)
+    return DocumentType(shipped, TypeOrigin.SHIPPED)
 
 
 def put(organisation: str, doc_type: str, definition: SchemaDefinition) -> tuple[DocumentType, bool]:
@@ -158,7 +158,7 @@ def _own(organisation: str, doc_type: str) -> SchemaItem | None:
 
 
 def _from_item(item: SchemaItem) -> DocumentType:
-    return DocumentType(_schema(item.doc_type, item.definition), Origin.OWN, item.updated_at)
+    return DocumentType(_schema(item.doc_type, item.definition), TypeOrigin.OWN, item.updated_at)
 
 
 @lru_cache(maxsize=256)

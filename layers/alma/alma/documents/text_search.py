@@ -19,7 +19,7 @@ from alma.documents import records as document_records
 from alma.documents.page_words import read_words
 from alma.documents.records import Document, DocumentStatus
 from alma.errors import BadRequestError, NotFoundError
-from alma.extraction.values.parsers import fold
+from alma.extraction.values.text import fold
 
 #: Documents that one call looks at, and pages, whichever comes first.
 MAX_DOCUMENTS = 50

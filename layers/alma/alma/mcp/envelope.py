@@ -97,7 +97,7 @@ def _check_header(name: str, header: str | None, expected: str) -> None:
 
 
 def _decoded(value: str | None) -> str | None:
-    """Return the text of a header, which is in base64 where it does not fit a header; None if it is none."""
+    """Decode a header, which is in base64 where its text does not fit one; None if it is malformed."""
     if value is None or not (value.startswith(_BASE64) and value.endswith(_END)):
         return value
     try:

@@ -21,8 +21,8 @@ UNSUPPORTED_VERSION = -32022
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
-    """An HTTP answer."""
+class HttpAnswer:
+    """Status, headers and body of an HTTP response."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -40,7 +40,7 @@ class RpcError(Exception):
         super().__init__(message)
         self.code, self.message, self.status, self.data = code, message, status, data
 
-    def response(self, request_id: str | int | None) -> Response:
+    def response(self, request_id: str | int | None) -> HttpAnswer:
         """Return the answer to the request of that id; None where none could be read."""
         error: dict[str, Any] = {"code": self.code, "message": self.message}
         if self.data is not None:
@@ -53,20 +53,20 @@ class RpcError(Exception):
 STATELESS_STATUS = {INVALID_REQUEST: 400, METHOD_NOT_FOUND: 404, INVALID_PARAMS: 400}
 
 
-def answer(status: int, body: dict[str, Any], headers: Mapping[str, str] | None = None) -> Response:
+def answer(status: int, body: dict[str, Any], headers: Mapping[str, str] | None = None) -> HttpAnswer:
     """Return a message as an HTTP answer."""
     # A lone surrogate, which JSON can smuggle in and we echo, has no UTF-8 form; its escape is valid JSON.
     encoded = json.dumps(body, ensure_ascii=False).encode(errors="backslashreplace")
-    return Response(status, {"Content-Type": "application/json", **(headers or {})}, encoded)
+    return HttpAnswer(status, {"Content-Type": "application/json", **(headers or {})}, encoded)
 
 
 def parsed(body: bytes) -> dict[str, Any]:
-    """Return the one message of a body: a request, a notification (no `id`) or a response (no `method`).
+    """Parse the one message of a body: a request, a notification (no `id`) or a response (no `method`).
 
     Raises
     ------
     RpcError
-        It is none.
+        The body is not one JSON-RPC 2.0 message.
     """
     try:
         message = json.loads(body.decode(), parse_constant=_refuse_constant)
@@ -90,12 +90,12 @@ def parsed(body: bytes) -> dict[str, Any]:
 
 
 def params_of(message: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters of a request.
+    """Return the parameters of a request; an empty object where there are none.
 
     Raises
     ------
     RpcError
-        They are no object.
+        The parameters are not an object.
     """
     params = message.get("params")
     if params is None:

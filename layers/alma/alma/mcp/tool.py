@@ -1,7 +1,7 @@
-"""What a tool is, and what it reaches.
+"""What a tool is: a model of its arguments, from which `inputSchema`, validation and the call itself come.
 
-A tool is a pydantic model of its arguments: `inputSchema`, validation and the call itself come from the same
-class. What it reaches is an `Archive`: one organisation's documents, and nothing else.
+What it reaches are the `Services` of one organisation, and nothing else. Where the HTTP API takes the same,
+the tool's arguments are that model.
 """
 
 from __future__ import annotations
@@ -10,95 +10,32 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
 from alma.access.rate_limit_classes import RateLimitClass
 from alma.access.scopes import Scope
-from alma.presentation.exports import Exported, ExportLink
+from alma.api.request_models import RequestModel
+from alma.errors import BadRequestError
 
 if TYPE_CHECKING:
-    from alma.datamodel.geometry import Box
-    from alma.presentation.page_images import PageImage
-    from alma.review.decisions import Proposal
-
-
-class Archive(Protocol):
-    """One organisation's documents, as the caller's key may see them and write to them.
-
-    Every method raises an `AlmaError` for what the caller can be told: NotFoundError for an absent document,
-    ConflictError for one that is still being read, UnreadableFileError for one that could not be read.
-    """
-
-    def list_documents(
-        self, *, cursor: str | None, limit: int, doc_type: str | None, status: str | None
-    ) -> dict[str, Any]:
-        """Return a `DocumentList` as JSON."""
-
-    def search(self, text: str, *, cursor: str | None, limit: int, doc_type: str | None) -> dict[str, Any]:
-        """Return a `SearchResult` as JSON."""
-
-    def document(self, document_id: int, *, tracks: bool) -> dict[str, Any]:
-        """Return the body of a document (`presentation.document`), with `tracks` all there is there is."""
-
-    def export(self, document_id: int, format: str, *, max_inline: int) -> Exported | ExportLink:  # noqa: A002
-        """Return a document as a file, or where to get it if it has more than `max_inline` bytes."""
-
-    def page_text(
-        self, document_id: int, page: int, *, track: str | None, words: bool, cursor: str | None, limit: int
-    ) -> dict[str, Any]:
-        """Return a `PageTextView` as JSON."""
-
-    def page_image(self, document_id: int, page: int, *, part: Box | None, max_bytes: int) -> PageImage:
-        """Return a page, or a part of it, as a picture of at most so many bytes."""
-
-    def schemas(self) -> dict[str, Any]:
-        """Return a `SchemaList` as JSON."""
-
-    def models(self) -> dict[str, Any]:
-        """Return a `ModelList` as JSON."""
-
-    def review_queue(
-        self,
-        *,
-        doc_type: str | None,
-        key: str | None,
-        max_confidence: float | None,
-        status: str | None,
-        cursor: str | None,
-        limit: int,
-    ) -> dict[str, Any]:
-        """Return a `ReviewQueue` as JSON."""
-
-    def propose(self, document_id: int, proposal: Proposal) -> dict[str, Any]:
-        """Propose what a field is, for people to decide, and return it as JSON (`FieldView`)."""
-
-    def digitize(self, model_id: str, document_id: int) -> dict[str, Any]:
-        """Have a model read a document, and return the body of the document as it reads it."""
+    from alma.mcp.services import Services
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a call gives.
-
-    Attributes
-    ----------
-    structured : dict
-        As the tool's output schema says.
-    content : sequence of dict
-        What is not JSON: images and links, as content blocks of the protocol.
-    """
+    """What a call gives."""
 
     structured: dict[str, Any]
+    """As the tool's output schema says."""
     content: Sequence[dict[str, Any]] = ()
+    """What is not JSON: images and links, as content blocks of the protocol."""
 
 
-class Tool(BaseModel):
+class Tool(RequestModel):
     """A tool; its fields are its arguments."""
-
-    model_config = ConfigDict(extra="forbid")
 
     name: ClassVar[str]
     title: ClassVar[str]
@@ -108,15 +45,15 @@ class Tool(BaseModel):
     #: What it needs beside, where it uses something that has a scope of its own.
     uses: ClassVar[frozenset[Scope]] = frozenset()
     #: Whose bucket it takes from, too, where the API limits the same more than messages to this endpoint.
-    family: ClassVar[RateLimitClass | None] = None
+    limited_as: ClassVar[RateLimitClass | None] = None
     #: Whether it may take something away, and whether calling it twice is as calling it once. Both are told
     #: to clients as hints; nothing in alma relies on them.
     destructive: ClassVar[bool] = False
     idempotent: ClassVar[bool] = True
 
     @abstractmethod
-    def run(self, archive: Archive) -> Outcome:
-        """Do it."""
+    def run(self, services: Services) -> Outcome:
+        """Call it; raises an `AlmaError` for what the caller can be told."""
 
     @classmethod
     def scopes(cls) -> frozenset[Scope]:
@@ -126,7 +63,21 @@ class Tool(BaseModel):
     @classmethod
     @abstractmethod
     def result(cls) -> type[BaseModel]:
-        """Return the model of the structured result; imported late where it stands above the storage."""
+        """Return the model of the structured result, from which `outputSchema` comes."""
+
+
+def check_known_type(services: Services, doc_type: str | None) -> None:
+    """Check that a type that nothing was found of exists.
+
+    Raises
+    ------
+    BadRequestError
+        There is no such document type.
+    """
+    if doc_type is not None:
+        known = [each.schema.doc_type for each in services.document_types()]
+        if doc_type not in known:
+            raise BadRequestError(f"There is no document type of that name; those known: {', '.join(known)}.")
 
 
 class _SchemaOfTool(GenerateJsonSchema):

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Set
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from alma.access.rate_limit_classes import RateLimitClass
 from alma.access.scopes import Scope, listed
 from alma.errors import AlmaError
-from alma.mcp.tool import Archive, Tool, definition
-from alma.mcp.tools import TOOLS
+from alma.mcp.tool import Tool, definition
+
+if TYPE_CHECKING:
+    from alma.mcp.services import Services
 
 #: Bytes of JSON of a result, the structured one and its text together: they travel as base64, within the 6 MB
 #: that a Lambda function can answer.
@@ -24,11 +26,11 @@ class UnknownToolError(Exception):
 
 
 class ToolBox:
-    """The tools over one archive.
+    """The tools over one organisation's services.
 
     Parameters
     ----------
-    archive : Archive
+    services : Services
         What the tools reach.
     scopes : set of Scope
         What the caller's key may be used for: other tools are not listed, and refused.
@@ -45,15 +47,19 @@ class ToolBox:
 
     def __init__(
         self,
-        archive: Archive,
+        services: Services,
         scopes: Set[Scope],
         admit: Callable[[RateLimitClass], None] | None = None,
-        tools: Iterable[type[Tool]] = TOOLS,
+        tools: Iterable[type[Tool]] | None = None,
     ) -> None:
         self.called: dict[str, object] = {}
         self._admit = admit
-        self._archive = archive
+        self._services = services
         self._scopes = scopes
+        if tools is None:
+            from alma.mcp.tools import TOOLS  # the protocol alone needs no storage
+
+            tools = TOOLS
         self._tools = {tool.name: tool for tool in tools}
 
     def definitions(self) -> list[dict[str, Any]]:
@@ -84,12 +90,12 @@ class ToolBox:
             call = tool.model_validate(_numbers(arguments))
         except ValidationError as error:
             return self._failure("invalid_arguments", _what_is_wrong(error))
-        if (document_id := getattr(call, "documentId", None)) is not None:
+        if (document_id := getattr(call, "document_id", None)) is not None:
             self.called["document_id"] = document_id
         try:
-            if tool.family is not None and self._admit is not None:
-                self._admit(tool.family)
-            outcome = call.run(self._archive)
+            if tool.limited_as is not None and self._admit is not None:
+                self._admit(tool.limited_as)
+            outcome = call.run(self._services)
         except AlmaError as error:
             return self._failure(error.code, error.detail, error.more)
         text = json.dumps(outcome.structured, ensure_ascii=False)

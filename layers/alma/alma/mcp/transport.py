@@ -17,7 +17,7 @@ from alma.mcp.jsonrpc import (
     INTERNAL_ERROR,
     INVALID_REQUEST,
     STATELESS_STATUS,
-    Response,
+    HttpAnswer,
     RpcError,
     answer,
     params_of,
@@ -28,7 +28,7 @@ from alma.mcp.toolbox import ToolBox
 
 def handle(
     method: str, headers: Mapping[str, str], body: bytes, tools: ToolBox, *, host: str | None = None
-) -> Response:
+) -> HttpAnswer:
     """Answer one HTTP request to the MCP endpoint.
 
     Parameters
@@ -47,7 +47,7 @@ def handle(
 
     Returns
     -------
-    Response
+    HttpAnswer
         200 with a JSON-RPC response, 202 without a body for a message that asks nothing, or an HTTP error
         with a JSON-RPC error.
     """
@@ -69,7 +69,7 @@ def handle(
         if not stateless and message.get("method") != "initialize":
             _check_version(given.get(envelope.VERSION_HEADER))
         if "method" not in message or "id" not in message:
-            return Response(202)
+            return HttpAnswer(202)
         if stateless:
             envelope.check(given, message)
             result = methods.stateless(message["method"], params_of(message), tools)
@@ -82,7 +82,7 @@ def handle(
     return answer(200, {"jsonrpc": "2.0", "id": request_id, "result": result})
 
 
-def refusal(body: bytes, status: int, detail: str, data: Mapping[str, object]) -> Response:
+def refusal(body: bytes, status: int, detail: str, data: Mapping[str, object]) -> HttpAnswer:
     """Return the answer to a request that was refused before, or failed behind, the protocol.
 
     Parameters

@@ -19,9 +19,10 @@ from alma.documents import listing, page_records, records
 from alma.documents.page_words import read_words
 from alma.documents.records import Document
 from alma.errors import AlmaError, BadRequestError, NotFoundError
-from alma.presentation.exports import ExportLink, Format
+from alma.presentation.exports import Format
 from alma.presentation.exports.json import examples_of, lines_of
 from alma.presentation.exports.rows import rows_of
+from alma.presentation.files import FileLink
 from alma.settings import settings
 from alma.storage import objects
 
@@ -96,7 +97,7 @@ def manifest(organisation: str, doc_type: str, part: Part) -> Manifest:
     numbers, next_cursor = _numbers(organisation, doc_type, part)
     found = [
         ManifestDocument(
-            documentId=each.document.id,
+            document_id=each.document.id,
             pages=each.document.pages or 0,
             complete=each.complete,
             examples=len(each.examples),
@@ -105,15 +106,15 @@ def manifest(organisation: str, doc_type: str, part: Part) -> Manifest:
         for each in _in_time(organisation, doc_type, numbers, part)
     ]
     return Manifest(
-        docType=doc_type,
+        doc_type=doc_type,
         schema=schema.definition,
         documents=found,
         examples=sum(each.examples for each in found),
-        nextCursor=next_cursor,
+        next_cursor=next_cursor,
     )
 
 
-def export(organisation: str, doc_type: str, part: Part) -> ExportLink:
+def export(organisation: str, doc_type: str, part: Part) -> FileLink:
     """Put the examples of a data set into the archive, a line for each, and return where to get them.
 
     They are ordered by document, then as the schema orders fields. Memory does not grow with their number.
@@ -130,7 +131,7 @@ def export(organisation: str, doc_type: str, part: Part) -> ExportLink:
     key = objects.dataset_key(doc_type, f"{numbers[0]}-{numbers[-1]}.jsonl" if numbers else "empty.jsonl")
     lines = (lines_of(each.examples) for each in _in_time(organisation, doc_type, numbers, part))
     objects.put_stream(organisation, key, lines, Format.JSONL.media_type)
-    return ExportLink(
+    return FileLink(
         url=objects.download_url(organisation, key, file_name=file_name),
         media_type=Format.JSONL.media_type,
         file_name=file_name,

@@ -6,13 +6,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import onnxruntime
 from numpy.typing import NDArray
 
-from alma.ocr.surgery import linear
-from alma.onnx_session import open_session
+from alma.ocr.alphabet import BLANK, CLASSES
 
-#: The class that means no character.
-BLANK = 0
 #: Probability of a blank among western characters above which a step is one among all of them.
 NOTHING = 0.99
 #: Steps whose whole alphabet is computed at once: 10 MB.
@@ -21,23 +19,18 @@ STEPS = 128
 
 @dataclass(frozen=True, slots=True)
 class Guesses:
-    """What the network sees at each step of its output.
-
-    Attributes
-    ----------
-    best, western : ndarray of int, shape (steps,)
-        The likeliest character, and the likeliest of a western line.
-    probability, western_probability : ndarray of float32, shape (steps,)
-        Theirs, among all characters.
-    space : ndarray of float32, shape (steps,)
-        Probability of a space.
-    """
+    """What the network sees at each step of its output: arrays of shape (steps,)."""
 
     best: NDArray[np.intp]
+    """The likeliest character."""
     probability: NDArray[np.float32]
+    """Its probability, among all characters."""
     western: NDArray[np.intp]
+    """The likeliest character of a western line."""
     western_probability: NDArray[np.float32]
+    """Its probability, among all characters."""
     space: NDArray[np.float32]
+    """Probability of a space."""
 
     def rows(self, start: int, stop: int) -> Guesses:
         """Return those of some steps."""
@@ -51,33 +44,33 @@ class Guesses:
 
 
 class Head:
-    """The last layer of a recogniser.
+    """The last layer of a recogniser, softmax(x W + b), in two parts.
 
     The alphabet is mostly Chinese, and all of it at every step is a tenth of the time of reading. Its western
     part says where there is nothing; only where it does not is the rest looked at.
 
     Parameters
     ----------
-    weights : ndarray of float32, shape (features, characters)
-    bias : ndarray of float32, shape (characters,)
-    western : ndarray of int
-        Characters of western lines in rising order, `BLANK` and the space among them.
+    layer : onnxruntime.InferenceSession
+        The logits of all classes: `x` (n, features) -> (n, classes). A layer of ONNX Runtime, not of numpy,
+        whose threads would be in the way of those that read.
+    western_layer : onnxruntime.InferenceSession
+        The logits of some classes, named by its metadata `CLASSES` in rising order, `BLANK` and the space
+        among them.
     space : int
-        The space.
+        The class of the space.
     """
 
     def __init__(
         self,
-        weights: NDArray[np.float32],
-        bias: NDArray[np.float32],
-        western: NDArray[np.intp],
+        layer: onnxruntime.InferenceSession,
+        western_layer: onnxruntime.InferenceSession,
         space: int,
     ) -> None:
-        self._western = western
-        self._space = int(np.searchsorted(western, space))
-        # Layers of onnxruntime, not of numpy, whose threads would be in the way of those that read.
-        self._all_layer = open_session(linear(weights, bias), 1)
-        self._western_layer = open_session(linear(weights[:, western], bias[western]), 1)
+        self._layer, self._western_layer = layer, western_layer
+        listed = western_layer.get_modelmeta().custom_metadata_map[CLASSES]
+        self.western = np.array([int(index) for index in listed.split()], np.intp)
+        self._space = int(np.searchsorted(self.western, space))
 
     def guess(self, features: NDArray[np.float32]) -> Guesses:
         """Return what stands at each step.
@@ -88,14 +81,14 @@ class Head:
         """
         logits = self._western_layer.run(None, {"x": features})[0]
         place = logits.argmax(1)
-        western, western_logit = self._western[place], logits[np.arange(len(logits)), place]
+        western, western_logit = self.western[place], logits[np.arange(len(logits)), place]
         space_logit = logits[:, self._space].copy()
         total = western_logit + _log_sum(logits, western_logit)
         best, best_logit = western.copy(), western_logit.copy()
         something = np.flatnonzero((best != BLANK) | (western_logit - total < math.log(NOTHING)))
         for start in range(0, len(something), STEPS):
             part = something[start : start + STEPS]
-            logits = self._all_layer.run(None, {"x": features[part]})[0]
+            logits = self._layer.run(None, {"x": features[part]})[0]
             best[part] = logits.argmax(1)
             best_logit[part] = logits[np.arange(len(part)), best[part]]
             total[part] = best_logit[part] + _log_sum(logits, best_logit[part])

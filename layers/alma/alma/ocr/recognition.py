@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from alma.ocr.alphabet import BLANK, alphabet_of
 from alma.ocr.crops import HEIGHT, network_input
-from alma.ocr.head import BLANK, Guesses, Head
-from alma.ocr.surgery import behead
+from alma.ocr.head import Guesses, Head
 from alma.onnx_session import model_bytes, open_session
 
 #: Crops of one batch, which one core reads; their widths differ by less than `SPREAD`.
@@ -27,44 +27,32 @@ SPACE = 0.06
 #: Characters a line has at least for each of its heights in length (print has about 2): of a script that the
 #: alphabet lacks, the network reads next to nothing, and is sure of it.
 SPARSE = 0.3
-#: What stands in western lines beyond Latin and Greek.
-WESTERN_SIGNS = frozenset("–—―‘’“”„†•…‰€₤₹₽№™←→↑↓√≤≥≠≈■□▪●○☐☑☒✓✔★☆")
+#: The recogniser as `scripts/split_recognizer.py` splits it: all but its last layer, that layer, and the part
+#: of it that western lines need.
+BODY, HEAD, WESTERN_HEAD = (f"PP-OCRv6_rec_small.{part}.onnx" for part in ("body", "head", "western"))
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """A word inside a line.
-
-    Attributes
-    ----------
-    text : str
-        Without white space.
-    start, end : float
-        Where it begins and ends, as a share of the line's length.
-    confidence : float
-        Probability that every character is right, 0..1, taking them as independent.
-    """
+class RecognizedWord:
+    """A word inside a line."""
 
     text: str
+    """Without white space."""
     start: float
     end: float
+    """Where it begins and ends, as a share of the line's length."""
     confidence: float
+    """Probability that every character is right, 0..1, taking them as independent."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What a line says.
+class RecognizedLine:
+    """What a line says."""
 
-    Attributes
-    ----------
-    words : tuple of Span
-        Left to right.
-    confidence : float
-        Mean of its characters, 0..1; 0 where there are none, or far fewer than would fit.
-    """
-
-    words: tuple[Span, ...]
+    words: tuple[RecognizedWord, ...]
+    """Left to right."""
     confidence: float
+    """Mean of its characters, 0..1; 0 where there are none, or far fewer than would fit."""
 
 
 class LineReader:
@@ -72,29 +60,25 @@ class LineReader:
 
     Parameters
     ----------
-    model : Path
-        Recogniser: (n, 3, 48, w) -> (n, w / 8, characters), its alphabet in the metadata `character`.
+    models : Path
+        Folder with the parts of the recogniser: `BODY` (n, 3, 48, w) -> (n, w / 8, features), its alphabet in
+        its metadata, and the last layer, see `alma.ocr.head.Head`.
     threads : int
         Batches read at once.
     """
 
-    def __init__(self, model: Path, threads: int) -> None:
+    def __init__(self, models: Path, threads: int) -> None:
         # A core for each batch, not all cores for one: they never wait for each other inside a layer.
-        network = behead(model_bytes(model))
-        self._body = open_session(network.body, 1)
-        self._pool = ThreadPoolExecutor(threads, "read")
-        listed = self._body.get_modelmeta().custom_metadata_map["character"].split("\n")
-        if listed[-1] == "":
-            listed.pop()
-        self._alphabet = ["", *(_plain(character) for character in listed), " "]
-        self._western = np.array(
-            [index for index, character in enumerate(self._alphabet) if _is_western(character)], np.intp
+        self._body, layer, western_layer = (
+            open_session(model_bytes(models / name), 1) for name in (BODY, HEAD, WESTERN_HEAD)
         )
-        self._head = Head(network.weights, network.bias, self._western, len(self._alphabet) - 1)
+        self._pool = ThreadPoolExecutor(threads, "read")
+        self._alphabet = alphabet_of(self._body.get_modelmeta().custom_metadata_map)
+        self._head = Head(layer, western_layer, len(self._alphabet) - 1)
 
-    def read(self, crops: Sequence[Image.Image]) -> list[Reading]:
+    def read(self, crops: Sequence[Image.Image]) -> list[RecognizedLine]:
         """Return the reading of every crop (RGB, `HEIGHT` high), in their order."""
-        readings: dict[int, Reading] = {}
+        readings: dict[int, RecognizedLine] = {}
         groups = batches([image.width for image in crops])
         # Longest first: nobody waits for a long line that began last.
         for group, read in zip(
@@ -105,7 +89,7 @@ class LineReader:
             readings.update(zip(group, read, strict=True))
         return [readings[index] for index in range(len(crops))]
 
-    def _read(self, crops: Sequence[Image.Image]) -> list[Reading]:
+    def _read(self, crops: Sequence[Image.Image]) -> list[RecognizedLine]:
         """Return the readings of crops of similar width."""
         width = -(-max(image.width for image in crops) // BUCKET) * BUCKET
         inputs = np.zeros((len(crops), 3, HEIGHT, width), np.float32)
@@ -119,7 +103,7 @@ class LineReader:
             for row, image in enumerate(crops)
         ]
 
-    def _decode(self, guesses: Guesses, length: int, padded: int) -> Reading:
+    def _decode(self, guesses: Guesses, length: int, padded: int) -> RecognizedLine:
         """Return the reading of a line.
 
         Parameters
@@ -132,16 +116,16 @@ class LineReader:
         best, probabilities = guesses.best, guesses.probability
         starts = emissions(best)
         # A smear in a western line would be read as an ideograph or an arrow.
-        if 2 * np.isin(best[starts], self._western).sum() > len(starts):
+        if 2 * np.isin(best[starts], self._head.western).sum() > len(starts):
             best, probabilities = guesses.western, guesses.western_probability
             starts = emissions(best)
         if not len(starts):
-            return Reading((), 0.0)
+            return RecognizedLine((), 0.0)
         steps = len(best)
         certainties = probabilities[starts]
         centres = (starts + 0.5) * padded / (length * steps)
         half = 0.5 / len(starts)
-        words: list[Span] = []
+        words: list[RecognizedWord] = []
         letters: list[int] = []
         previous = 0
         for place, start in enumerate([*starts.tolist(), steps]):
@@ -149,7 +133,7 @@ class LineReader:
             dropped = bool(letters) and float(guesses.space[previous + 1 : start].max(initial=0.0)) > SPACE
             if letters and (dropped or character == " "):
                 words.append(
-                    Span(
+                    RecognizedWord(
                         "".join(self._alphabet[best[starts[letter]]] for letter in letters),
                         max(0.0, float(centres[letters[0]]) - half),
                         min(1.0, float(centres[letters[-1]]) + half),
@@ -162,25 +146,13 @@ class LineReader:
             previous = start
         printed = best[starts] != len(self._alphabet) - 1
         if printed.sum() < SPARSE * length / HEIGHT:
-            return Reading(tuple(words), 0.0)
-        return Reading(tuple(words), float(certainties[printed].mean()))
+            return RecognizedLine(tuple(words), 0.0)
+        return RecognizedLine(tuple(words), float(certainties[printed].mean()))
 
 
 def emissions(best: NDArray[np.intp]) -> NDArray[np.intp]:
     """Return the steps at which a character begins: repeats are one character, blanks are none."""
     return np.flatnonzero((best != BLANK) & (np.diff(best, prepend=BLANK) != 0))
-
-
-def _plain(character: str) -> str:
-    """Return the ASCII form of a full-width character or space, any other as it is."""
-    if "\uff01" <= character <= "\uff5e":
-        return chr(ord(character) - 0xFEE0)
-    return " " if character.isspace() else character
-
-
-def _is_western(character: str) -> bool:
-    """Tell whether a character belongs to a western line (blank included)."""
-    return character <= "\u024f" or "\u0370" <= character <= "\u03ff" or character in WESTERN_SIGNS
 
 
 def batches(widths: Sequence[int]) -> list[list[int]]:

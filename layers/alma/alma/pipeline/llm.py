@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from alma.datamodel.fields import Extraction
 from alma.datamodel.pages import PageText
 from alma.datamodel.schemas import DocumentSchema
-from alma.extraction.llm import hosted
+from alma.extraction.llm.grounding import ground
+from alma.extraction.llm.merging import merge
+from alma.extraction.llm.question import PURPOSE, TOOL, question_for
 from alma.metering import usage
 from alma.settings import settings
 from alma.storage import bedrock
@@ -43,7 +45,7 @@ def add_readings(
     given = settings()
     if not given.hosted_model_id:
         return extraction
-    asked = hosted.question(schema, pages, max_pages=given.hosted_max_pages, max_words=given.hosted_max_words)
+    asked = question_for(schema, pages, max_pages=given.hosted_max_pages, max_words=given.hosted_max_words)
     if asked is None:
         return extraction
     try:
@@ -51,8 +53,8 @@ def add_readings(
             given.hosted_model_id,
             instructions=asked.instructions,
             texts=asked.texts,
-            tool=hosted.TOOL,
-            purpose=hosted.PURPOSE,
+            tool=TOOL,
+            purpose=PURPOSE,
             schema=asked.answer,
             max_tokens=given.hosted_max_tokens,
             seconds=given.hosted_seconds,
@@ -61,7 +63,7 @@ def add_readings(
         _log.warning("the hosted model gave no answer: %s", error)
         return extraction
     usage.count_model_run(organisation, key_id)
-    found = hosted.ground(asked, schema, answer.input)
+    found = ground(asked, schema, answer.input)
     _log.info(
         "hosted model: %d answers stand on a page, %d were dropped; %d tokens in, %d out",
         found.kept,
@@ -69,4 +71,4 @@ def add_readings(
         answer.input_tokens,
         answer.output_tokens,
     )
-    return hosted.merge(extraction, found.readings, schema)
+    return merge(extraction, found.readings, schema)

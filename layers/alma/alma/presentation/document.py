@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import pydantic
-from pydantic import BaseModel
 
 from alma.datamodel.fields import Field, Reading, Status, evidence_of
+from alma.presentation.view import View
 
 #: Decimal places of a confidence in answers; no calibration is finer than that.
 CONFIDENCE_PLACES = 4
@@ -24,7 +24,7 @@ Unit = Annotated[float, pydantic.Field(ge=0, le=1)]
 _Page = Annotated[int, pydantic.Field(ge=1, description="1-based page of the document.")]
 
 
-class BoxView(BaseModel):
+class BoxView(View):
     """A rectangle on a page: shares of the page's width and height, origin at the top left."""
 
     x: Unit = pydantic.Field(description="Left edge.")
@@ -33,14 +33,14 @@ class BoxView(BaseModel):
     h: Unit = pydantic.Field(description="Height.")
 
 
-class RegionView(BaseModel):
+class RegionView(View):
     """One line of a value."""
 
     page: _Page
     bbox: BoxView
 
 
-class EvidenceView(BaseModel):
+class EvidenceView(View):
     """Where a value stands."""
 
     page: _Page
@@ -50,7 +50,7 @@ class EvidenceView(BaseModel):
     )
 
 
-class TrackView(BaseModel):
+class TrackView(View):
     """What one track reads for a field."""
 
     track: str = pydantic.Field(
@@ -69,7 +69,7 @@ class TrackView(BaseModel):
     )
 
 
-class FieldView(BaseModel):
+class FieldView(View):
     """One field: what was read, how sure that is, who looked at it, and where it stands."""
 
     id: str | None = pydantic.Field(
@@ -112,33 +112,26 @@ class FieldView(BaseModel):
     version: int | None = pydantic.Field(
         default=None, description="Grows with every change of the field; only given with tracks."
     )
-    reviewedBy: str | None = pydantic.Field(
+    reviewed_by: str | None = pydantic.Field(
         default=None,
         description="Id of the key that a person last decided or escalated it with; only with tracks, if one "
         "did.",
     )
-    reviewedAt: str | None = pydantic.Field(default=None, description="When it was.")
+    reviewed_at: str | None = pydantic.Field(default=None, description="When it was.")
     comment: str | None = pydantic.Field(default=None, description="What that person said of it.")
 
 
 @dataclass(frozen=True, slots=True)
 class FilePart:
-    """Where a document stands in a file that holds several.
-
-    Attributes
-    ----------
-    first, last : int
-        Its pages in the file.
-    instance_of : int or None
-        The first document of the file; None for itself.
-    instances : sequence of int
-        On the first document: the others that are still there.
-    """
+    """Where a document stands in a file that holds several."""
 
     first: int
+    """Its first page in the file."""
     last: int
     instance_of: int | None
+    """The first document of the file; None for itself."""
     instances: Sequence[int] = ()
+    """On the first document: the others that are still there."""
 
     def body(self) -> dict[str, Any]:
         """Return the keys of an answer."""
@@ -150,40 +143,34 @@ class FilePart:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Who works on a document.
-
-    Attributes
-    ----------
-    by : str
-        Id of the key.
-    until : str
-        When it ends by itself (ISO 8601).
-    """
+    """Who works on a document."""
 
     by: str
+    """Id of the key."""
     until: str
+    """When it ends by itself (ISO 8601)."""
 
     def body(self) -> dict[str, Any]:
         """Return the keys of an answer."""
         return {"claimedBy": self.by, "claimedUntil": self.until}
 
 
-class PageRangeView(BaseModel):
+class PageRangeView(View):
     """Pages of a file, both included."""
 
     first: int = pydantic.Field(ge=1)
     last: int = pydantic.Field(ge=1)
 
 
-class DocumentView(BaseModel):
+class DocumentView(View):
     """A document with its fields."""
 
-    documentId: int = pydantic.Field(ge=1)
-    docType: str | None = pydantic.Field(description="null if no document type fits.")
+    document_id: int = pydantic.Field(ge=1)
+    doc_type: str | None = pydantic.Field(description="null if no document type fits.")
     model: str | None = pydantic.Field(
         default=None, description="Id of the fine-tuned model that was asked; only given if one was."
     )
-    pageRange: PageRangeView | None = pydantic.Field(
+    page_range: PageRangeView | None = pydantic.Field(
         default=None,
         description="Pages of the document in its file; only given if the file holds several documents. "
         "Evidence counts pages within the document.",
@@ -191,13 +178,13 @@ class DocumentView(BaseModel):
     instances: list[int] | None = pydantic.Field(
         default=None, description="Numbers of the other documents of the file; only given on its first."
     )
-    instanceOf: int | None = pydantic.Field(
+    instance_of: int | None = pydantic.Field(
         default=None, description="Number of the first document of the file; only given on the others."
     )
-    claimedBy: str | None = pydantic.Field(
+    claimed_by: str | None = pydantic.Field(
         default=None, description="Id of the key that works on it now; only with tracks, if one does."
     )
-    claimedUntil: str | None = pydantic.Field(default=None, description="When that ends by itself.")
+    claimed_until: str | None = pydantic.Field(default=None, description="When that ends by itself.")
     fields: list[FieldView] = pydantic.Field(description="A repeated field has one entry for each value.")
 
 
@@ -206,51 +193,41 @@ def rounded(confidence: float | None) -> float | None:
     return None if confidence is None else round(confidence, CONFIDENCE_PLACES)
 
 
-def project(
-    document_id: int,
-    doc_type: str | None,
-    fields: Sequence[Field],
-    model: str | None = None,
-    part: FilePart | None = None,
-    *,
-    tracks: bool = False,
-    claim: Claim | None = None,
-) -> dict[str, Any]:
-    """Return the body of a document, keys in the documented order.
+@dataclass(frozen=True, slots=True)
+class DocumentContent:
+    """What an answer about a document, or an export of it, is made of."""
 
-    Parameters
-    ----------
-    document_id : int
-        Number of the document.
-    doc_type : str or None
-        Its type.
-    fields : sequence of Field
-        In the order to show them.
-    model : str, optional
-        Id of the fine-tuned model the caller asked for.
-    part : FilePart, optional
-        Where it stands in a file of several documents.
-    tracks : bool, optional
-        Whether each field also says what every track reads and what to decide it by.
-    claim : Claim, optional
-        Who works on it.
+    document_id: int
+    doc_type: str | None
+    fields: Sequence[Field]
+    """In the order to show them."""
+    model: str | None = None
+    """Id of the fine-tuned model that was asked, if one was."""
+    part: FilePart | None = None
+    """Where it stands in a file of several documents."""
+    claim: Claim | None = None
+    """Who works on it."""
+
+
+def project(content: DocumentContent, *, tracks: bool = False) -> dict[str, Any]:
+    """Serialise a document: the body of `GET /v1/documents/{id}`, keys in the documented order.
 
     Returns
     -------
     dict
-        `documentId`, `docType`, `model` and the keys of `part` if given, and `fields`, each with `key`,
-        `value`, `confidence`, `status` and `evidence` (None for a value without a place); `group` and `row`
-        for a group's column; with `tracks` also what `project_field` adds.
+        `documentId`, `docType`, `model` and the keys of the file part if given, and `fields`, each with
+        `key`, `value`, `confidence`, `status` and `evidence` (None for a value without a place);
+        `group` and `row` for a group's column; with `tracks` also the claim and what `project_field` adds.
     """
-    head: dict[str, Any] = {"documentId": document_id, "docType": doc_type}
-    if model is not None:
-        head["model"] = model
-    if part is not None:
-        head |= part.body()
-    if claim is not None:
-        head |= claim.body()
+    head: dict[str, Any] = {"documentId": content.document_id, "docType": content.doc_type}
+    if content.model is not None:
+        head["model"] = content.model
+    if content.part is not None:
+        head |= content.part.body()
+    if content.claim is not None and tracks:
+        head |= content.claim.body()
     show = project_field if tracks else _field
-    return head | {"fields": [show(field) for field in fields]}
+    return head | {"fields": [show(field) for field in content.fields]}
 
 
 def _field(field: Field) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from alma.datamodel.geometry import Box
 
 if TYPE_CHECKING:
-    from alma.presentation.exports import ExportLink
+    from alma.presentation.files import FileLink
 
 #: Longer side of a view in pixels; models scale down what is larger before they look at it.
 _SIDE = 1568
@@ -39,7 +39,7 @@ class PageImage:
         Pixels.
     shown : Box
         What of the page it shows.
-    original : ExportLink or None
+    original : FileLink or None
         Where the whole page is in all its detail, where this is less.
     """
 
@@ -48,10 +48,10 @@ class PageImage:
     width: int
     height: int
     shown: Box
-    original: ExportLink | None = None
+    original: FileLink | None = None
 
 
-def view(png: bytes, part: Box | None, *, max_bytes: int, original: ExportLink) -> PageImage:
+def view(png: bytes, part: Box | None, *, max_bytes: int, original: FileLink) -> PageImage:
     """Return what can be shown of a page within so many bytes.
 
     Parameters
@@ -62,7 +62,7 @@ def view(png: bytes, part: Box | None, *, max_bytes: int, original: ExportLink) 
         What to show, with a little of what is around it; without, the whole page.
     max_bytes : int
         Most bytes of the picture.
-    original : ExportLink
+    original : FileLink
         Where the stored image is; part of the answer if that is something less.
     """
     from PIL import Image  # only those who look at pages have it

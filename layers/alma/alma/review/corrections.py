@@ -16,8 +16,12 @@ from alma.datamodel.schemas import ColumnSchema, FieldSchema, FieldType
 from alma.documents import page_records, page_words
 from alma.documents.records import Document
 from alma.errors import BadRequestError
-from alma.extraction.values.parsers import CURRENCY, Locale, Span, locale_of, parse, spans, squeeze
-from alma.extraction.values.patterns import last_name_last
+from alma.extraction.values.amounts import CURRENCY
+from alma.extraction.values.locales import Locale, locale_of
+from alma.extraction.values.names import last_name_last
+from alma.extraction.values.parsed_spans import Span
+from alma.extraction.values.parsers import parse, spans
+from alma.extraction.values.text import squeeze
 
 #: The track of what people say.
 TRACK = "review"

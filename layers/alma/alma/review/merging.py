@@ -17,7 +17,7 @@ from itertools import accumulate
 from alma.datamodel.fields import Field, Reading, Reason, Status, ranked
 from alma.datamodel.geometry import same_place
 from alma.datamodel.schemas import DocumentSchema
-from alma.extraction.scoring.features import same_value
+from alma.extraction.values.text import comparison_key
 
 #: Reasons to look at a field that a confident further reading takes away.
 SETTLED = frozenset(
@@ -42,7 +42,7 @@ class _Row:
     @cached_property
     def values(self) -> dict[str, set[str]]:
         """What tracks and people say, by column."""
-        return {key: {same_value(each.value) for each in _said(cell)} for key, cell in self.cells.items()}
+        return {key: {comparison_key(each.value) for each in _said(cell)} for key, cell in self.cells.items()}
 
     @property
     def marks(self) -> Iterator[tuple[object, ...]]:
@@ -184,7 +184,7 @@ def _reconsidered(field: Field, track: str, review_below: float) -> Field:
         reasons = [reason for reason in field.reasons if reason not in of_before]
         if low:
             reasons.insert(0, Reason.LOW_CONFIDENCE)
-        disagree = len({same_value(reading.value) for reading in others}) > 1
+        disagree = len({comparison_key(reading.value) for reading in others}) > 1
         if disagree and field.group is None and Reason.TRACKS_DISAGREE not in reasons:
             reasons.append(Reason.TRACKS_DISAGREE)
     status = Status.ESCALATED if reasons else Status.UNREVIEWED

@@ -9,7 +9,7 @@ from alma.extraction.candidates.generation import Candidate, candidates
 from alma.extraction.candidates.label_search import lexicon_of
 from alma.extraction.page.labels import Label, Lexicon, squash
 from alma.extraction.page.layout import arrange
-from alma.extraction.values.parsers import Locale
+from alma.extraction.values.locales import Locale
 from tests.unit.written import page
 
 ORDER = DocumentSchema(

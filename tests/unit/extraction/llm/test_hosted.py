@@ -11,7 +11,9 @@ from alma.datamodel.fields import Extraction, Field, Reading, Status
 from alma.datamodel.geometry import Box, Region
 from alma.datamodel.pages import PageText, Track
 from alma.datamodel.schemas import DocumentSchema, FieldSchema, FieldType
-from alma.extraction.llm.hosted import Grounded, ground, merge, question
+from alma.extraction.llm.grounding import Grounded, ground
+from alma.extraction.llm.merging import merge
+from alma.extraction.llm.question import question_for
 from tests.unit.written import page
 
 LEASE = DocumentSchema(
@@ -47,7 +49,7 @@ town
 
 def read(pages: list[PageText], **answers: Any) -> Grounded:
     """Return what is left of answers given as text, or as the whole list."""
-    asked = question(LEASE, pages, max_pages=20, max_words=1000)
+    asked = question_for(LEASE, pages, max_pages=20, max_words=1000)
     assert asked is not None
     given = {key: each if isinstance(each, list) else [{"value": each}] for key, each in answers.items()}
     return ground(asked, LEASE, given)
@@ -63,7 +65,7 @@ def value(pages: list[PageText], key: str, answer: str) -> str | None:
 
 
 def test_the_question_shows_the_pages_and_asks_for_every_field_of_the_type() -> None:
-    asked = question(LEASE, [PAGE, page("Signed", 2)], max_pages=20, max_words=1000)
+    asked = question_for(LEASE, [PAGE, page("Signed", 2)], max_pages=20, max_words=1000)
 
     assert asked is not None
     assert [text.splitlines()[:2] for text in asked.texts] == [
@@ -80,8 +82,8 @@ def test_the_question_shows_the_pages_and_asks_for_every_field_of_the_type() -> 
 def test_no_more_pages_and_words_are_shown_than_allowed() -> None:
     pages = [page("one two three", 1), page("four five six", 2), page("seven", 3)]
 
-    by_words = question(LEASE, pages, max_pages=20, max_words=5)
-    by_pages = question(LEASE, pages, max_pages=1, max_words=1000)
+    by_words = question_for(LEASE, pages, max_pages=20, max_words=5)
+    by_pages = question_for(LEASE, pages, max_pages=1, max_words=1000)
 
     assert by_words is not None
     assert by_pages is not None
@@ -92,14 +94,14 @@ def test_no_more_pages_and_words_are_shown_than_allowed() -> None:
 def test_of_a_page_that_two_tracks_read_the_fuller_one_is_shown() -> None:
     stamp, scan = page("Received", track=Track.TEXT), page("Lease of a house", track=Track.VISION)
 
-    asked = question(LEASE, [stamp, scan], max_pages=20, max_words=1000)
+    asked = question_for(LEASE, [stamp, scan], max_pages=20, max_words=1000)
 
     assert asked is not None
     assert asked.texts == ("Page 1\nLease of a house",)
 
 
 def test_a_document_without_words_is_not_asked_about() -> None:
-    assert question(LEASE, [page("")], max_pages=20, max_words=1000) is None
+    assert question_for(LEASE, [page("")], max_pages=20, max_words=1000) is None
 
 
 # --- grounding
@@ -160,7 +162,7 @@ def test_an_answer_that_stands_nowhere_is_dropped_and_counted(key: str, answer: 
     ],
 )
 def test_an_answer_of_any_other_shape_leads_to_nothing(answer: dict[str, Any]) -> None:
-    asked = question(LEASE, [PAGE], max_pages=20, max_words=1000)
+    asked = question_for(LEASE, [PAGE], max_pages=20, max_words=1000)
     assert asked is not None
 
     assert ground(asked, LEASE, answer).readings == {}

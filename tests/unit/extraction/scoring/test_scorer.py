@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from alma.extraction.scoring.confidence import SIGNALS, Calibration
-from alma.extraction.scoring.features import BUCKETS, DENSE, TOKENS, token
-from alma.extraction.scoring.scorer import Scorer, base_scorer, own_buckets, read_model, write_model
+from alma.extraction.scoring.features import BUCKETS, DENSE, TOKENS
+from alma.extraction.scoring.scorer import Scorer, base_scorer
+from alma.extraction.scoring.tokens import token
+from alma.learning.model_file import own_buckets, read_model, write_model
 from alma.learning.scorer_training import Group, train_member
 
 FIELDS = ["form.total", "form.party"]

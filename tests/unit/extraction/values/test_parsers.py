@@ -3,7 +3,10 @@
 import pytest
 
 from alma.datamodel.schemas import FieldType
-from alma.extraction.values.parsers import Locale, Span, locale_of, parse, spans, words_to_number
+from alma.extraction.values.locales import Locale, locale_of
+from alma.extraction.values.numerals import words_to_number
+from alma.extraction.values.parsed_spans import Span
+from alma.extraction.values.parsers import parse, spans
 
 AMERICAN = Locale(day_first=False)
 GERMAN = Locale(day_first=True, decimal_comma=True)

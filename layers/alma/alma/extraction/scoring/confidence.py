@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from alma.settings import settings
 
@@ -21,95 +21,94 @@ CALIBRATION = "calibration.json"
 #: Confidence is rounded to this many places and never stated as certain.
 PLACES = 3
 CEILING, FLOOR = 0.999, 0.001
-#: The features of the logistic model, in the order of `Signals.vector`.
-SIGNALS = (
-    "logit", "probability", "margin", "spread", "support", "unclear", "least_clear", "length", "recognised",
-    "voted", "seconded", "company", "rule_holds", "rule_broken", "tracks_agree", "tracks_differ",
-)  # fmt: skip
+
+
+class SignalVector(NamedTuple):
+    """The features of the logistic model. Names and order are stored in every calibration."""
+
+    logit: float
+    probability: float
+    margin: float
+    spread: float
+    support: float
+    unclear: float
+    least_clear: float
+    length: float
+    recognised: float
+    voted: float
+    seconded: float
+    company: float
+    rule_holds: float
+    rule_broken: float
+    tracks_agree: float
+    tracks_differ: float
+
+
+#: Their names.
+SIGNALS = SignalVector._fields
 
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """What is known about a chosen value before anybody checked it.
-
-    Attributes
-    ----------
-    probability : float
-        The scorer's, over all values of the field and none.
-    margin : float
-        Log-odds between it and the next best value, or none.
-    spread : float
-        Standard deviation of its score over the members of the scorer.
-    support : int
-        Places at which the same value was found.
-    quality, least : float
-        Mean and lowest confidence of the recogniser in the words; 1 where the file states them.
-    length : int
-        Characters that had to be recognised right; 0 where the file states them.
-    voted : bool
-        A rule of the schema (a label, a pattern, a place) points at it.
-    seconded : bool
-        It is what the rules alone would have chosen.
-    company : float
-        Mean probability of the document's other values: how familiar the document is.
-    holds : bool or None
-        Whether the rules between fields hold with it; None where none applies.
-    agrees : bool or None
-        Whether another track reads the same value; None where there is no other.
-    """
+    """What is known about a chosen value before anybody checked it."""
 
     probability: float
+    """The scorer's, over all values of the field and none."""
     margin: float
+    """Log-odds between it and the next best value, or none."""
     spread: float
+    """Standard deviation of its score over the members of the scorer."""
     support: int
+    """Places at which the same value was found."""
     quality: float = 1.0
     least: float = 1.0
+    """Mean and lowest confidence of the recogniser in the words; 1 where the file states them."""
     length: int = 0
+    """Characters that had to be recognised right; 0 where the file states them."""
     voted: bool = True
-    seconded: bool = True
-    company: float = 1.0
+    """A rule of the schema (a label, a pattern, a place) points at it."""
+    rules_agree: bool = True
+    """It is what the rules alone would have chosen."""
+    peer_confidence: float = 1.0
+    """Mean probability of the document's other values: how familiar the document is."""
     holds: bool | None = None
+    """Whether the rules between fields hold with it; None where none applies."""
     agrees: bool | None = None
+    """Whether another track reads the same value; None where there is no other."""
 
-    def vector(self) -> tuple[float, ...]:
-        """Return the features of the logistic model (`SIGNALS`), each of the order of one."""
+    def vector(self) -> SignalVector:
+        """Return the features of the logistic model, each of the order of one."""
         # What is shown although the scorer hardly believes it is shown because a rule is plain: two in five
         # of these are right, however little the scorer believes.
         p = min(max(self.probability, 0.05), 1 - 1e-4)
-        return (
-            math.log(p / (1 - p)) / 4.0,
-            p,
-            min(max(self.margin, -2.0), 8.0) / 4.0,
-            min(self.spread, 4.0) / 2.0,
-            math.log2(1 + min(self.support, 15)) / 4.0,
-            (1 - self.quality) * 5.0,
-            1 - self.least,
-            min(self.length, 120) / 60.0,
-            float(self.length > 0),
-            float(self.voted),
-            float(self.seconded),
-            self.company,
-            float(self.holds is True),
-            float(self.holds is False),
-            float(self.agrees is True),
-            float(self.agrees is False),
+        return SignalVector(
+            logit=math.log(p / (1 - p)) / 4.0,
+            probability=p,
+            margin=min(max(self.margin, -2.0), 8.0) / 4.0,
+            spread=min(self.spread, 4.0) / 2.0,
+            support=math.log2(1 + min(self.support, 15)) / 4.0,
+            unclear=(1 - self.quality) * 5.0,
+            least_clear=1 - self.least,
+            length=min(self.length, 120) / 60.0,
+            recognised=float(self.length > 0),
+            voted=float(self.voted),
+            seconded=float(self.rules_agree),
+            company=self.peer_confidence,
+            rule_holds=float(self.holds is True),
+            rule_broken=float(self.holds is False),
+            tracks_agree=float(self.agrees is True),
+            tracks_differ=float(self.agrees is False),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A logistic model with a bias for each field.
-
-    Attributes
-    ----------
-    weights : tuple of float
-        Of `Signals.vector`.
-    biases : mapping
-        `TYPE.KEY` to the bias of that field, `TYPE` to the bias of a field without own data.
-    """
+    """A logistic model with a bias for each field (Platt scaling over several features; Platt 1999)."""
 
     weights: tuple[float, ...]
+    """Of the signals, in the order of `SIGNALS`."""
     biases: Mapping[str, float]
+    """`TYPE.KEY` to the bias of that field, `TYPE` to the bias of a field without own data."""
 
     def probability(self, doc_type: str, key: str, signals: Signals) -> float | None:
         """Return the probability that the value is right, or None where nothing is known.
@@ -140,7 +139,7 @@ class Calibration:
         Raises
         ------
         ValueError
-            It is none, or of other signals.
+            It is malformed, or of other signals.
         """
         try:
             weights, biases = tuple(map(float, raw["weights"])), dict(raw["biases"])

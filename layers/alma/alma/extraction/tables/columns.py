@@ -9,9 +9,10 @@ from functools import lru_cache
 from itertools import pairwise
 
 from alma.datamodel.schemas import ColumnSchema, FieldType, GroupSchema
-from alma.extraction.page.labels import MAX_WORDS, Hit, Label, Lexicon
+from alma.extraction.page.labels import MAX_WORDS, Label, LabelMatch, Lexicon
 from alma.extraction.page.layout import Layout
-from alma.extraction.values.parsers import Locale, spans
+from alma.extraction.values.locales import Locale
+from alma.extraction.values.parsers import spans
 
 #: Types of which a cell must be nothing else, so that it tells a row of the table from text.
 NUMERIC = frozenset({FieldType.AMOUNT, FieldType.NUMBER})
@@ -33,22 +34,15 @@ _TIMES = re.compile(r"(?<=\d)\s?[xX×](?![^\W\d_])|(?<![^\W\d_])[xX×](?=\s?\d)"
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table on a page.
-
-    Attributes
-    ----------
-    schema : ColumnSchema or None
-        What it holds; None for a column that is not read.
-    rank : int
-        Place of its label among the aliases; the first says most.
-    start, end : float
-        Its extent: of the label at first, then up to the neighbouring columns.
-    """
+    """A column of a table on a page."""
 
     schema: ColumnSchema | None
+    """What it holds; None for a column that is not read."""
     rank: int
+    """Place of its label among the aliases; the first says most."""
     start: float
     end: float
+    """Its extent in x: of the label at first, then up to the neighbouring columns."""
 
     @property
     def middle(self) -> float:
@@ -66,13 +60,17 @@ class Header:
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
-    """A value, the words of the page it was cut from, and how much it looks like its type (0..1)."""
+class CellValue:
+    """A value cut out of a cell of a table."""
 
     value: str
+    """Normalised."""
     content: str
+    """As on the page."""
     words: tuple[int, ...]
+    """Indices into the page's words."""
     quality: float = 1.0
+    """0..1, how much it looks like its type."""
 
 
 @lru_cache(maxsize=64)
@@ -90,22 +88,16 @@ def is_number(text: str) -> bool:
 
 
 class Headers:
-    """The labels of a group's columns on one page.
-
-    Attributes
-    ----------
-    found : list of Header
-        From the top.
-    others : set of int
-        Rows with labels of columns that are no header of this group: another table begins there.
-    """
+    """The labels of a group's columns on one page."""
 
     def __init__(self, layout: Layout, group: GroupSchema) -> None:
         self._layout, self._group = layout, group
         self._lexicon = _lexicon(group)
         self.found: list[Header] = []
+        """From the top."""
         self.others: set[int] = set()
-        by_row: dict[int, list[Hit]] = {}
+        """Rows with labels of columns that are no header of this group: another table begins there."""
+        by_row: dict[int, list[LabelMatch]] = {}
         for hit in self._lexicon.hits(layout):
             by_row.setdefault(layout.row_of[hit.start], []).append(hit)
         end = 0
@@ -138,7 +130,7 @@ class Headers:
         """Return whether a word of a line is a number."""
         return any(is_number(word.text) for word in self._layout.words[slice(*self._layout.rows[row])])
 
-    def _labels_only(self, row: int, hits: Sequence[Hit]) -> bool:
+    def _labels_only(self, row: int, hits: Sequence[LabelMatch]) -> bool:
         first, last = self._layout.rows[row]
         words = self._layout.words[first:last]
         covered = sum(hit.end - hit.start for hit in hits)
@@ -157,7 +149,7 @@ class Headers:
             not kinds & WORDED or bool(own & WORDED) or (self._group.header == "optional" and len(own) >= 2)
         )
 
-    def _header(self, row: int, hits: Sequence[Hit]) -> Header:
+    def _header(self, row: int, hits: Sequence[LabelMatch]) -> Header:
         layout = self._layout
         columns: list[tuple[Column, tuple[Label, ...]]] = []
         taken = {index for hit in hits for index in range(hit.start, hit.end)}
@@ -343,7 +335,9 @@ def words_in(column: Column, layout: Layout, row: int) -> list[int]:
     return [i for i in range(first, last) if column.start <= layout.words[i].box.centre[0] < column.end]
 
 
-def cut(layout: Layout, words: Sequence[int], schema: ColumnSchema, locale: Locale) -> Cut | None:
+def cell_value(
+    layout: Layout, words: Sequence[int], schema: ColumnSchema, locale: Locale
+) -> CellValue | None:
     """Return the value that words of a cell are, or None where they are something else.
 
     A number may have its unit beside it, an amount its currency and a tax code.
@@ -365,4 +359,4 @@ def cut(layout: Layout, words: Sequence[int], schema: ColumnSchema, locale: Loca
     if schema.type not in (*NUMERIC, *WORDED) and rest > span.end - span.start:
         return None
     own = layout.touched(words, span.start, span.end)
-    return Cut(span.value, text[span.start : span.end].strip(), own, span.quality)
+    return CellValue(span.value, text[span.start : span.end].strip(), own, span.quality)

@@ -9,10 +9,12 @@ from decimal import Decimal
 
 from alma.datamodel.schemas import ColumnSchema, DocumentSchema, FieldType, GroupSchema
 from alma.extraction.candidates.label_search import CLOSING, lexicon_of
-from alma.extraction.page.labels import Hit, Label
+from alma.extraction.page.labels import Label, LabelMatch
 from alma.extraction.page.layout import Layout
-from alma.extraction.tables.columns import WORDED, Cut, is_number
-from alma.extraction.values.parsers import Locale, Span, spans
+from alma.extraction.tables.columns import WORDED, CellValue, is_number
+from alma.extraction.values.locales import Locale
+from alma.extraction.values.parsed_spans import Span
+from alma.extraction.values.parsers import spans
 
 #: Rows between the first line and the sum.
 MAX_LINES = 200
@@ -34,19 +36,19 @@ _COUNT = re.compile(r"^(?P<count>\d{1,3})\s+(?=[^\W\d_])")
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class _AmountLine:
     """A line with an amount at its right: the row of the page, the amount, the words before it."""
 
     row: int
     amount: Decimal
-    cut: Cut
+    cell: CellValue
     right: float
     before: tuple[int, ...]
 
 
 def rows_that_add_up(
     layout: Layout, group: GroupSchema, schema: DocumentSchema, locale: Locale
-) -> list[dict[str, Cut]]:
+) -> list[dict[str, CellValue]]:
     """Return the cells of each row by the key of its column; nothing where no rows add up.
 
     The last amount of the group is the amount of a row, a number and an amount before it are the count and
@@ -81,7 +83,7 @@ def rows_that_add_up(
     return []
 
 
-def _complete(items: Sequence[Mapping[str, Cut]], text: ColumnSchema) -> bool:
+def _complete(items: Sequence[Mapping[str, CellValue]], text: ColumnSchema) -> bool:
     return all(text.key in cells for cells in items)
 
 
@@ -108,7 +110,7 @@ def announcing_rows(layout: Layout) -> set[int]:
     return found
 
 
-def _closes(layout: Layout, schema: DocumentSchema, hit: Hit, label: Label) -> bool:
+def _closes(layout: Layout, schema: DocumentSchema, hit: LabelMatch, label: Label) -> bool:
     first, last = layout.rows[layout.row_of[hit.start]]
     cell = layout.cells[layout.cell_of[hit.start]]
     known = schema.field(label.key)
@@ -125,7 +127,7 @@ def _closes(layout: Layout, schema: DocumentSchema, hit: Hit, label: Label) -> b
     return alone and (label.rank == CLOSING or hit.closed)
 
 
-def _lines(layout: Layout, schema: ColumnSchema, locale: Locale) -> list[_Line]:
+def _lines(layout: Layout, schema: ColumnSchema, locale: Locale) -> list[_AmountLine]:
     found = []
     for row, (first, last) in enumerate(layout.rows):
         if last - first > MAX_ROW_WORDS:
@@ -137,24 +139,24 @@ def _lines(layout: Layout, schema: ColumnSchema, locale: Locale) -> list[_Line]:
             continue
         span = cents[-1]
         own = layout.touched(words, span.start, span.end)
-        value = Cut(span.value, text[span.start : span.end].strip(), own)
+        value = CellValue(span.value, text[span.start : span.end].strip(), own)
         before = tuple(i for i in words if i < own[0])
-        found.append(_Line(row, Decimal(span.value), value, layout.words[own[-1]].box.right, before))
+        found.append(_AmountLine(row, Decimal(span.value), value, layout.words[own[-1]].box.right, before))
     return found
 
 
 def _cells(
     layout: Layout,
     group: GroupSchema,
-    line: _Line,
-    lines: Mapping[int, _Line],
+    line: _AmountLine,
+    lines: Mapping[int, _AmountLine],
     labelled: set[int],
     locale: Locale,
-) -> dict[str, Cut]:
+) -> dict[str, CellValue]:
     amounts = [column for column in group.fields if column.type is FieldType.AMOUNT]
     number = next((column for column in group.fields if column.type is FieldType.NUMBER), None)
     text = next(column for column in group.fields if column.type in WORDED)
-    cells = {amounts[-1].key: line.cut}
+    cells = {amounts[-1].key: line.cell}
     words = list(line.before)
     content = layout.text(line.before[0], line.before[-1] + 1) if words else ""
     counted = _COUNTED.search(content)
@@ -182,7 +184,7 @@ def _cells(
     for span in _text(layout, words, text, locale):
         own = layout.touched(words, span.start, span.end)
         joined = " ".join(layout.words[i].text for i in words)
-        cells[text.key] = Cut(span.value, joined[span.start : span.end].strip(), own)
+        cells[text.key] = CellValue(span.value, joined[span.start : span.end].strip(), own)
     return cells
 
 
@@ -199,10 +201,10 @@ def _typed(
     place: tuple[int, int],
     content: str,
     locale: Locale,
-) -> dict[str, Cut]:
+) -> dict[str, CellValue]:
     piece = content[slice(*place)]
     found = spans(piece, schema.type, locale)
     if not found:
         return {}
     own = layout.touched(words, *place)
-    return {schema.key: Cut(found[0].value, piece.strip(), own)}
+    return {schema.key: CellValue(found[0].value, piece.strip(), own)}

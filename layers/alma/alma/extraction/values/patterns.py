@@ -1,4 +1,4 @@
-"""Schemas' patterns: what stands for a value in them, how long they may search, and words known of companies.
+"""Schemas' patterns: what stands for a value in them, and how long they may search.
 
 Patterns may come from strangers and search what other strangers wrote, so no search may run away: the engine
 gives up after a while, and a document's searches together have a budget.
@@ -15,8 +15,6 @@ from importlib import resources
 from itertools import islice
 
 import regex
-
-from alma.extraction.values.parsers import fold
 
 _MONTH_NAME = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|"
@@ -103,32 +101,3 @@ def compiled(pattern: str) -> regex.Pattern[str]:
         return _places() if match[1] == "PLACE" else _MACROS[match[1]]
 
     return regex.compile(re.sub(r"\{([A-Z]+)\}", expand, pattern), regex.IGNORECASE)
-
-
-_COMPANY_WORDS = re.compile(
-    r"\b(?:sdn|bhd|berhad|ltd|limited|inc|llc|llp|lp|l\.l\.c|l\.l\.p|gmbh|ag|kg|ug|ohg|e\.v\.|sas|sarl|s\.a\."
-    r"|bv|b\.v\.|corp|co|company|enterprise|enterprises|trading|restaurant|restoran|cafe|store|stores|shop|mart"
-    r"|market|supermarket|hardware|pharmacy|holdings|industries|services|service|hotel|bakery|kopitiam"
-    r"|perniagaan|kedai|s/b|a\.\s?g\.)(?!\w)"
-)
-_LEGAL_START = re.compile(
-    r"^(?:\(m\)|sdn|bhd|co|ltd|limited|llc|inc|gmbh|enterprise|restaurant|trading)\.?,?$"
-)
-
-
-def is_company(name: str) -> bool:
-    """Return whether a name says that it is a company's (`Ltd`, `GmbH`, `Trading`, …)."""
-    return bool(_COMPANY_WORDS.search(fold(name)))
-
-
-def starts_with_legal_form(name: str) -> bool:
-    """Return whether a text is, or begins as, the end of a company's name (`Sdn Bhd`, `Ltd.`)."""
-    return _LEGAL_START.match(fold(name)) is not None
-
-
-def last_name_last(name: str) -> str:
-    """Return "Domingo, Roquena R." as "Roquena R. Domingo"; a name without a lone comma as it is."""
-    last, comma, first = name.partition(",")
-    if not comma or "," in first or not first.strip() or len(last.split()) > 2 or is_company(name):
-        return name
-    return f"{first.strip()} {last.strip()}"

@@ -13,15 +13,13 @@ jsonl   application/x-ndjson       a line per verified field: the training examp
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
-from alma.datamodel.fields import Field
 from alma.errors import BadRequestError
-from alma.presentation.document import FilePart
+from alma.presentation.document import DocumentContent
 from alma.presentation.exports import csv, json, xlsx, xml
 from alma.presentation.exports.rows import rows_of
+from alma.presentation.files import File
 
 
 class Format(StrEnum):
@@ -48,64 +46,8 @@ _MEDIA_TYPES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Exported:
-    """A finished file.
-
-    Attributes
-    ----------
-    body : bytes
-        Its content.
-    media_type, file_name : str
-        For `Content-Type` and `Content-Disposition`.
-    """
-
-    body: bytes
-    media_type: str
-    file_name: str
-
-
-@dataclass(frozen=True, slots=True)
-class ExportLink:
-    """A finished file that is too large for an answer and waits elsewhere.
-
-    Attributes
-    ----------
-    url : str
-        Where to get it, without a key.
-    expires_in : int
-        Seconds the URL holds.
-    media_type, file_name : str
-        As in `Exported`.
-    """
-
-    url: str
-    expires_in: int
-    media_type: str
-    file_name: str
-
-
-def export(
-    document_id: int,
-    doc_type: str | None,
-    fields: Sequence[Field],
-    format: str,  # noqa: A002
-    part: FilePart | None = None,
-) -> Exported:
-    """Return a document as a file.
-
-    Parameters
-    ----------
-    document_id : int
-        Number of the document.
-    doc_type : str or None
-        Its type.
-    fields : sequence of Field
-        In the order to write them.
-    format : str
-        One of `Format`.
-    part : FilePart, optional
-        Where the document stands in a file of several; json says it.
+def export(content: DocumentContent, format: str) -> File:  # noqa: A002  # the API's own word
+    """Export a document as a file of one of the formats.
 
     Raises
     ------
@@ -116,6 +58,7 @@ def export(
         chosen = Format(format)
     except ValueError:
         raise BadRequestError(f"format is one of {', '.join(Format)}.") from None
+    document_id, doc_type, fields = content.document_id, content.doc_type, content.fields
     match chosen:
         case Format.CSV:
             body = csv.write(rows_of(fields))
@@ -124,7 +67,7 @@ def export(
         case Format.XML:
             body = xml.write(rows_of(fields), document_id=document_id, doc_type=doc_type)
         case Format.JSON:
-            body = json.write(document_id, doc_type, fields, part)
+            body = json.write(content)
         case Format.JSONL:
             body = json.write_lines(rows_of(fields), document_id=document_id, doc_type=doc_type)
-    return Exported(body, chosen.media_type, f"document-{document_id}.{chosen.value}")
+    return File(body, chosen.media_type, f"document-{document_id}.{chosen.value}")

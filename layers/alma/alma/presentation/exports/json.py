@@ -3,32 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from alma.datamodel.examples import Example, image_key
-from alma.datamodel.fields import Field
-from alma.presentation.document import Claim, FilePart, project
+from alma.presentation.document import DocumentContent, project
 from alma.presentation.exports.rows import Row
 
 
-def write(
-    document_id: int,
-    doc_type: str | None,
-    fields: Sequence[Field],
-    part: FilePart | None = None,
-    *,
-    model: str | None = None,
-    tracks: bool = False,
-    claim: Claim | None = None,
-) -> bytes:
+def write(content: DocumentContent, *, tracks: bool = False) -> bytes:
     """Return the body of `GET /api/v1/documents/{id}`, with `tracks` that of `?tracks=all`.
-
-    With `model` it says which model was asked.
 
     Nothing is left out: each field says its status, rejected ones too.
     """
-    body = project(document_id, doc_type, fields, model, part, tracks=tracks, claim=claim)
-    return _encoded(json.dumps(body, ensure_ascii=False))
+    return _encoded(json.dumps(project(content, tracks=tracks), ensure_ascii=False))
 
 
 def examples_of(rows: Iterable[Row], *, document_id: int, doc_type: str | None) -> tuple[Example, ...]:

@@ -1,0 +1,53 @@
+"""An operation of the API: one row of the route table, with the models of all it takes and answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+from alma.access.rate_limit_classes import RateLimitClass
+from alma.access.scopes import Scope
+from alma.api.request_models import Nothing
+
+#: Instead of a scope: nobody needs a key.
+PUBLIC = None
+#: Model of a JSON body, media types of another, or None for no body.
+Answer = type[BaseModel] | tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A route, who may use it, and what it takes and answers."""
+
+    method: str
+    resource: str
+    """As the gateway names it: `/v1/documents/{id}`."""
+    function: str
+    """Folder below functions/ that serves it."""
+    operation: str
+    """Its name in the code and in OpenAPI."""
+    summary: str
+    """One line for the reader of the API's description."""
+    scope: Scope | None
+    """What a key needs; None for a route without authentication."""
+    answers: dict[int, Answer]
+    """What may come back, by status."""
+    path: type[BaseModel] = Nothing
+    query: type[BaseModel] | None = Nothing
+    """None for query parameters that are not looked at."""
+    body: type[BaseModel] | None = None
+    """None for a request whose body, if any, is not looked at."""
+    limited_as: RateLimitClass | None = None
+    """The bucket it shares, where scope and method do not tell."""
+
+    @property
+    def rate_limit_class(self) -> RateLimitClass:
+        """The bucket that its requests share."""
+        if self.limited_as is not None:
+            return self.limited_as
+        if self.scope is Scope.EXPORT_READ:
+            return RateLimitClass.EXPORT
+        if self.scope in (Scope.MCP_READ, Scope.MCP_WRITE):
+            return RateLimitClass.MCP
+        return RateLimitClass.READING if self.method == "GET" else RateLimitClass.WRITING

@@ -1,0 +1,27 @@
+"""The tools for agents, over standard input and output: `alma mcp --stdio`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from alma.cli.command import CommandGroup
+from alma.cli.connection import connect
+
+commands = CommandGroup()
+
+
+@commands.command("mcp")
+def mcp(
+    stdio: Annotated[bool, typer.Option("--stdio", help="Read messages from standard input until it ends.")],
+) -> None:
+    """Serve the tools for agents, over standard input and output.
+
+    Hands the messages of an agent's program to the endpoint. The key is that of ALMA_API_URL and
+    ALMA_API_KEY, else that of `alma login --agent`, else the one commands use.
+    """
+    from alma.cli import bridge
+
+    bridge.run(connect(agent=True), sys.stdin.buffer, sys.stdout.buffer)
