@@ -31,7 +31,7 @@ from alma.review import queue as review_queue
 from alma.review.corrections import Place
 from alma.review.decisions import Proposal
 from alma.storage import objects
-from alma.storage.table import AuditItem, DocumentItem, document_key
+from alma.storage.items.documents import AuditItem, DocumentItem, document_key
 from tests.cloud import Answer, Tenant
 from tests.reading import extract, messages
 

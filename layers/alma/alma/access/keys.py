@@ -17,7 +17,7 @@ from alma.access.scopes import Role, Scope
 from alma.clock import now, timestamp
 from alma.errors import BadRequestError, ConflictError, ForbiddenError, NotFoundError, UnauthorizedError
 from alma.settings import settings
-from alma.storage.table import KEY_PREFIX, KeyItem, TokenItem, key_key, token_key
+from alma.storage.items.access import KEY_PREFIX, KeyItem, TokenItem, key_key, token_key
 from alma.storage.transactions import ConditionFailedError, Transaction, write_transaction
 from alma.text import reject_control_characters
 

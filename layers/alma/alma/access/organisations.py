@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from alma.clock import timestamp
 from alma.errors import BadRequestError, ConflictError, NotFoundError
-from alma.storage.table import OrganisationItem
+from alma.storage.items.access import OrganisationItem
 from alma.storage.transactions import conditional_write
 
 _ID = re.compile(r"[a-z][a-z0-9-]{1,62}")
@@ -16,24 +16,15 @@ _SORT_KEY = "organisation"
 
 @dataclass(frozen=True, slots=True)
 class Organisation:
-    """An organisation.
-
-    Attributes
-    ----------
-    id : str
-        Lower case letters, digits and hyphens; the partition of everything it owns and its folder in S3.
-    name : str
-        For people.
-    created_at : str
-        ISO 8601.
-    monthly_pages : int or None
-        Pages it may have read in a month, 0 for any number; None where the installation's setting holds.
-    """
+    """An organisation."""
 
     id: str
+    """Lower case letters, digits and hyphens: the partition of everything it owns, and its folder in S3."""
     name: str
     created_at: str
+    """ISO 8601."""
     monthly_pages: int | None = None
+    """Pages it may have read in a month, 0 for any number; None where the installation's setting holds."""
 
 
 def check_id(organisation: str) -> str:

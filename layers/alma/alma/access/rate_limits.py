@@ -5,7 +5,7 @@ rate algorithm of ITU-T I.371, there for cells of ATM, as it is known for web se
 description): every request moves that time on by `interval`, the time one token takes to come back, from
 where it stands or from now, whichever is later; a request that would move it further ahead of now than
 `burst * interval` is refused and moves nothing. One number holds a whole bucket, tokens come back by
-themselves, and one conditional UpdateItem decides with no read before (see `storage/arrivals.py`).
+themselves, and one conditional UpdateItem decides with no read before (see `storage/token_bucket.py`).
 
 The number only grows, and by `interval` for every request let in. So in a span of time at most
 `burst + (span + skew) / interval` requests pass, whatever the clocks of several processes say: one that is
@@ -84,22 +84,16 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class RateLimitStatus:
-    """Where a bucket stands after a request.
-
-    Attributes
-    ----------
-    limit, remaining : int
-        Requests that may come at once when the bucket is full, and now.
-    reset : int
-        When it is full again, in seconds since 1970.
-    refusal : AlmaError or None
-        Why the request is not let in, where it is not.
-    """
+    """Where a bucket stands after a request."""
 
     limit: int
+    """Requests that may come at once when the bucket is full."""
     remaining: int
+    """Requests that may come at once now."""
     reset: int
+    """When it is full again, in seconds since 1970."""
     refusal: AlmaError | None = None
+    """Why the request is not let in; None where it is."""
 
     @property
     def headers(self) -> dict[str, str]:
@@ -150,27 +144,18 @@ def take(
 
 @dataclass(frozen=True, slots=True)
 class _Whose:
-    """A bucket of somebody's.
-
-    Attributes
-    ----------
-    bucket : Bucket
-        Its size and rate.
-    partition : str
-        Where it stands.
-    told : str
-        Whose it is, for the sentence of a refusal.
-    keep : int
-        Seconds that its row stays after it has become idle.
-    counter : str or None
-        What counts its requests by month.
-    """
+    """A bucket of somebody's."""
 
     bucket: Bucket
+    """Its size and rate."""
     partition: str
+    """Where it stands."""
     told: str
+    """Whose it is, for the sentence of a refusal."""
     keep: int
+    """Seconds that its row stays after it has become idle."""
     counter: str | None = None
+    """What counts its requests by month."""
 
 
 def _buckets(

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 from alma.datamodel.fields import Field
 from alma.documents import audit, field_rows, records
 from alma.errors import NotFoundError
-from alma.storage.table import DocumentItem, FieldItem
+from alma.storage.items.documents import DocumentItem, FieldItem
 from alma.storage.transactions import Transaction, retry, transaction
 
 #: Fields in one transaction, which takes a hundred actions: the document's row and the entry are two.

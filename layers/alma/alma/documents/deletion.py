@@ -8,14 +8,8 @@ from typing import Any
 from alma.documents import audit, changes, instances, intake, records
 from alma.documents.records import Document, DocumentStatus
 from alma.storage import objects
-from alma.storage.table import (
-    DocumentItem,
-    FileItem,
-    Item,
-    document_key,
-    field_prefix,
-    page_prefix,
-)
+from alma.storage.items.documents import DocumentItem, FileItem, document_key, field_prefix, page_prefix
+from alma.storage.table import Item
 from alma.storage.transactions import conditional_write
 
 
@@ -51,7 +45,7 @@ def _remove(document: Document, actor: str) -> None:
     """Remove a document's row and what was made of it."""
     row = DocumentItem(document.organisation, document_key(document.id))
     # Who checks trails can tell a removal that was cut off from tampering by this.
-    conditional_write(lambda: row.update([DocumentItem.leaving.set(True)], DocumentItem.pk.exists()))
+    conditional_write(lambda: row.update([DocumentItem.deleting.set(True)], DocumentItem.pk.exists()))
     purge(document.organisation, document.id)
     changes.end(document.organisation, document.id, actor)
     # What was being written meanwhile; whoever finds the row gone from now on purges too.

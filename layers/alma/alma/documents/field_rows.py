@@ -13,7 +13,7 @@ from typing import Any
 
 from alma.datamodel.fields import Field, Reading, Status
 from alma.datamodel.geometry import Box, Region
-from alma.storage.table import FieldItem, field_key, listed_key
+from alma.storage.items.documents import FieldItem, field_key, listed_key
 
 #: What ranks begin with, the most urgent first.
 RANKS = {Status.ESCALATED: "0#", Status.UNREVIEWED: "1#"}

@@ -10,14 +10,8 @@ from alma.access import organisations
 from alma.documents import intake, records
 from alma.documents.records import Document, DocumentStatus, Instance
 from alma.storage import objects, queue
-from alma.storage.table import (
-    DocumentItem,
-    FileItem,
-    Item,
-    PageItem,
-    document_key,
-    page_key,
-)
+from alma.storage.items.documents import DocumentItem, FileItem, PageItem, document_key, page_key
+from alma.storage.table import Item
 from alma.storage.transactions import (
     ConditionFailedError,
     Transaction,

@@ -8,10 +8,7 @@ from alma import pagination
 from alma.documents import records
 from alma.documents.records import Document, DocumentStatus
 from alma.errors import BadRequestError
-from alma.storage.table import (
-    DocumentItem,
-    listed_key,
-)
+from alma.storage.items.documents import DocumentItem, listed_key
 
 MAX_LIMIT = 200
 

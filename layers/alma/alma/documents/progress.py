@@ -11,10 +11,7 @@ from alma.datamodel.fields import Extraction
 from alma.documents import audit, changes, field_rows, records
 from alma.documents.records import Document, DocumentStatus
 from alma.errors import NotFoundError
-from alma.storage.table import (
-    DocumentItem,
-    document_key,
-)
+from alma.storage.items.documents import DocumentItem, document_key
 from alma.storage.transactions import conditional_write
 
 #: Times the fields of a document may be begun to be resolved.

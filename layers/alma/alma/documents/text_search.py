@@ -48,46 +48,29 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A document that the text stands in.
-
-    Attributes
-    ----------
-    document : Document
-        Which.
-    fields : tuple of Field
-        The first fields whose best value holds the text.
-    passages : tuple of Passage
-        The first places on its pages.
-    places : int
-        How many places there are.
-    unsearched_pages : int
-        Pages whose words were not looked at because the document has too many.
-    """
+    """A document that the text stands in."""
 
     document: Document
     fields: tuple[Field, ...]
+    """The first fields whose best value holds the text."""
     passages: tuple[Passage, ...]
+    """The first places on its pages."""
     places: int
+    """How many places there are."""
     unsearched_pages: int
+    """Pages whose words were not looked at because the document has too many."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What one call found.
-
-    Attributes
-    ----------
-    hits : list of Hit
-        Newest document first.
-    documents : int
-        Documents that were looked at.
-    next_cursor : str or None
-        Where to go on; None where all documents have been looked at.
-    """
+    """What one call found."""
 
     hits: list[Hit]
+    """Newest document first."""
     documents: int
+    """Documents that were looked at."""
     next_cursor: str | None
+    """Where to go on; None where all documents have been looked at."""
 
 
 def search(

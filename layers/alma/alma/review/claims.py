@@ -14,7 +14,7 @@ from alma.documents import records
 from alma.documents.records import Document
 from alma.errors import ConflictError
 from alma.presentation.document import Claim
-from alma.storage.table import DocumentItem, document_key
+from alma.storage.items.documents import DocumentItem, document_key
 from alma.storage.transactions import retry
 
 

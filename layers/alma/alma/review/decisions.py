@@ -22,60 +22,43 @@ from alma.errors import BadRequestError, ConflictError, NotFoundError
 from alma.presentation.document import project_field
 from alma.review import claims
 from alma.review.corrections import Place, correction
-from alma.storage.table import DocumentItem, FieldItem, field_key
+from alma.storage.items.documents import DocumentItem, FieldItem, field_key
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a person says of a field.
-
-    Attributes
-    ----------
-    verb : Verb
-        What to do.
-    version : int
-        The version of the field that the person saw.
-    value, place : optional
-        What it is instead, and where that stands; for an edit, one of them at least.
-    track : str or None
-        Whose reading is right, for an acceptance; None for the one shown.
-    comment : str or None
-        Why.
-    """
+    """What a person says of a field."""
 
     verb: Verb
     version: int
+    """The version of the field that the person saw."""
     value: str | None = None
+    """What the field is instead; for an edit, this or its place or both."""
     place: Place | None = None
+    """Where that stands."""
     track: str | None = None
+    """Whose reading is right, for an acceptance; None for the one shown."""
     comment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What an agent says that a field is.
-
-    Attributes
-    ----------
-    comment : str
-        Why.
-    field, version : optional
-        Id of the field and the version of it that the agent saw; None for one that was not found.
-    key, row : optional
-        Key, and row of its group, of a field that was not found.
-    place : Place
-        Where it stands: what an agent says can be looked at.
-    value : str or None
-        What it is; None for what is read there.
-    """
+    """What an agent says that a field is."""
 
     comment: str
+    """Why."""
     place: Place
+    """Where it stands, so that a person can look."""
     field: str | None = None
+    """Id of the field; None for one that was not found."""
     version: int | None = None
+    """The version of it that the agent saw."""
     key: str | None = None
+    """Key of a field that was not found."""
     row: int | None = None
+    """Row of its group."""
     value: str | None = None
+    """What it is; None for what is read there."""
 
 
 def decide(organisation: str, document_id: int, field_id: str, decision: Decision, *, actor: str) -> Field:

@@ -12,7 +12,7 @@ from alma.datamodel.fields import Field, Status
 from alma.documents import field_rows, records
 from alma.documents.records import Document, DocumentStatus
 from alma.errors import BadRequestError
-from alma.storage.table import DocumentItem, FieldItem, document_key
+from alma.storage.items.documents import DocumentItem, FieldItem, document_key
 
 MAX_LIMIT = 200
 #: Rows of the index that are looked at for one page: those of documents still being read, and what filters

@@ -11,7 +11,7 @@ from alma.document_types import catalogue
 from alma.documents import audit, changes, field_rows, progress, records
 from alma.documents.records import Document, DocumentStatus
 from alma.storage import queue
-from alma.storage.table import DocumentItem
+from alma.storage.items.documents import DocumentItem
 
 _READY: Any = DocumentItem.status == DocumentStatus.READY.value
 
