@@ -28,12 +28,12 @@ class Organisation:
 
 
 def check_id(organisation: str) -> str:
-    """Return the id if it is one.
+    """Return a well-formed id of an organisation, unchanged.
 
     Raises
     ------
     BadRequestError
-        It is not.
+        It is malformed.
     """
     if not _ID.fullmatch(organisation):
         raise BadRequestError(
@@ -48,7 +48,7 @@ def create(organisation: str, name: str | None = None) -> Organisation:
     Raises
     ------
     BadRequestError
-        The id is not one.
+        The id is malformed.
     ConflictError
         It exists already.
     """
@@ -103,7 +103,7 @@ def list_ids() -> list[str]:
 
 
 def next_document_id(organisation: str, count: int = 1) -> int:
-    """Return a number no document of the organisation has had: the first of `count` that are taken.
+    """Atomic counter: take `count` ids that no document of the organisation has had; return the first.
 
     Raises
     ------

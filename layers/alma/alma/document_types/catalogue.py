@@ -108,7 +108,7 @@ def put(organisation: str, doc_type: str, definition: SchemaDefinition) -> tuple
     Raises
     ------
     BadRequestError
-        The name is not one, or the type is too large.
+        The name is malformed, or the type is too large.
     ConflictError
         The organisation has as many types as it may have.
     """

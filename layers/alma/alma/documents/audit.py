@@ -234,7 +234,7 @@ def history(organisation: str, document_id: int, *, cursor: str | None = None, l
 
 
 def erase(organisation: str, document_id: int) -> None:
-    """Remove what a document's trail says of its content; the chain of digests stays. Twice is fine."""
+    """Remove what a document's trail says of its content; the chain of digests stays. Idempotent."""
     prefix = AuditItem.sk.startswith(audit_prefix(document_id))
     for item in AuditItem.query(organisation, prefix, consistent_read=True):
         if item.content is not None:

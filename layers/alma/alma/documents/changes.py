@@ -95,7 +95,7 @@ def change(
 
 
 def end(organisation: str, document_id: int, actor: str) -> None:
-    """Remove a document's row and close its trail, whose contents are gone before. Twice is fine.
+    """Remove a document's row and close its trail, whose contents are gone before. Idempotent.
 
     Raises
     ------

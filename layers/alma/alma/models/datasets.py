@@ -89,7 +89,7 @@ def manifest(organisation: str, doc_type: str, part: Part) -> Manifest:
     NotFoundError
         There is no such document type.
     BadRequestError
-        The part is none.
+        The limit is out of range or the cursor malformed.
     DatasetTooLargeError
         It cannot be read in time.
     """

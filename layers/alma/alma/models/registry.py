@@ -1,4 +1,4 @@
-"""Models of an organisation's own: what is kept of them.
+"""Registry of an organisation's own models: their states, their cards and their files.
 
 A model is *trained* here from verified fields (`alma.models.training_job`) or *registered*: trained
 elsewhere, uploaded and checked (`alma.models.validation`). Either way it ends as `ready`, `rejected` (it
@@ -169,7 +169,7 @@ def begin_training(
     Raises
     ------
     BadRequestError
-        The document type or the base model is not one.
+        There is no such document type or base model.
     ConflictError
         There is nothing to learn from (`no_examples`), such a training is under way (`already_training`), or
         there are too many models (`too_many_models`).

@@ -45,7 +45,7 @@ def claim(organisation: str, document_id: int, key_id: str, seconds: int) -> Cla
 
 
 def release(organisation: str, document_id: int, key_id: str, *, anybodys: bool = False) -> None:
-    """End the claim on a document. Twice is fine.
+    """End the claim on a document. Idempotent.
 
     Parameters
     ----------

@@ -197,7 +197,7 @@ def propose(organisation: str, document_id: int, proposal: Proposal, *, actor: s
         if proposal.key is None:
             _check_version(known, proposal.version)
         said = correction(document, column, value=proposal.value, place=proposal.place, former=known)
-        reading = field_rows.as_kept(replace(said, track=AGENT + actor, comment=proposal.comment))
+        reading = field_rows.reading_as_stored(replace(said, track=AGENT + actor, comment=proposal.comment))
         others = tuple(each for each in known.readings if each.track != reading.track)
         after = replace(
             known,
@@ -309,7 +309,7 @@ def _reading(field: Field, track: str | None) -> Reading:
 
 
 def _verified(field: Field, status: Status, reading: Reading) -> Field:
-    return replace(field, status=status, reviewed=field_rows.as_kept(reading), reasons=())
+    return replace(field, status=status, reviewed=field_rows.reading_as_stored(reading), reasons=())
 
 
 def _said(field: Field, version: int, actor: str, comment: str | None) -> Field:
