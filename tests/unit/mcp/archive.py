@@ -23,7 +23,7 @@ from alma.models.service import ModelService
 from alma.presentation.document import DocumentContent, project_field
 from alma.presentation.files import File, FileLink
 from alma.presentation.page_images import PageImage
-from alma.review.decisions import Proposal
+from alma.review.proposals import Proposal
 from alma.review.queue import Queue, Waiting
 from alma.review.service import ReviewService
 

@@ -14,7 +14,7 @@ from enum import StrEnum
 from alma import clock
 from alma.clock import timestamp
 from alma.datamodel.fields import Field
-from alma.documents import field_rows, records
+from alma.documents import field_rows
 from alma.errors import ConflictError, NotFoundError
 from alma.storage.items.documents import DocumentItem, FieldItem, document_key, field_prefix, listed_key
 from alma.storage.table import Item
@@ -102,7 +102,7 @@ def get(organisation: str, document_id: int) -> Document:
     NotFoundError
         The organisation has no such document.
     """
-    return from_item(records.row_of(organisation, document_id))
+    return from_item(row_of(organisation, document_id))
 
 
 def ready(row: DocumentItem) -> Document:
@@ -150,12 +150,13 @@ def read(organisation: str, document_id: int) -> tuple[Document, list[Field]]:
         elif isinstance(item, FieldItem):
             fields.append(item)
     if document is None:
-        raise records.absent(document_id)
+        raise absent(document_id)
     fields.sort(key=lambda item: (item.order, item.occurrence))
     return document, [field_rows.from_item(item) for item in fields]
 
 
 def new_item(organisation: str, document_id: int, file_name: str, object_key: str) -> DocumentItem:
+    """Return the row of a document that is about to be read."""
     return DocumentItem(
         organisation,
         document_key(document_id),
