@@ -1,4 +1,4 @@
-"""The only reader of the environment.
+"""The environment as settings; the package reads it nowhere else.
 
 alma's own names stand here and in template.yaml; tests/contract compares the two.
 """

@@ -1,4 +1,4 @@
-"""A change to a document: its fields, its row and the entry of its audit trail, together or not at all.
+"""A change to a document: its fields, its row and the entry of its audit trail, the entry last.
 
 The number of entries on the document's row is the version of the whole: every change counts it up and is
 written only if it is as it was read. So what a change was planned from cannot have changed meanwhile, and

@@ -179,7 +179,7 @@ class PageItem(Item, discriminator="page"):
 
 
 class AuditItem(Item, discriminator="audit"):
-    """One change to a document, chained to the one before: see alma/audit.py."""
+    """One change to a document, chained to the one before: see `alma.documents.audit`."""
 
     document_id = NumberAttribute()
     sequence = NumberAttribute()
