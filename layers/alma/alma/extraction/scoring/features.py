@@ -177,10 +177,19 @@ def _rule_features(candidate: Candidate, top: float) -> RuleFeatures:
     by_origin = dict.fromkeys(ORIGINS, 0.0)
     for vote in candidate.votes:
         by_origin[vote.origin] = max(by_origin[vote.origin], vote.score, 0.1)
+    right, below, above, pattern, head = by_origin.values()
     best = _best_score(candidate)
     return RuleFeatures(
-        **{f"vote_{origin}": float(score > 0) for origin, score in by_origin.items()},
-        **{f"score_{origin}": score for origin, score in by_origin.items()},
+        vote_right=float(right > 0),
+        vote_below=float(below > 0),
+        vote_above=float(above > 0),
+        vote_pattern=float(pattern > 0),
+        vote_top=float(head > 0),
+        score_right=right,
+        score_below=below,
+        score_above=above,
+        score_pattern=pattern,
+        score_top=head,
         score_best=best,
         score_lead=best - top,
         votes=len(candidate.votes) / 2,
