@@ -1,5 +1,4 @@
-"""What keeps the package easy to find one's way in, beside the import contracts of pyproject.toml.
-"""
+"""What keeps the package easy to find one's way in, beside the import contracts of pyproject.toml."""
 
 from __future__ import annotations
 

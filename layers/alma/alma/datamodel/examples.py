@@ -85,7 +85,7 @@ class Example:
         Raises
         ------
         KeyError, TypeError, ValueError
-            It is not one.
+            The line is not an example.
         """
         return cls(
             str(line["text"]),

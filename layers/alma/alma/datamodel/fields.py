@@ -100,43 +100,29 @@ def evidence_of(regions: tuple[Region, ...]) -> dict[str, object] | None:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of one document.
-
-    Attributes
-    ----------
-    key : str
-        The schema's name of the field; for a column of a group GROUP.COLUMN.
-    occurrence : int
-        0 for the first; repeated fields count on. For a column of a group the row, 0 for the first.
-    readings : tuple of Reading
-        One per track, the best first.
-    status : Status
-        Review status.
-    reviewed : Reading or None
-        The value a person accepted or entered, with its evidence; None before review.
-    reasons : tuple of str
-        Why the field is escalated: `Reason`, or what a later version of alma has stored.
-    version : int
-        Grows with every change.
-    reviewed_by, reviewed_at : str or None
-        Id of the key that last decided it, and when (ISO 8601); None before review.
-    comment : str or None
-        What that person said of it.
-    order : int
-        Its place among the document's fields, as kept; no part of what the field says.
-    """
+    """One field of one document."""
 
     key: str
+    """The schema's name of the field; for a column of a group GROUP.COLUMN."""
     occurrence: int
+    """0 for the first; repeated fields count on. For a column of a group the row, 0 for the first."""
     readings: tuple[Reading, ...]
+    """One per track, the best first."""
     status: Status = Status.UNREVIEWED
+    """Review status."""
     reviewed: Reading | None = None
+    """The value a person accepted or entered, with its evidence; None before review."""
     reasons: tuple[str, ...] = ()
+    """Why the field is escalated: `Reason`, or what a later version of alma has stored."""
     version: int = 1
+    """Grows with every change."""
     reviewed_by: str | None = None
+    """Id of the key that last decided it, and when (ISO 8601); None before review."""
     reviewed_at: str | None = None
     comment: str | None = None
+    """What that person said of it."""
     order: int = field(default=0, compare=False)
+    """Its place among the document's fields, as stored; no part of what the field says."""
 
     @property
     def id(self) -> str:

@@ -286,13 +286,13 @@ def finish(
     """
     item = ModelItem(model.organisation, _SORT_PREFIX + model.id)
     actions: list[Any] = [ModelItem.status.set(status.value), ModelItem.finished_at.set(timestamp())]
-    told: tuple[tuple[Any, object], ...] = (
+    facts: tuple[tuple[Any, object], ...] = (
         (ModelItem.card, card),
         (ModelItem.trained_examples, trained_examples),
         (ModelItem.error_code, error_code),
         (ModelItem.detail, detail),
     )
-    actions += [attribute.set(value) for attribute, value in told if value is not None]
+    actions += [attribute.set(value) for attribute, value in facts if value is not None]
     return conditional_write(
         lambda: item.update(
             actions=actions,

@@ -27,28 +27,19 @@ _PNG = "image/png"
 
 @dataclass(frozen=True, slots=True)
 class PageImage:
-    """A page, or a part of it, as a picture.
-
-    Attributes
-    ----------
-    body : bytes
-        The file.
-    media_type : str
-        `image/png` or `image/jpeg`.
-    width, height : int
-        Pixels.
-    shown : Box
-        What of the page it shows.
-    original : FileLink or None
-        Where the whole page is in all its detail, where this is less.
-    """
+    """A page, or a part of it, as a picture."""
 
     body: bytes
+    """The file."""
     media_type: str
+    """`image/png` or `image/jpeg`."""
     width: int
+    """Pixels."""
     height: int
     shown: Box
+    """What of the page it shows."""
     original: FileLink | None = None
+    """Where the whole page is in all its detail, where this is less."""
 
 
 def view(png: bytes, part: Box | None, *, max_bytes: int, original: FileLink) -> PageImage:

@@ -118,9 +118,9 @@ def ask(
 
 
 def _refuses_the_choice(error: ClientError) -> bool:
-    told = error.response.get("Error", {})
-    message = str(told.get("Message", "")).lower().replace("_", "").replace(" ", "")
-    return told.get("Code") == "ValidationException" and "toolchoice" in message
+    answer = error.response.get("Error", {})
+    message = str(answer.get("Message", "")).lower().replace("_", "").replace(" ", "")
+    return answer.get("Code") == "ValidationException" and "toolchoice" in message
 
 
 def _tool_answer(answer: Mapping[str, Any], tool: str) -> ToolAnswer:
