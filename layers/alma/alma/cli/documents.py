@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,6 +10,7 @@ import typer
 from alma.cli import tables
 from alma.cli.command import AsJson, CommandGroup, DocType, DocumentId, Limit
 from alma.cli.connection import connect, list_all
+from alma.cli.downloads import Force, To, download
 from alma.cli.output import Output
 
 if TYPE_CHECKING:
@@ -102,24 +102,14 @@ def export(
     file_format: Annotated[
         Literal["csv", "xlsx", "xml", "json", "jsonl"], typer.Option("--format", help="Kind of file.")
     ] = "json",
-    file: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", parser=Path, help="File to write; - for standard output."),
-    ] = None,
+    file: To = None,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Save a document's fields as a file."""
-    body, name = connect().download(f"/export/{document_id}", format=file_format)
-    if file == Path("-"):
-        sys.stdout.buffer.write(body)
-        return
-    save(body, file or Path(name or f"document-{document_id}.{file_format}"), as_json)
-
-
-def save(body: bytes, path: Path, as_json: bool) -> None:
-    """Write a file that was downloaded, and say where it is."""
-    path.write_bytes(body)
-    Output(as_json).show({"file": str(path), "bytes": len(body)}, f"{path} ({len(body)} bytes)")
+    name = f"document-{document_id}.{file_format}"
+    path = f"/export/{document_id}"
+    download(connect(), path, name, file=file, force=force, as_json=as_json, format=file_format)
 
 
 @commands.command("history")
