@@ -44,6 +44,11 @@ class Client:
         retries = urllib3.Retry(2, redirect=0, respect_retry_after_header=False)
         self._pool = urllib3.PoolManager(maxsize=PARALLEL, retries=retries, timeout=_TIMEOUT)
 
+    @property
+    def url(self) -> str:
+        """Address of the installation."""
+        return self._api.url
+
     def call(self, method: str, path: str, body: object = None, **query: object) -> dict[str, Any]:
         """Return the JSON answer of a route below /api/v1, following a redirect; 202 counts as an answer.
 
