@@ -219,6 +219,21 @@ class Client:
             if cursor is None or len(found) == len(names):
                 return found
 
+    def named(self, name: str) -> list[dict[str, Any]]:
+        """Return the documents of files of a name, or else of names with an ending more, newest first."""
+        exact, stem = [], []
+        cursor = None
+        while True:
+            page = self.call("GET", "/documents", limit=200, cursor=cursor)
+            for each in page["documents"]:
+                if each["fileName"] == name:
+                    exact.append(each)
+                elif each["fileName"].rpartition(".")[0] == name:
+                    stem.append(each)
+            cursor = page["nextCursor"]
+            if cursor is None:
+                return exact or stem
+
     def _send(
         self, method: str, path: str, body: object, query: Mapping[str, object], *, stream: bool = False
     ) -> urllib3.BaseHTTPResponse:

@@ -11,8 +11,8 @@ from urllib.parse import quote
 import typer
 
 from alma.cli import downloads, tables
-from alma.cli.command import AsJson, CommandGroup, DocType
-from alma.cli.connection import connect
+from alma.cli.command import AsJson, CommandGroup, DocType, DocumentName
+from alma.cli.connection import connect, find_document
 from alma.cli.downloads import Force, To
 from alma.cli.output import Output, print_json, visible
 
@@ -125,11 +125,13 @@ def download(
 @model.command("digitize")
 def digitize(
     model_id: ModelId,
-    document_id: Annotated[int, typer.Argument(metavar="DOCUMENT", show_default=False)],
+    document: DocumentName,
     as_json: AsJson = False,
 ) -> None:
     """Print fields as a model reads them."""
-    found = connect().call("POST", f"{_path(model_id)}/digitize", {"documentId": document_id})
+    client = connect()
+    document_id = find_document(client, document)
+    found = client.call("POST", f"{_path(model_id)}/digitize", {"documentId": document_id})
     Output(as_json).show(found, lambda: tables.fields(found, document_id, model_id))
 
 
