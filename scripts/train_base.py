@@ -35,7 +35,7 @@ from alma.extraction.selection import choose
 from alma.extraction.values.names import value_of
 from alma.learning import evaluation
 from alma.learning.calibration import Sample, cross_fitted
-from alma.learning.evaluation import Label
+from alma.learning.evaluation import LabelledValue
 from alma.learning.metrics import confidence_measures
 from alma.learning.model_file import write_model
 from alma.learning.scorer_training import Group, train_member
@@ -58,7 +58,7 @@ def groups_of(document: Mapping[str, Any], pages: list[PageText]) -> Iterator[Gr
     named = str(document["doc_type"])
     schema = shipped_schemas()[metrics.TYPE_NAMES.get(named, named)]
     holding = document.get("bbox_origin") == metrics.HOLDING
-    labels: dict[str, list[Label]] = {}
+    labels: dict[str, list[LabelledValue]] = {}
     not_scored: set[str] = set()
     for row in document["fields"]:
         field = schema.field(metrics.KEY_NAMES.get((named, row["key"]), row["key"]))

@@ -138,35 +138,36 @@ def patch(
     _patch_dynamodb(replace)
 
 
+def _candidates(
+    table: Any, hash_key: Any, comparison: str | None, bounds: list[Any], index: Any, conditions: Any
+) -> list[Any]:
+    """Return a superset of a query's items, unsorted; moto filters and sorts it."""
+    if index:
+        wanted = [(name, value.type, value.value) for name, value in conditions or ()]
+        everything = (item for partition in table.items.values() for item in _items_of(partition))
+        return [
+            item
+            for item in everything
+            if all(
+                (found := item.attrs.get(name)) is not None and (found.type, found.value) == (kind, value)
+                for name, kind, value in wanted
+            )
+        ]
+    partition = _items_of(table.items.get(hash_key, {}))
+    if comparison and bounds and bounds[0].type == "S":
+        low = bounds[0].value
+        match comparison:
+            case "BEGINS_WITH":
+                return [item for item in partition if item.range_key.value.startswith(low)]
+            case "EQ" | "=":
+                return [item for item in partition if item.range_key.value == low]
+    return partition
+
+
 def _patch_dynamodb(replace: Callable[[Any, str, Any], None]) -> None:
     """Make the cost of a query grow with its result, not with the table."""
     query, all_items = Table.query, Table.all_items
     update_item = DynamoDBBackend.update_item
-
-    def candidates(
-        table: Any, hash_key: Any, comparison: str | None, bounds: list[Any], index: Any, conditions: Any
-    ) -> list[Any]:
-        """Return a superset of a query's items, unsorted; moto filters and sorts it."""
-        if index:
-            wanted = [(name, value.type, value.value) for name, value in conditions or ()]
-            everything = (item for partition in table.items.values() for item in _items_of(partition))
-            return [
-                item
-                for item in everything
-                if all(
-                    (found := item.attrs.get(name)) is not None and (found.type, found.value) == (kind, value)
-                    for name, kind, value in wanted
-                )
-            ]
-        partition = _items_of(table.items.get(hash_key, {}))
-        if comparison and bounds and bounds[0].type == "S":
-            low = bounds[0].value
-            match comparison:
-                case "BEGINS_WITH":
-                    return [item for item in partition if item.range_key.value.startswith(low)]
-                case "EQ" | "=":
-                    return [item for item in partition if item.range_key.value == low]
-        return partition
 
     def narrowed_query(
         self: Any, hash_key: Any, range_comparison: Any, range_objs: Any, *args: Any, **options: Any
@@ -175,7 +176,7 @@ def _patch_dynamodb(replace: Callable[[Any, str, Any], None]) -> None:
         conditions = options.get("hash_key_conditions")
         if index and not conditions:
             return query(self, hash_key, range_comparison, range_objs, *args, **options)
-        self.narrowed = candidates(self, hash_key, range_comparison, range_objs, index, conditions)
+        self.narrowed = _candidates(self, hash_key, range_comparison, range_objs, index, conditions)
         try:
             return query(self, hash_key, range_comparison, range_objs, *args, **options)
         finally:

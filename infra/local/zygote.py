@@ -44,18 +44,22 @@ def main(modules: list[str]) -> None:
             break
         *lines, pending = (pending + data).split(b"\n")
         for line in lines:
-            request = json.loads(line)
-            if "start" in request:
-                child = os.fork()
-                if child == 0:
-                    _become(request)
-                children[child] = request["start"]
-            else:
-                for child, name in children.items():
-                    if name == request["kill"]:
-                        _kill(child)
+            _obey(json.loads(line), children)
     for child in children:
         _kill(child)
+
+
+def _obey(request: dict[str, Any], children: dict[int, str]) -> None:
+    """Start the environment that a request names, or kill it."""
+    if "start" in request:
+        child = os.fork()
+        if child == 0:
+            _become(request)
+        children[child] = request["start"]
+        return
+    for child, name in children.items():
+        if name == request["kill"]:
+            _kill(child)
 
 
 def _kill(child: int) -> None:

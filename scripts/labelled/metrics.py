@@ -22,7 +22,7 @@ from alma.datamodel.geometry import Box, Region
 from alma.datamodel.schemas import FieldType, shipped_schemas
 from alma.extraction.values.locales import Locale
 from alma.extraction.values.parsers import parse
-from alma.learning.evaluation import Label, canonical, points_at
+from alma.learning.evaluation import LabelledValue, canonical, points_at
 from alma.learning.metrics import Tally, auroc, calibration_error, coverage_at, rounded
 
 #: Types and keys that labelled data names otherwise.
@@ -86,7 +86,7 @@ class DocumentScore:
     """Type that was found."""
 
 
-def label_of(value: str, label: Mapping[str, Any], *, holding: bool = False) -> Label:
+def label_of(value: str, label: Mapping[str, Any], *, holding: bool = False) -> LabelledValue:
     """Return a row of a labelled document as a label.
 
     Parameters
@@ -99,7 +99,7 @@ def label_of(value: str, label: Mapping[str, Any], *, holding: bool = False) -> 
         All boxes of the data set only hold the value.
     """
     places = [label, *label.get("also_at", ())] if label.get("bbox") else []
-    return Label(
+    return LabelledValue(
         value,
         tuple(Region(p["page"], Box.from_dict(p["bbox"])) for p in places if p.get("bbox")),
         holding or label.get("bbox_scope") == "line",

@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 
 from alma import clock
 from alma.access.keys import Role
+from alma.access.scopes import Scope
 from alma.cli import main
 from alma.cli.client import ApiError, Client
 from alma.datamodel.fields import Extraction, Field, Reading, Status
@@ -617,6 +618,15 @@ def test_a_claim_is_released_by_its_holder_or_an_admin_and_twice(desk: Desk) -> 
     assert desk.release(Role.ADMIN).status == 204
     assert desk.release().status == 204
     assert "claimedBy" not in desk.shown()
+
+
+def test_releasing_anothers_claim_is_a_scope_that_an_admins_key_can_lack(desk: Desk) -> None:
+    desk.claim()
+    narrowed = [scope.value for scope in Scope if scope is not Scope.REVIEW_ADMIN]
+
+    refused = desk.call("POST", "/v1/documents/{id}/release", role=Role.ADMIN, scopes=narrowed)
+    assert (refused.status, refused.json["error"]) == (409, "claimed")
+    assert desk.release(Role.ADMIN).status == 204
 
 
 @pytest.mark.parametrize("seconds", [59, 3601, "600", 60.5, None])

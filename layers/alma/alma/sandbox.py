@@ -43,19 +43,14 @@ class ChildLateError(ChildError):
 
 
 class ChildDiedError(ChildError):
-    """It ended, or wrote more than an answer may have.
-
-    Attributes
-    ----------
-    status : int
-        Its exit status, negative for a signal.
-    bloated : bool
-        It had taken most of the memory it may.
-    """
+    """It ended, or wrote more than an answer may have."""
 
     def __init__(self, status: int, *, bloated: bool) -> None:
         super().__init__(f"status {status}")
-        self.status, self.bloated = status, bloated
+        self.status = status
+        """Its exit status, negative for a signal."""
+        self.bloated = bloated
+        """It had taken most of the memory it may."""
 
 
 class Child:
@@ -180,7 +175,7 @@ def answers() -> IO[bytes]:
 def confine(memory: int) -> None:
     """Limit the memory of this process, hide it, have it leave no core; what a child's module does first."""
     hide()
-    if sys.platform == "linux":  # elsewhere the call fails, or the limit is not kept
+    if sys.platform == "linux":  # elsewhere the call fails, or the limit is not enforced
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGALRM, signal.SIG_DFL)

@@ -9,10 +9,10 @@ from alma.datamodel.fields import Field, Reading, Status
 from alma.datamodel.geometry import Box, Region, Word
 from alma.datamodel.pages import PageText, Track
 from alma.datamodel.schemas import FieldSchema, SchemaDefinition
-from alma.document_types.catalogue import DocumentType, Origin
+from alma.document_types.catalogue import DocumentType, TypeOrigin
 from alma.documents.listing import Listing
 from alma.documents.records import Document, DocumentStatus
-from alma.documents.service import DocumentService, PageLines
+from alma.documents.service import DocumentService, PageReading
 from alma.documents.text_search import Found, Hit, Passage
 from alma.errors import BadRequestError, ConflictError, NotFoundError
 from alma.mcp.services import Services
@@ -217,10 +217,10 @@ class MemoryDocuments(DocumentService):
         passage = Passage("to Josiah A. Greaves", DEED[0].best.regions)
         return Found([Hit(DOCUMENT, DEED[:1], (passage,), 1, 0)], 1, None)
 
-    def page_lines(self, document_id: int, page: int, *, track: Track | None = None) -> PageLines:
+    def page_lines(self, document_id: int, page: int, *, track: Track | None = None) -> PageReading:
         fields_of(document_id)
         self.asked.append({"page": page, "track": track})
-        return PageLines(DOCUMENT, PageText(page, 850, 1100, Track.VISION, (LINE,)), [Track.VISION])
+        return PageReading(DOCUMENT, PageText(page, 850, 1100, Track.VISION, (LINE,)), [Track.VISION])
 
     def page_image(self, document_id: int, page: int, *, part: Box | None, max_bytes: int) -> PageImage:
         fields_of(document_id)
@@ -281,7 +281,7 @@ class MemoryModels(ModelService):
                 name="Barbados deeds",
                 base_model="alma-base",
                 doc_type=None,
-                origin=registry.Origin.TRAINED,
+                origin=registry.ModelOrigin.TRAINED,
                 status=ModelStatus.READY,
                 trained_examples=4821,
                 error_code=None,
@@ -311,7 +311,7 @@ def types() -> list[DocumentType]:
     keys = ("grantor_name", "parcel_acreage")
     fields = tuple(FieldSchema(key=key) for key in keys)
     definition = SchemaDefinition(description="A deed.", fields=fields)
-    return [DocumentType(definition.named("deed_of_conveyance"), Origin.SHIPPED)]
+    return [DocumentType(definition.named("deed_of_conveyance"), TypeOrigin.SHIPPED)]
 
 
 def services(asked: list[dict[str, Any]] | None = None) -> Services:

@@ -64,7 +64,7 @@ def create(organisation: str, name: str | None = None) -> Organisation:
     item = OrganisationItem(
         check_id(organisation), _SORT_KEY, name=name or organisation, created_at=timestamp()
     )
-    if conditional_write(lambda: item.save(OrganisationItem.pk.does_not_exist())) is None:
+    if not conditional_write(lambda: item.save(OrganisationItem.pk.does_not_exist())):
         raise ConflictError(f"There is already an organisation {organisation!r}.")
     return _from_item(item)
 
@@ -103,7 +103,7 @@ def set_monthly_pages(organisation: str, pages: int | None) -> Organisation:
             condition=OrganisationItem.pk.exists(),
         )
     )
-    return get(organisation) if kept is None else _from_item(item)
+    return _from_item(item) if kept else get(organisation)
 
 
 def list_ids() -> list[str]:
@@ -126,7 +126,7 @@ def next_document_id(organisation: str, count: int = 1) -> int:
             condition=OrganisationItem.pk.exists(),
         )
     )
-    if counted is None:
+    if not counted:
         raise NotFoundError(f"There is no organisation {organisation!r}.")
     return int(item.last_document_id) - count + 1
 

@@ -25,6 +25,7 @@ class Scope(StrEnum):
     DOCUMENTS_WRITE = "documents:write"
     REVIEW_WRITE = "review:write"
     REVIEW_ADMIN = "review:admin"
+    """Release a claim that another key holds."""
     MODELS_READ = "models:read"
     MODELS_WRITE = "models:write"
     EXPORT_READ = "export:read"

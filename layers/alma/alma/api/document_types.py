@@ -11,7 +11,7 @@ from alma.api.errors import ErrorView
 from alma.api.operation import Route
 from alma.api.request_models import Path
 from alma.datamodel.schemas import KEY, SchemaDefinition
-from alma.document_types.catalogue import DocumentType, Origin
+from alma.document_types.catalogue import DocumentType, TypeOrigin
 from alma.presentation.view import View
 
 
@@ -27,7 +27,9 @@ class SchemaSummary(View):
     """A document type in a list."""
 
     doc_type: str
-    origin: Origin = Field(description="own: made by your organisation, in place of a shipped one or beside.")
+    origin: TypeOrigin = Field(
+        description="own: made by your organisation, in place of a shipped one or beside."
+    )
     description: str
     fields: list[str] = Field(description="Keys of its fields; those of a group as GROUP.KEY.")
     updated_at: str | None = Field(description="null for a shipped type.")
@@ -63,7 +65,7 @@ class SchemaView(View):
     """A document type."""
 
     doc_type: str
-    origin: Origin
+    origin: TypeOrigin
     updated_at: str | None = Field(description="null for a shipped type.")
     definition: SchemaDefinition = Field(description="What to PUT to make the same type again.")
 

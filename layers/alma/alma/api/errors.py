@@ -9,7 +9,6 @@ from pydantic import Field
 from alma.api.request import Response
 from alma.documents.errors import DocumentFailedError, DocumentProcessingError
 from alma.errors import AlmaError, MethodNotAllowedError, UnauthorizedError
-from alma.presentation.document import FieldView
 from alma.presentation.view import View
 
 
@@ -36,16 +35,6 @@ class Processing(View):
     status: Literal["processing"] = "processing"
     pages: int | None
     pages_read: int
-
-
-class ReviewConflict(ErrorView):
-    """The field or the document is not as it was when the person looked."""
-
-    current: FieldView | None = Field(
-        default=None, description="What the field is now; with stale_version and field_exists."
-    )
-    claimed_by: str | None = Field(default=None, description="Who works on the document; with claimed.")
-    expires_at: str | None = Field(default=None, description="When that ends by itself; with claimed.")
 
 
 class Unauthorized(View):

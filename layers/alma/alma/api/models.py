@@ -15,7 +15,7 @@ from alma.api.operation import Route
 from alma.api.request_models import Body, Cursor, Path, Query
 from alma.datamodel.examples import Manifest
 from alma.datamodel.schemas import KEY
-from alma.models.registry import BASE, Model, ModelStatus, Origin
+from alma.models.registry import BASE, Model, ModelOrigin, ModelStatus
 from alma.models.service import ModelUpload
 from alma.presentation.view import View, is_none
 
@@ -81,7 +81,7 @@ class ModelSummary(View):
 class ModelView(ModelSummary):
     """A model of the organisation."""
 
-    origin: Origin
+    origin: ModelOrigin
     created_by: str | None = Field(description="Id of the key that made it.")
     finished_at: str | None
     error: str | None = Field(

@@ -15,7 +15,7 @@ from alma.api.operation import Route
 from alma.api.request_models import DocumentId, Path, PathDocumentId, Query, sentence
 from alma.datamodel.geometry import Box, Word, enclosing
 from alma.datamodel.pages import Track
-from alma.documents.service import PageLines
+from alma.documents.service import PageReading
 from alma.presentation.document import BoxView, Unit, rounded
 from alma.presentation.view import View
 
@@ -119,7 +119,7 @@ class PageTextView(View):
     )
 
     @classmethod
-    def of(cls, page: PageLines, *, start: int, limit: int, with_words: bool) -> PageTextView:
+    def of(cls, page: PageReading, *, start: int, limit: int, with_words: bool) -> PageTextView:
         """Return the view of what one track read on a page, from line `start` on."""
         text = page.text
         lines = text.lines()

@@ -12,7 +12,6 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
-from alma.datamodel.schemas import KEY
 from alma.text import reject_control_characters
 
 #: Type of the errors whose message is the whole sentence for the caller.
@@ -64,7 +63,6 @@ DocumentId = Annotated[
 PathDocumentId = Annotated[
     int, Field(ge=1, description="Number of the document."), BeforeValidator(_document_id)
 ]
-DocTypeName = Annotated[str, Field(pattern=KEY, description="Name of the document type.")]
 OfType = Annotated[
     Annotated[StrictStr, Field(max_length=64)] | None,
     Field(description="Only documents of this type, such as invoice; list_schemas names them."),

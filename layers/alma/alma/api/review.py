@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, StrictInt, StrictStr
 
 from alma.access.rate_limit_classes import RateLimitClass
 from alma.access.scopes import Scope
-from alma.api.errors import ErrorView, ReviewConflict
+from alma.api.errors import ErrorView
 from alma.api.geometry import EvidenceInput, Share
 from alma.api.operation import Answer, Route
 from alma.api.request_models import Body, Comment, Cursor, DocumentPath, OfType, Query, Value, limit
@@ -143,6 +143,16 @@ class ReviewFilter(Query):
 
 
 # --- what is answered ------------------------------------------------------
+
+
+class ReviewConflict(ErrorView):
+    """The field or the document is not as it was when the person looked."""
+
+    current: FieldView | None = Field(
+        default=None, description="What the field is now; with stale_version and field_exists."
+    )
+    claimed_by: str | None = Field(default=None, description="Who works on the document; with claimed.")
+    expires_at: str | None = Field(default=None, description="When that ends by itself; with claimed.")
 
 
 class Claimed(View):

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
 
 from alma.datamodel.fields import Status
 from alma.datamodel.geometry import Box
@@ -39,33 +40,22 @@ def image_key(document_id: int, page: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A verified field: a region of a page image and the text a person says stands there.
-
-    Attributes
-    ----------
-    text : str
-        The value, normalised.
-    field_key : str
-        The schema's name of the field; GROUP.COLUMN for a column of a group.
-    doc_type : str
-        Type of its document.
-    page_number : int
-        1-based, within the document.
-    bbox : Box
-        Where it stands on that page.
-    image_key : str
-        The page image, relative to the organisation's prefix: `pages/DOCUMENT/pN.png`.
-    status : Status
-        `accepted` or `edited`.
-    """
+    """A verified field: a region of a page image and the text a person says stands there."""
 
     text: str
+    """The value, normalised."""
     field_key: str
+    """The schema's name of the field; GROUP.COLUMN for a column of a group."""
     doc_type: str | None
+    """Type of its document."""
     page_number: int
+    """1-based, within the document."""
     bbox: Box
+    """Where it stands on that page."""
     image_key: str
+    """The page image, relative to the organisation's prefix: `pages/DOCUMENT/pN.png`."""
     status: Status
+    """`accepted` or `edited`."""
 
     @property
     def document_id(self) -> int:
@@ -115,33 +105,31 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class LabelledDocument:
-    """A document to learn from.
-
-    Attributes
-    ----------
-    id : int
-        Its number.
-    pages : tuple of PageText
-        Its words, once per track.
-    examples : tuple of Example
-        Its verified fields that have a place.
-    complete : bool
-        People decided every field it has, so that a field without an example is one it does not have.
-    unplaced : frozenset of str
-        Keys of verified fields that have no place: nothing can be learnt of them, nor that they are absent.
-    """
+    """A document to learn from."""
 
     id: int
+    """Its number."""
     pages: tuple[PageText, ...]
+    """Its words, once per track."""
     examples: tuple[Example, ...]
+    """Its verified fields that have a place."""
     complete: bool
+    """People decided every field it has, so that a field without an example is one it does not have."""
     unplaced: frozenset[str] = frozenset()
+    """Keys of verified fields that have no place: nothing can be learnt of them, nor that they are absent."""
+
+
+_MANIFEST_CONFIG = ConfigDict(
+    alias_generator=to_camel, populate_by_name=True, serialize_by_alias=True, defer_build=True
+)
 
 
 class ManifestDocument(BaseModel):
     """A document of a data set."""
 
-    documentId: int = Field(ge=1, description="Its number.")
+    model_config = _MANIFEST_CONFIG
+
+    document_id: int = Field(ge=1, description="Its number.")
     pages: int = Field(ge=0, description="Number of its pages, from 1.")
     complete: bool = Field(
         description="People decided every field outside of tables: what has no example, it does not have."
@@ -156,15 +144,15 @@ class ManifestDocument(BaseModel):
 class Manifest(BaseModel):
     """A data set without its lines: the document type, and the documents that have verified fields."""
 
-    model_config = ConfigDict(serialize_by_alias=True)
+    model_config = _MANIFEST_CONFIG
 
-    docType: str = Field(pattern=KEY)
+    doc_type: str = Field(pattern=KEY)
     definition: SchemaDefinition = Field(
         alias="schema", description="The document type as PUT /v1/schemas/{docType} takes it."
     )
     documents: list[ManifestDocument] = Field(description="Oldest first.")
     examples: int = Field(ge=0, description="Lines of all of them.")
-    nextCursor: str | None = Field(description="Send it as cursor for the next documents; null on the last.")
+    next_cursor: str | None = Field(description="Send it as cursor for the next documents; null on the last.")
 
     def to_json(self) -> str:
         """Return the manifest as answers and folders hold it; what is as usual is left out of the schema."""
@@ -199,11 +187,11 @@ def read_folder(lines: Path) -> tuple[DocumentSchema, list[LabelledDocument]]:
         A file is not what it should be; the sentence says which, and which line.
     """
     manifest = _read_manifest(manifest_path(lines))
-    documents = {document.documentId: document for document in manifest.documents}
+    documents = {document.document_id: document for document in manifest.documents}
     if len(documents) < len(manifest.documents):
         raise BadRequestError(f"{manifest_path(lines)} names a document twice; pull the data set again.")
     examples: dict[int, dict[Example, int]] = {number: {} for number in documents}
-    for number, example in _read_lines(lines, manifest.docType):
+    for number, example in _read_lines(lines, manifest.doc_type):
         of_document = examples.get(example.document_id)
         if of_document is None or example.page_number > documents[example.document_id].pages:
             raise BadRequestError(
@@ -213,19 +201,19 @@ def read_folder(lines: Path) -> tuple[DocumentSchema, list[LabelledDocument]]:
         if example in of_document:
             raise BadRequestError(f"{lines}, line {number} is line {of_document[example]} again; remove one.")
         of_document[example] = number
-    return manifest.definition.named(manifest.docType), [
+    return manifest.definition.named(manifest.doc_type), [
         LabelledDocument(
-            document.documentId,
+            document.document_id,
             tuple(
                 text
                 for page in range(1, document.pages + 1)
-                for text in _read_page(page_path(lines, document.documentId, page), page)
+                for text in _read_page(page_path(lines, document.document_id, page), page)
             ),
-            tuple(examples[document.documentId]),
+            tuple(examples[document.document_id]),
             document.complete,
             frozenset(document.unplaced),
         )
-        for document in sorted(manifest.documents, key=lambda each: each.documentId)
+        for document in sorted(manifest.documents, key=lambda each: each.document_id)
     ]
 
 

@@ -44,33 +44,39 @@ class Status(StrEnum):
         return self.verified or self is Status.REJECTED
 
 
+class Reason(StrEnum):
+    """Why a field is escalated."""
+
+    LOW_CONFIDENCE = "low_confidence"
+    """Its confidence is below what the document type asks for."""
+    TRACKS_DISAGREE = "tracks_disagree"
+    RULE_VIOLATED = "rule_violated"
+    """Its value does not fit those of other fields, by a rule of the document type."""
+    REQUIRED_MISSING = "required_missing"
+    """The document type requires it, and nothing was found."""
+    ONLY_HOSTED = "only_hosted"
+    """The hosted model alone reads it."""
+    PROPOSED = "proposed"
+    """An agent proposes a value for it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one track makes of one field.
-
-    Attributes
-    ----------
-    track : str
-        `text`, `vision`, `hosted` or the id of a model; `agent:` and the id of a key for what an agent
-        proposes.
-    value : str
-        Normalised: ISO date, plain decimal, single spaces.
-    content : str
-        The same as it stands on the page.
-    confidence : float or None
-        Calibrated probability that `value` is right; None where nothing is known.
-    regions : tuple of Region
-        The lines it was cut from, in reading order; at least one for anything alma itself reads.
-    comment : str or None
-        Why an agent proposes it; None for what is read.
-    """
+    """What one track makes of one field."""
 
     track: str
+    """`text`, `vision`, `hosted` or the id of a model; `agent:` and the id of a key for what an agent
+    proposes."""
     value: str
+    """Normalised: ISO date, plain decimal, single spaces."""
     content: str
+    """The same as it stands on the page."""
     confidence: float | None
+    """Calibrated probability that `value` is right; None where nothing is known."""
     regions: tuple[Region, ...]
+    """The lines it was cut from, in reading order; at least one for anything alma itself reads."""
     comment: str | None = None
+    """Why an agent proposes it; None for what is read."""
 
     @property
     def proposed(self) -> bool:
@@ -109,8 +115,7 @@ class Field:
     reviewed : Reading or None
         The value a person accepted or entered, with its evidence; None before review.
     reasons : tuple of str
-        Why the field is escalated, as slugs (`low_confidence`, `tracks_disagree`, `rule_violated`,
-        `required_missing`, `only_hosted`, `proposed`).
+        Why the field is escalated: `Reason`, or what a later version of alma has stored.
     version : int
         Grows with every change.
     reviewed_by, reviewed_at : str or None
@@ -200,25 +205,28 @@ def parse_id(text: str) -> tuple[str, int] | None:
     return match["name"] + (match["column"] or ""), int(match["number"] or 0)
 
 
+def precedence(reading: Reading) -> tuple[bool, float]:
+    """Return a sort key of readings: the most confident first, then unknown confidence, then proposals."""
+    return reading.proposed, 1.0 if reading.confidence is None else -reading.confidence
+
+
+def ranked(readings: Iterable[Reading]) -> tuple[Reading, ...]:
+    """Return readings by `precedence`, the best first; ties keep their order."""
+    return tuple(sorted(readings, key=precedence))
+
+
 def best_reading(readings: Iterable[Reading]) -> Reading:
-    """Return the reading with the highest confidence; unknown confidence ranks last, ties keep order."""
-    return max(readings, key=lambda r: -1.0 if r.confidence is None else r.confidence)
+    """Return the first reading by `precedence`."""
+    return min(readings, key=precedence)
 
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """What reading a document gave.
-
-    Attributes
-    ----------
-    doc_type : str or None
-        Key of the schema that fits best; None when none does.
-    doc_type_confidence : float or None
-        Probability that it is right; None where nothing is known.
-    fields : list of Field
-        In the schema's order, then by place in the document.
-    """
+    """What reading a document gave."""
 
     doc_type: str | None
+    """Key of the schema that fits best; None when none does."""
     doc_type_confidence: float | None = None
+    """Probability that it is right; None where nothing is known."""
     fields: list[Field] = field(default_factory=list)
+    """In the schema's order, then by place in the document."""

@@ -16,20 +16,14 @@ PLACES = 5
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """An upright rectangle in the unit square.
-
-    Attributes
-    ----------
-    x, y : float
-        Top left corner, 0..1.
-    w, h : float
-        Width and height, 0..1.
-    """
+    """An upright rectangle in the unit square."""
 
     x: float
     y: float
+    """Top left corner, 0..1."""
     w: float
     h: float
+    """Width and height, 0..1."""
 
     @classmethod
     def from_corners(cls, x0: float, y0: float, x1: float, y1: float) -> Box:
@@ -144,25 +138,17 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word where it stands on a page.
-
-    Attributes
-    ----------
-    text : str
-        The word as it stands there, no white space inside.
-    box : Box
-        Its place on the page.
-    line : int
-        Number of the text line it belongs to, in reading order, unique on the page. Words of one line
-        follow each other left to right.
-    confidence : float or None
-        What the recogniser thinks of it, 0..1; None where a text layer states it.
-    """
+    """A word where it stands on a page."""
 
     text: str
+    """The word as it stands there, no white space inside."""
     box: Box
+    """Its place on the page."""
     line: int
+    """Number of the text line it belongs to, in reading order, unique on the page. Words of one line follow
+    each other left to right."""
     confidence: float | None = None
+    """What the recogniser thinks of it, 0..1; None where a text layer states it."""
 
 
 def same_place(a: Iterable[Region], b: Sequence[Region]) -> bool:

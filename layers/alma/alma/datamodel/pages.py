@@ -1,4 +1,4 @@
-"""What a page says: its words, per track, and how they are kept."""
+"""The words of a page, per track, and their stored form."""
 
 from __future__ import annotations
 
@@ -22,32 +22,22 @@ class Track(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PageText:
-    """The words of one page as one track reads them.
-
-    Attributes
-    ----------
-    page : int
-        1-based number within the document.
-    width, height : float
-        Size of the page as displayed; the unit does not matter, the ratio does.
-    track : Track
-        Where the words come from.
-    words : tuple of Word
-        In reading order; words of one line are neighbours.
-    turned : int
-        Degrees clockwise the page must be turned to be upright for a reader: 0, 90, 180 or 270. Boxes
-        are always on the page as displayed, not as turned.
-    unreadable : int
-        Number of text lines that were found and could not be read (a script outside the alphabet, a smear).
-    """
+    """The words of one page as one track reads them."""
 
     page: int
+    """1-based number within the document."""
     width: float
     height: float
+    """Size of the page as displayed; the unit does not matter, the ratio does."""
     track: Track
+    """Where the words come from."""
     words: tuple[Word, ...]
+    """In reading order; words of one line are neighbours."""
     turned: int = 0
+    """Degrees clockwise the page must be turned to be upright for a reader: 0, 90, 180 or 270. Boxes are
+    always on the page as displayed, not as turned."""
     unreadable: int = 0
+    """Number of text lines that were found and could not be read (a script outside the alphabet, a smear)."""
 
     def upright(self) -> PageText:
         """Return the same page turned so that lines run left to right, for rules about position."""
@@ -65,7 +55,7 @@ class PageText:
         return list(grouped.values())
 
     def to_json(self) -> str:
-        """Return the form kept in the object store: words as compact arrays."""
+        """Return the stored form: JSON with words as compact arrays."""
         return json.dumps(
             {
                 "page": self.page,
@@ -100,7 +90,7 @@ class PageText:
         Raises
         ------
         KeyError, TypeError, ValueError
-            It is none.
+            It is malformed.
         """
         return cls(
             page=raw["page"],

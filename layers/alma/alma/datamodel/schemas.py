@@ -63,7 +63,7 @@ class FieldType(StrEnum):
 class ColumnSchema(BaseModel):
     """A value with a label: a column of a table, and what a field on its own has in common with one."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     key: str = Field(pattern=KEY, description="Name of the field in every answer.")
     description: _Description = Field(default="", description="What the field is, for people and agents.")
@@ -122,7 +122,7 @@ class FieldSchema(ColumnSchema):
 class Rule(BaseModel):
     """Something the values of several fields have to do with each other."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     kind: Literal["sum", "order"] = Field(
         description="`sum`: all but the last add up to the last. `order`: none is later than the next."
@@ -155,7 +155,7 @@ class GroupSchema(BaseModel):
     Its values are called `GROUP.COLUMN` and counted by row.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     key: str = Field(pattern=KEY, description="Name of the group in every answer.")
     description: _Description = Field(default="", description="What a row is, for people and agents.")
@@ -179,7 +179,7 @@ class GroupSchema(BaseModel):
 class SchemaDefinition(BaseModel):
     """What a document type is, without its name."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     description: _Description = Field(default="", description="What the type is, for people and agents.")
     keywords: tuple[_Phrase, ...] = Field(

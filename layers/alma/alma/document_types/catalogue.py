@@ -30,7 +30,7 @@ _NAME = re.compile(KEY)
 _SORT_PREFIX = "schema#"
 
 
-class Origin(StrEnum):
+class TypeOrigin(StrEnum):
     """Whose a document type is."""
 
     SHIPPED = "shipped"
@@ -45,20 +45,20 @@ class DocumentType:
     ----------
     schema : DocumentSchema
         What it is.
-    origin : Origin
+    origin : TypeOrigin
         Whether it came with alma.
     updated_at : str or None
         When the organisation last changed it (ISO 8601); None for a shipped one.
     """
 
     schema: DocumentSchema
-    origin: Origin
+    origin: TypeOrigin
     updated_at: str | None = None
 
 
 def list_types(organisation: str) -> list[DocumentType]:
     """Return the document types of an organisation by name, its own in place of shipped ones."""
-    types = {name: DocumentType(schema, Origin.SHIPPED) for name, schema in shipped_schemas().items()}
+    types = {name: DocumentType(schema, TypeOrigin.SHIPPED) for name, schema in shipped_schemas().items()}
     for item in SchemaItem.query(organisation, SchemaItem.sk.startswith(_SORT_PREFIX), consistent_read=True):
         try:
             types[item.doc_type] = _from_item(item)
@@ -79,6 +79,21 @@ def knows(organisation: str, doc_type: str) -> bool:
     return doc_type in shipped_schemas() or _own(organisation, doc_type) is not None
 
 
+def check(organisation: str, doc_type: str | None, *, optional: bool = False) -> None:
+    """Refuse a type that an organisation's documents cannot be of; None passes where it is `optional`.
+
+    Raises
+    ------
+    BadRequestError
+        There is none of that name; the sentence names those there are.
+    """
+    if optional and doc_type is None:
+        return
+    if doc_type is None or not knows(organisation, doc_type):
+        known = ", ".join(schemas_of(organisation))
+        raise BadRequestError(f"docType is one of {known}{', or leave it out' if optional else ''}.")
+
+
 def get(organisation: str, doc_type: str) -> DocumentType:
     """Return a document type.
 
@@ -93,7 +108,7 @@ def get(organisation: str, doc_type: str) -> DocumentType:
     shipped = shipped_schemas().get(doc_type)
     if shipped is None:
         raise NotFoundError(f"There is no document type {doc_type!r}; list the types to see those there are.")
-    return DocumentType(shipped, Origin.SHIPPED)
+    return DocumentType(shipped, TypeOrigin.SHIPPED)
 
 
 def put(organisation: str, doc_type: str, definition: SchemaDefinition) -> tuple[DocumentType, bool]:
@@ -123,8 +138,7 @@ def put(organisation: str, doc_type: str, definition: SchemaDefinition) -> tuple
                 f"Your organisation has {MAX_TYPES} document types of its own; remove one first.",
                 code="too_many_schemas",
             )
-        made = conditional_write(lambda: item.save(SchemaItem.pk.does_not_exist())) is not None
-        if made:
+        if conditional_write(lambda: item.save(SchemaItem.pk.does_not_exist())):
             return _from_item(item), True
     item.save()
     return _from_item(item), False
@@ -153,7 +167,7 @@ def _own(organisation: str, doc_type: str) -> SchemaItem | None:
 
 
 def _from_item(item: SchemaItem) -> DocumentType:
-    return DocumentType(_schema(item.doc_type, item.definition), Origin.OWN, item.updated_at)
+    return DocumentType(_schema(item.doc_type, item.definition), TypeOrigin.OWN, item.updated_at)
 
 
 @lru_cache(maxsize=256)

@@ -17,6 +17,7 @@ from typing import Any
 from alma import pagination
 from alma.clock import timestamp
 from alma.datamodel.fields import Field, Reading, evidence_of
+from alma.documents import records
 from alma.errors import BadRequestError
 from alma.storage.table import AuditItem, DocumentItem, audit_key, audit_prefix
 
@@ -224,12 +225,14 @@ def extracted(
 
 
 def history(organisation: str, document_id: int, *, cursor: str | None = None, limit: int = 50) -> History:
-    """Return the entries of a document's trail, oldest first; none where there is no trail.
+    """Return the entries of a document's trail, oldest first; a deleted document keeps its trail.
 
     Raises
     ------
     BadRequestError
-        The cursor or the limit is not one.
+        The cursor or the limit is malformed.
+    NotFoundError
+        The organisation has neither such a document nor a trail of it.
     """
     if not 1 <= limit <= MAX_LIMIT:
         raise BadRequestError(f"limit is a whole number from 1 to {MAX_LIMIT}.")
@@ -241,6 +244,8 @@ def history(organisation: str, document_id: int, *, cursor: str | None = None, l
         limit=limit + 1,
     )
     found = [_from_item(item) for item in items]
+    if not found:
+        records.row_of(organisation, document_id)
     more, found = len(found) > limit, found[:limit]
     return History(found, pagination.encode(str(found[-1].sequence)) if more else None)
 

@@ -72,12 +72,11 @@ def _leave_file(document: Document) -> None:
     left = conditional_write(
         lambda: item.update(actions=[FileItem.instances.delete({document.id})], condition=divided)
     )
-    if left is not None and item.instances:
+    if left and item.instances:
         return
     objects.delete_inbox(document.object_key, document.etag)
-    gone = conditional_write(lambda: item.delete(FileItem.instances.does_not_exist()) or True)
-    if gone is None:  # it was divided in this moment
-        _leave_file(document)
+    if not conditional_write(lambda: item.delete(FileItem.instances.does_not_exist())):
+        _leave_file(document)  # it was divided in this moment
 
 
 def purge(organisation: str, document_id: int) -> None:

@@ -119,7 +119,7 @@ def take_off_pending_parts(document: Document) -> bool:
             condition=DocumentItem.status == DocumentStatus.PROCESSING.value,
         )
     )
-    return waiting is not None and not first.pending_parts
+    return waiting and not first.pending_parts
 
 
 def siblings(document: Document) -> list[int]:

@@ -11,7 +11,7 @@ from alma.access import organisations
 from alma.document_types import catalogue
 from alma.documents import records
 from alma.documents.records import Document, DocumentStatus
-from alma.errors import BadRequestError, ConflictError, NotFoundError
+from alma.errors import ConflictError, NotFoundError
 from alma.settings import settings
 from alma.storage import objects
 from alma.storage.table import (
@@ -38,14 +38,25 @@ def announce(
     whole: bool = False,
     announced_by: str | None = None,
 ) -> Document:
-    """Make room for a file that will be uploaded to `object_key` within `settings().upload_seconds`.
+    """Make a document for a file that will be uploaded to its `object_key` within `upload_seconds`.
 
-    A file that is `whole` is one document, whatever its pages look like. What it takes to read it is counted
-    for the key `announced_by`.
+    Parameters
+    ----------
+    organisation, file_name : str
+        Whose file, and its name.
+    requested_type : str, optional
+        The type the sender says it is.
+    whole : bool
+        The file is one document, whatever its pages look like.
+    announced_by : str, optional
+        Id of the key for which reading it is counted.
+
+    Raises
+    ------
+    BadRequestError
+        The organisation has no such type.
     """
-    if requested_type is not None and not catalogue.knows(organisation, requested_type):
-        known = ", ".join(catalogue.schemas_of(organisation))
-        raise BadRequestError(f"docType is one of {known}, or leave it out.")
+    catalogue.check(organisation, requested_type, optional=True)
     document_id = organisations.next_document_id(organisation)
     item = records.new_item(
         organisation,
@@ -85,20 +96,15 @@ def arrive(organisation: str, object_key: str, etag: str, sequencer: str) -> Doc
     if known is not None and known.sequencer != sequencer and _failed(known):
         _release(known)
         known = None
-    if known is None:
-        document_id = _claim(organisation, file_item, etag)
-        if document_id is None and (known := known_file(file_item)) is None:
-            raise ConflictError("The file was claimed and released at the same time; deliver it again.")
-    if known is not None:
-        document_id = int(known.document_id)
-    item = DocumentItem(organisation, document_key(document_id or 0))
+    document_id = int(known.document_id) if known is not None else _claim(organisation, file_item, etag)
+    item = DocumentItem(organisation, document_key(document_id))
     begun = conditional_write(
         lambda: item.update(
             actions=[DocumentItem.attempts.add(1)],
             condition=DocumentItem.status == DocumentStatus.PROCESSING.value,
         )
     )
-    return None if begun is None else records.from_item(item)
+    return records.from_item(item) if begun else None
 
 
 def _file_item(organisation: str, object_key: str, etag: str, sequencer: str) -> FileItem:
@@ -125,14 +131,21 @@ def _failed(file_item: FileItem) -> bool:
         return not file_item.instances
 
 
-def _claim(organisation: str, file_item: FileItem, etag: str) -> int | None:
-    """Bind a file to its announced document or to a new one; None when another delivery was faster."""
+def _claim(organisation: str, file_item: FileItem, etag: str) -> int:
+    """Bind a file to its announced document or a new one, and return its number; that of whoever was faster.
+
+    Raises
+    ------
+    ConflictError
+        Another delivery was faster, and its document is gone again.
+    """
     announced = _announced_id(organisation, file_item.object_key)
     if announced is not None and _bind(announced, file_item, etag):
         return announced
     # Used or deleted in the meantime, nothing is lost: the file becomes a document of its own.
-    if known_file(file_item) is not None:
-        return None
+    known = known_file(file_item)
+    if known is not None:
+        return int(known.document_id)
     document_id = organisations.next_document_id(organisation)
     file_item.document_id = document_id
     name = file_item.object_key.rsplit("/", 1)[-1]
@@ -151,7 +164,12 @@ def _claim(organisation: str, file_item: FileItem, etag: str) -> int | None:
     try:
         write_transaction(write)
     except ConditionFailedError:
-        return None
+        known = known_file(file_item)
+        if known is None:
+            raise ConflictError(
+                "The file was claimed and released at the same time; deliver it again."
+            ) from None
+        return int(known.document_id)
     return document_id
 
 

@@ -36,7 +36,7 @@ def pages_known(document: Document, pages: int, pending: Iterable[int], media_ty
             & DocumentItem.pages.does_not_exist(),
         )
     )
-    return records.get(document.organisation, document.id) if known is None else records.from_item(item)
+    return records.from_item(item) if known else records.get(document.organisation, document.id)
 
 
 def page_read(document: Document, number: int) -> Document:
@@ -54,7 +54,7 @@ def page_read(document: Document, number: int) -> Document:
             condition=DocumentItem.pk.exists(),
         )
     )
-    if done is None:
+    if not done:
         raise records.absent(document.id)
     return records.from_item(item)
 
@@ -71,7 +71,7 @@ def begin_resolution(document: Document) -> int:
     begun = conditional_write(
         lambda: item.update(actions=[DocumentItem.resolutions.add(1)], condition=DocumentItem.pk.exists())
     )
-    if begun is None:
+    if not begun:
         raise records.absent(document.id)
     return int(item.resolutions)
 

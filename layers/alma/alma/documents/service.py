@@ -37,7 +37,7 @@ class Announcement:
 
 
 @dataclass(frozen=True, slots=True)
-class PageLines:
+class PageReading:
     """The lines that one track read on a page."""
 
     document: Document
@@ -114,7 +114,7 @@ class DocumentService:
 
         return search(self.organisation, text, cursor=cursor, limit=limit, doc_type=doc_type)
 
-    def page_lines(self, document_id: int, page: int, *, track: Track | None = None) -> PageLines:
+    def page_lines(self, document_id: int, page: int, *, track: Track | None = None) -> PageReading:
         """Return the lines of a page as a track read them; without `track`, whichever read most.
 
         Raises
@@ -135,7 +135,7 @@ class DocumentService:
             raise NotFoundError(
                 f"Page {page} of document {document_id} has no text of the track {track or 'text or vision'}."
             )
-        return PageLines(document, chosen, list(read))
+        return PageReading(document, chosen, list(read))
 
     def page_words(self, document_id: int, page: int) -> File:
         """Return the words of a page, of every track, as a JSON file."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from alma.datamodel.fields import Extraction, Field, Reading, Status
+from alma.datamodel.fields import Extraction, Field, Reading, Reason, Status, precedence
 from alma.datamodel.pages import PageText, Track
 from alma.datamodel.schemas import DocumentSchema, FieldSchema
 from alma.extraction.classification.document_type import document_type
@@ -30,14 +30,14 @@ def _field(
         )
         read.append((choice.signals, reading))
     # Where no confidence is known, the scorer still knows which reading fits better.
-    read.sort(key=lambda r: (-1.0 if r[1].confidence is None else -r[1].confidence, -r[0].probability))
+    read.sort(key=lambda r: (precedence(r[1]), -r[0].probability))
     best, reasons = read[0][1].confidence, []
     if best is not None and best < schema.review_below:
-        reasons.append("low_confidence")
+        reasons.append(Reason.LOW_CONFIDENCE)
     if read[0][0].agrees is False:
-        reasons.append("tracks_disagree")
+        reasons.append(Reason.TRACKS_DISAGREE)
     if read[0][0].holds is False:
-        reasons.append("rule_violated")
+        reasons.append(Reason.RULE_VIOLATED)
     status = Status.ESCALATED if reasons else Status.UNREVIEWED
     return Field(field.key, occurrence, tuple(reading for _, reading in read), status, reasons=tuple(reasons))
 
@@ -115,7 +115,7 @@ def with_missing(extraction: Extraction, schema: DocumentSchema) -> Extraction:
     """Return an extraction with an escalated field without a reading for each required one not found."""
     found = {field.key for field in extraction.fields}
     missing = [
-        Field(field.key, 0, (), Status.ESCALATED, reasons=("required_missing",))
+        Field(field.key, 0, (), Status.ESCALATED, reasons=(Reason.REQUIRED_MISSING,))
         for field in schema.fields
         if field.required and field.key not in found
     ]

@@ -22,7 +22,7 @@ from alma.extraction.values.text import comparison_key
 MINIMUM, MINIMUM_UNVOTED = 0.15, 0.5
 #: The same for a value that fits others, and the vote of a rule that is shown whatever the scorer thinks.
 MINIMUM_TOGETHER, PLAIN_VOTE = 0.005, 2.6
-#: The same for each value of a repeated field, and how many of them are kept.
+#: The same for each value of a repeated field, and the most there are.
 MINIMUM_REPEATED = 0.25
 MOST_REPEATS = 20
 #: The sum of a rule's weights at which it is as likely right as wrong, what a unit of it says in log-odds,

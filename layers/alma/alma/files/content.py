@@ -15,21 +15,14 @@ DAMAGED_PDF = "The PDF is damaged and cannot be opened; export or print it to PD
 
 @dataclass(frozen=True, slots=True)
 class PageContent:
-    """One page as parsed.
-
-    Attributes
-    ----------
-    image : PIL.Image.Image
-        The page as displayed, mode `RGB` or `L`.
-    text : PageText or None
-        The words of the file's text layer; None where it has none, or garbage.
-    needs_vision : bool
-        Something on the page can be read from the image only.
-    """
+    """One page as parsed."""
 
     image: Image.Image
+    """The page as displayed, mode `RGB` or `L`."""
     text: PageText | None
+    """The words of the file's text layer; None where it has none, or garbage."""
     needs_vision: bool
+    """Something on the page can be read from the image only."""
 
 
 class Parser(Protocol):

@@ -26,7 +26,7 @@ def is_blank(image: Image.Image) -> bool:
 
 def zone_share(zones: Iterable[Sequence[Point]]) -> float:
     """Return the share of the page that polygons (corners in the unit square) cover together."""
-    return _share(_drawn(zones, (200, 200)))
+    return _share(_mask_of(zones, (200, 200)))
 
 
 def unread_share(
@@ -50,7 +50,7 @@ def unread_share(
     """
     strokes = _strokes(image)
     if zones is not None:
-        strokes = ImageChops.multiply(strokes, _drawn(zones, strokes.size))
+        strokes = ImageChops.multiply(strokes, _mask_of(zones, strokes.size))
     total = _share(strokes)
     if total < MIN_INK:
         return 0.0
@@ -82,7 +82,7 @@ def _strokes(image: Image.Image) -> Image.Image:
     return spread.point([255 if v >= _STROKE else 0 for v in range(256)])
 
 
-def _drawn(zones: Iterable[Sequence[Point]], size: tuple[int, int]) -> Image.Image:
+def _mask_of(zones: Iterable[Sequence[Point]], size: tuple[int, int]) -> Image.Image:
     mask = Image.new("L", size, 0)
     draw = ImageDraw.Draw(mask)
     for zone in zones:

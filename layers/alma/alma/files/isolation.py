@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 #: Parsers that a file may bring down before its remaining pages are given up.
 MAX_LOST = 3
 
-# Longest answer: a page of `textlayer.MAX_CHARACTERS` words of one letter takes some 12 MB.
+# Longest answer: a page of `text_layer.MAX_CHARACTERS` words of one letter takes some 12 MB.
 _MAX_ANSWER = 64 * 2**20
 
 Answer = dict[str, Any]
@@ -36,32 +36,22 @@ Answer = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class FilePage:
-    """One page of a file.
-
-    Attributes
-    ----------
-    number : int
-        From 1.
-    width, height : int
-        Pixels of the stored image; 0 where `error` is set.
-    image : Path
-        The page as displayed, as PNG. It is there until the next page is taken; where `error` is set there
-        is none.
-    text : PageText or None
-        The words of the file's own text layer; None where there are none, or only garbage.
-    needs_vision : bool
-        Something on the page can be read from the image only. False together with no text: a blank page.
-    error : UnreadableFileError or None
-        Why this page could not be read.
-    """
+    """One page of a file."""
 
     number: int
+    """From 1."""
     width: int
     height: int
+    """Pixels of the stored image; 0 where `error` is set."""
     image: Path
+    """The page as displayed, as PNG. It is there until the next page is taken; where `error` is set there is
+    none."""
     text: PageText | None
+    """The words of the file's own text layer; None where there are none, or only garbage."""
     needs_vision: bool
+    """Something on the page can be read from the image only. False together with no text: a blank page."""
     error: UnreadableFileError | None = None
+    """Why this page could not be read."""
 
 
 def read_file(path: Path, settings: Settings, *, first_page: int = 1) -> OpenedFile:
@@ -111,20 +101,13 @@ class OpenedFile:
 
     A page that cannot be read comes with its `error` as long as others can be; where not one can, the first
     page's error is raised. The next page is made while the caller works on this one.
-
-    Attributes
-    ----------
-    kind : Kind
-        What the file is.
-    pages : int
-        How many pages it has.
-    peak_memory : int
-        Bytes the largest parser process took, of those that have ended.
     """
 
     def __init__(self, path: Path, kind: Kind, settings: Settings, first_page: int) -> None:
         self.kind = kind
+        """What the file is."""
         self.peak_memory = 0
+        """Bytes the largest parser process took, of those that have ended."""
         self._folder = tempfile.TemporaryDirectory(prefix="alma-pages-")
         self._order = {
             "path": str(path.absolute()),
@@ -135,11 +118,12 @@ class OpenedFile:
             "memory": settings.parser_memory_mb * 2**20,
             "seconds": settings.page_seconds,
         }
-        self._parser: _Parser | None = None
+        self._parser: _ParserProcess | None = None
         self._lost = 0
         self._pages = self._read(first_page)
         try:
             self.pages: int = self._started().take("The file")["pages"]
+            """How many pages it has."""
             if self.pages > settings.max_pages:
                 raise UnreadableFileError(
                     f"The file has {self.pages} pages and the limit is {settings.max_pages}; split it.",
@@ -204,11 +188,11 @@ class OpenedFile:
         text = None if answer["text"] is None else PageText.from_json(answer["text"])
         return FilePage(number, answer["width"], answer["height"], image, text, answer["needs_vision"])
 
-    def _started(self) -> _Parser:
-        self._parser = _Parser(self._order)
+    def _started(self) -> _ParserProcess:
+        self._parser = _ParserProcess(self._order)
         return self._parser
 
-    def _restarted(self, what: str) -> _Parser:
+    def _restarted(self, what: str) -> _ParserProcess:
         if self._lost >= MAX_LOST:
             raise _LostError(
                 f"{what} was not tried, because {MAX_LOST} pages before it brought the parser down; "
@@ -241,7 +225,7 @@ def _too_complex(what: str, why: str) -> str:
     return f"{what} {why}; print the document to a new PDF, or scan it, and send that."
 
 
-class _Parser:
+class _ParserProcess:
     """The parser's process, as `alma.files.worker` speaks."""
 
     def __init__(self, order: dict[str, str | int]) -> None:

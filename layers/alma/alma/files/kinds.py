@@ -42,7 +42,7 @@ _SIGNATURES: tuple[tuple[bytes, Kind], ...] = (
 )
 
 # Formats people send by mistake: signature, what to call it, what to do instead.
-_STRANGERS: tuple[tuple[bytes, str, str], ...] = (
+_UNSUPPORTED: tuple[tuple[bytes, str, str], ...] = (
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office document", "Save it as PDF and send that"),
     (b"{\\rtf", "an RTF document", "Save it as PDF and send that"),
     (b"%!PS", "PostScript", "Convert it to PDF and send that"),
@@ -105,15 +105,15 @@ def identify(head: bytes) -> Kind:
         return Kind.BMP
     if b"%PDF-" in head:
         return Kind.PDF
-    name, advice = _stranger(head)
+    name, advice = _unsupported(head)
     raise UnreadableFileError(
         f"The file looks like {name}, which alma does not read. {advice}: {ACCEPTED}.",
         code="unsupported_type",
     )
 
 
-def _stranger(head: bytes) -> tuple[str, str]:
-    for signature, name, advice in _STRANGERS:
+def _unsupported(head: bytes) -> tuple[str, str]:
+    for signature, name, advice in _UNSUPPORTED:
         if head.startswith(signature):
             return name, advice
     if head.startswith(b"PK\x03\x04"):

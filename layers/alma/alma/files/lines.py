@@ -16,26 +16,19 @@ SAME_PLACE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A word in a frame where text runs left to right, any unit, origin at the top left.
-
-    Attributes
-    ----------
-    text : str
-        The word.
-    left, top, right, bottom : float
-        Where it stands: its ink.
-    ceiling, baseline : float
-        The band between the top of capitals and the baseline. It says on which line the word stands, which
-        its ink cannot: a hyphen, a comma and a `g` on one line share hardly any height.
-    """
+    """A word in a frame where text runs left to right, any unit, origin at the top left."""
 
     text: str
+    """The word."""
     left: float
     top: float
     right: float
     bottom: float
+    """Where it stands: its ink."""
     ceiling: float
     baseline: float
+    """The band between the top of capitals and the baseline. It says on which line the word stands, which its
+    ink cannot: a hyphen, a comma and a `g` on one line share hardly any height."""
 
     @property
     def height(self) -> float:

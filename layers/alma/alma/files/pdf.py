@@ -1,4 +1,4 @@
-"""PDF pages: drawn by pdfium, words from the text layer, damage mended by pypdf where pdfium gives up."""
+"""PDF pages: rendered by pdfium, words from the text layer, damage mended by pypdf where pdfium gives up."""
 
 from __future__ import annotations
 

@@ -37,53 +37,36 @@ _LINE_END_HYPHENS = (0x02, 0xFFFE)
 
 @dataclass(frozen=True, slots=True)
 class Glyph:
-    """One character as displayed: points from the top left corner, `y` down.
-
-    Attributes
-    ----------
-    text : str
-        One character, or the letters of a ligature; empty for one that shows nothing readable.
-    left, top, right, bottom : float
-        Its ink.
-    x, y : float
-        Its origin on the baseline.
-    size : float
-        Height of an em.
-    angle : float
-        Direction of the baseline in degrees clockwise from left-to-right.
-    odd : bool
-        It does not belong into good text: the font's table of characters may be wrong.
-    """
+    """One character as displayed: points from the top left corner, `y` down."""
 
     text: str
+    """One character, or the letters of a ligature; empty for one that shows nothing readable."""
     left: float
     top: float
     right: float
     bottom: float
+    """Its ink."""
     x: float
     y: float
+    """Its origin on the baseline."""
     size: float
+    """Height of an em."""
     angle: float
+    """Direction of the baseline in degrees clockwise from left-to-right."""
     odd: bool
+    """It does not belong into good text: the font's table of characters may be wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class TextLayer:
-    """The words of a page, and whether they can be trusted.
-
-    Attributes
-    ----------
-    words : tuple of Word
-        In reading order; empty where the layer is garbage.
-    turned : int
-        Degrees clockwise the page must be turned for most of its text to run left to right.
-    garbage : bool
-        There is text and it does not say what the page shows.
-    """
+    """The words of a page, and whether they can be trusted."""
 
     words: tuple[Word, ...]
+    """In reading order; empty where the layer is garbage."""
     turned: int = 0
+    """Degrees clockwise the page must be turned for most of its text to run left to right."""
     garbage: bool = False
+    """There is text and it does not say what the page shows."""
 
 
 def read_text_layer(page: pdfium.PdfPage, display: Display) -> TextLayer:
@@ -134,25 +117,20 @@ def read_text_layer(page: pdfium.PdfPage, display: Display) -> TextLayer:
                 (straight if abs(_slant(run[0].angle)) < 15 else slanted).append(token)
         # A diagonal stamp would glue the lines it crosses together.
         for line in [*in_lines(straight), *([token] for token in slanted)]:
-            placed = [_word(token, line_number, upright, -turn % 360) for token in line]
-            words += (word for word in placed if word is not None)
-            line_number += any(word is not None for word in placed)
+            of_line = [_word(token, line_number, upright, -turn % 360) for token in line]
+            words += (word for word in of_line if word is not None)
+            line_number += any(word is not None for word in of_line)
     return TextLayer(tuple(words), turned=-main % 360)
 
 
 class Display:
-    """The map from PDF user space to points on the page as displayed.
-
-    Attributes
-    ----------
-    width, height : float
-        Size of the page as displayed, in points.
-    """
+    """The map from PDF user space to points on the page as displayed (an affine map)."""
 
     _STEPS = 1_000_000
 
     def __init__(self, page: pdfium.PdfPage) -> None:
         self.width, self.height = page.get_size()
+        """Size of the page as displayed, in points."""
         # pdfium knows crop box and rotation; three points of its map give all of it.
         x, y = ctypes.c_int(), ctypes.c_int()
         corners = []

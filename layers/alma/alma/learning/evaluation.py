@@ -53,25 +53,18 @@ def _decimal(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Label:
-    """What a person says a field's value is.
-
-    Attributes
-    ----------
-    value : str
-        As `canonical` returns it.
-    places : tuple of Region
-        Where it stands: the place the person named first, then others; empty where nobody said.
-    holding : bool
-        The places are those of whole lines the value stands in.
-    """
+class LabelledValue:
+    """Ground truth: what a person says a field's value is."""
 
     value: str
+    """As `canonical` returns it."""
     places: tuple[Region, ...] = ()
+    """Where it stands: the place the person named first, then others; empty where nobody said."""
     holding: bool = False
+    """The places are those of whole lines the value stands in."""
 
 
-def points_at(regions: Sequence[Region], label: Label) -> bool:
+def points_at(regions: Sequence[Region], label: LabelledValue) -> bool:
     """Return whether evidence points at a labelled place.
 
     The box around all regions on a page must have an intersection over union of at least `HIT_IOU` with a
@@ -92,7 +85,9 @@ def points_at(regions: Sequence[Region], label: Label) -> bool:
     return False
 
 
-def judge(field: FieldSchema, found: Sequence[Candidate], labels: Sequence[Label]) -> NDArray[np.int8]:
+def judge(
+    field: FieldSchema, found: Sequence[Candidate], labels: Sequence[LabelledValue]
+) -> NDArray[np.int8]:
     """Return for each candidate: 2 where value and place are a label's, 1 where only the value is, else 0.
 
     Where no candidate has the value, the one at the place whose text is most like it, if any is, has a slip
@@ -126,7 +121,7 @@ def judge(field: FieldSchema, found: Sequence[Candidate], labels: Sequence[Label
 def groups_of(
     tracks: Mapping[str, TrackCandidates],
     schema: DocumentSchema,
-    labels: Mapping[str, Sequence[Label]],
+    labels: Mapping[str, Sequence[LabelledValue]],
     complete: Container[str],
     fold: int,
 ) -> Iterator[Group]:
@@ -163,7 +158,7 @@ def groups_of(
             )
 
 
-def tally(values: Sequence[str], labels: Sequence[Label]) -> tuple[Tally, list[bool]]:
+def tally(values: Sequence[str], labels: Sequence[LabelledValue]) -> tuple[Tally, list[bool]]:
     """Return the counts of a field's values as a multiset, and of each value whether it is right."""
     left = [label.value for label in labels]
     judged = []

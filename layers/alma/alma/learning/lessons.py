@@ -12,7 +12,7 @@ from alma.datamodel.schemas import DocumentSchema
 from alma.errors import ConflictError
 from alma.extraction.resolve import layouts_by_track
 from alma.extraction.scoring.track_candidates import TrackCandidates, candidates_by_track
-from alma.learning.evaluation import Label, canonical, groups_of
+from alma.learning.evaluation import LabelledValue, canonical, groups_of
 from alma.learning.scorer_training import Group
 
 #: Parts the documents are divided into; with fewer documents each is a part of its own.
@@ -26,7 +26,7 @@ class Lesson:
     """A document, what people say of its fields, and the part of the data it is in."""
 
     document: LabelledDocument
-    labels: Mapping[str, Sequence[Label]]
+    labels: Mapping[str, Sequence[LabelledValue]]
     fold: int
 
     def known(self, key: str) -> bool:
@@ -86,13 +86,13 @@ def unseen_by(learnt_before: frozenset[int], lessons: Sequence[Lesson], base_nam
     return unseen
 
 
-def _labels(document: LabelledDocument, schema: DocumentSchema) -> dict[str, list[Label]]:
+def _labels(document: LabelledDocument, schema: DocumentSchema) -> dict[str, list[LabelledValue]]:
     """Return what people say of the fields of a document, those of groups left out."""
-    found: dict[str, list[Label]] = {}
+    found: dict[str, list[LabelledValue]] = {}
     for example in document.examples:
         if schema.field(example.field_key) is not None and example.field_key not in document.unplaced:
             # Boxes that people draw hold a value rather than fit it.
             place = Region(example.page_number, example.bbox)
-            label = Label(canonical(example.text), (place,), holding=True)
+            label = LabelledValue(canonical(example.text), (place,), holding=True)
             found.setdefault(example.field_key, []).append(label)
     return found

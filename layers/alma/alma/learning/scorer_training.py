@@ -43,38 +43,28 @@ Floats = NDArray[np.float32]
 
 @dataclass(slots=True)
 class Group:
-    """The candidates of one field on one track of one document.
-
-    Attributes
-    ----------
-    name : str
-        `TYPE.KEY` of the field.
-    repeated : bool
-        Several candidates can be right.
-    fold : int
-        Part of the data the document belongs to.
-    dense, tokens : array (N, D) and (N, T)
-        As `alma.extraction.scoring.features.matrix` returns them.
-    voted : array of bool (N,)
-        A rule says something for the candidate.
-    right : array of int8 (N,)
-        2 where value and place are the label's, 1 where only the value is, 0 elsewhere.
-    """
+    """The candidates of one field on one track of one document."""
 
     name: str
+    """`TYPE.KEY` of the field."""
     repeated: bool
+    """Several candidates can be right."""
     fold: int
+    """Part of the data the document belongs to."""
     dense: Floats
     tokens: NDArray[np.int32]
+    """Shapes (N, D) and (N, T). As `alma.extraction.scoring.features.matrix` returns them."""
     voted: NDArray[np.bool_]
+    """Shape (N,). A rule says something for the candidate."""
     right: NDArray[np.int8]
+    """Shape (N,). 2 where value and place are the label's, 1 where only the value is, 0 elsewhere."""
 
 
 @dataclass(slots=True)
 class _Batch:
     x: Floats
     tokens: NDArray[np.int64]
-    kept: Floats
+    present: Floats
     own: NDArray[np.int64]
     field: NDArray[np.int64]
     starts: NDArray[np.int64]
@@ -203,11 +193,11 @@ def _batch(
     tokens = np.concatenate(rows["tokens"]).astype(np.int64)
     field = np.concatenate(rows["field"]).astype(np.int64)
     sizes = np.array(rows["sizes"], np.int64)
-    kept = (tokens > 0) & (rng.random(tokens.shape, dtype=np.float32) > DROPPED_TOKENS)
+    present = (tokens > 0) & (rng.random(tokens.shape, dtype=np.float32) > DROPPED_TOKENS)
     return _Batch(
         np.clip((np.concatenate(rows["x"]) - mean) * scale, -5, 5).astype(np.float32),
         tokens,
-        kept.astype(np.float32),
+        present.astype(np.float32),
         own_buckets(tokens, field),
         field,
         np.concatenate([[0], np.cumsum(sizes)[:-1]]),
@@ -218,17 +208,17 @@ def _batch(
     )
 
 
-def _bag(table: Floats, ids: NDArray[np.int64], kept: Floats) -> Floats:
+def _bag(table: Floats, ids: NDArray[np.int64], present: Floats) -> Floats:
     """Return the sum of the table's rows for each row of ids: (N, T) to (N, E)."""
     summed = np.zeros((len(ids), table.shape[1]), np.float32)
     for column in range(ids.shape[1]):
-        summed += table[ids[:, column]] * kept[:, column, None]
+        summed += table[ids[:, column]] * present[:, column, None]
     return summed
 
 
-def _unbag(ids: NDArray[np.int64], kept: Floats, gradient: Floats) -> tuple[NDArray[np.int64], Floats]:
+def _unbag(ids: NDArray[np.int64], present: Floats, gradient: Floats) -> tuple[NDArray[np.int64], Floats]:
     """Return the rows of a table that were used, and the gradient of each."""
-    at = np.flatnonzero(kept.ravel())
+    at = np.flatnonzero(present.ravel())
     flat = ids.ravel()[at]
     order = np.argsort(flat, kind="stable")
     flat = flat[order]
@@ -254,7 +244,7 @@ def _loss_gradient(z: Floats, b: _Batch) -> Floats:
 def _gradients(w: Weights, b: _Batch, rng: np.random.Generator) -> dict[str, Any]:
     """Return the gradient of every weight; of a table, the rows that were used and theirs."""
     width = b.x.shape[1]
-    text = np.tanh(_bag(w["embedding"], b.tokens, b.kept) * np.float32(0.25))
+    text = np.tanh(_bag(w["embedding"], b.tokens, b.present) * np.float32(0.25))
     h0 = np.concatenate([b.x, text, w["field"][b.field]], axis=1)
 
     def hidden(h: Floats, layer: int) -> tuple[Floats, Floats]:
@@ -266,7 +256,7 @@ def _gradients(w: Weights, b: _Batch, rng: np.random.Generator) -> dict[str, Any
 
     h1, gate1 = hidden(h0, 1)
     h2, gate2 = hidden(h1, 2)
-    own = (w["own"][b.own, 0] * b.kept).sum(1)
+    own = (w["own"][b.own, 0] * b.present).sum(1)
     z = (h2 @ w["w3"].T + w["b3"])[:, 0] + own + (w["skip"][b.field] * b.x).sum(1) + w["bias"][b.field, 0]
 
     dz = _loss_gradient(z, b)[:, None]
@@ -280,8 +270,8 @@ def _gradients(w: Weights, b: _Batch, rng: np.random.Generator) -> dict[str, Any
     np.add.at(small["skip"], names, np.add.reduceat(dz * b.x, b.starts, axis=0))
     np.add.at(small["bias"], names, np.add.reduceat(dz, b.starts, axis=0))
     return {
-        "embedding": _unbag(b.tokens, b.kept, of_text),
-        "own": _unbag(b.own, b.kept, dz),
+        "embedding": _unbag(b.tokens, b.present, of_text),
+        "own": _unbag(b.own, b.present, dz),
         **small,
         "w1": d1.T @ h0, "b1": d1.sum(0), "w2": d2.T @ h1, "b2": d2.sum(0), "w3": dz.T @ h2, "b3": dz.sum(0),
     }  # fmt: skip

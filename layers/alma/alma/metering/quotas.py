@@ -61,7 +61,7 @@ def count(document: Document, pages: int, size: int) -> bool:
             & DocumentItem.counted_pages.does_not_exist(),
         )
     )
-    if marked is None:
+    if not marked:
         return False
     left = None
     if limit is not None:
@@ -73,7 +73,7 @@ def count(document: Document, pages: int, size: int) -> bool:
             actions=[QuotaItem.kind.set(QuotaItem), QuotaItem.pages.add(pages)], condition=left
         )
     )
-    if added is None:
+    if not added:
         raise QuotaExceededError(_refusal(pages, limit or 0, _used(document.organisation, month)))
     return True
 

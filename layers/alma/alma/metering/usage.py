@@ -74,7 +74,7 @@ def count_document(organisation: str, document_id: int) -> None:
             condition=DocumentItem.pk.exists() & DocumentItem.metered.does_not_exist(),
         )
     )
-    if marked is None:
+    if not marked:
         return
     if ready:
         fields_read = sum(1 for field in found if field.readings)

@@ -111,7 +111,7 @@ def manifest(organisation: str, doc_type: str, part: Part) -> Manifest:
     numbers, next_cursor = _numbers(organisation, doc_type, part)
     found = [
         ManifestDocument(
-            documentId=each.document.id,
+            document_id=each.document.id,
             pages=each.document.pages or 0,
             complete=each.complete,
             examples=len(each.examples),
@@ -120,11 +120,11 @@ def manifest(organisation: str, doc_type: str, part: Part) -> Manifest:
         for each in _in_time(organisation, doc_type, numbers, part)
     ]
     return Manifest(
-        docType=doc_type,
+        doc_type=doc_type,
         schema=schema.definition,
         documents=found,
         examples=sum(each.examples for each in found),
-        nextCursor=next_cursor,
+        next_cursor=next_cursor,
     )
 
 

@@ -62,7 +62,7 @@ class ModelStatus(StrEnum):
         return self in (ModelStatus.READY, ModelStatus.REJECTED, ModelStatus.FAILED)
 
 
-class Origin(StrEnum):
+class ModelOrigin(StrEnum):
     """Where a model comes from."""
 
     TRAINED = "trained"
@@ -81,7 +81,7 @@ class Model:
         What it was tuned from.
     doc_type : str or None
         The type of document it reads.
-    origin : Origin
+    origin : ModelOrigin
         Where it comes from.
     status : ModelStatus
         How far it is.
@@ -102,7 +102,7 @@ class Model:
     name: str
     base_model: str
     doc_type: str | None
-    origin: Origin
+    origin: ModelOrigin
     status: ModelStatus
     trained_examples: int
     error_code: str | None
@@ -172,7 +172,7 @@ def begin_attempt(organisation: str, model_id: str) -> Model | None:
             condition=ModelItem.status == ModelStatus.TRAINING.value,
         )
     )
-    return None if begun is None else _from_item(item)
+    return _from_item(item) if begun else None
 
 
 def begin_training(
@@ -189,7 +189,7 @@ def begin_training(
         there are too many models (`too_many_models`).
     """
     others = _check(organisation, doc_type, base_model)
-    if any(other.id == base_model and other.origin is Origin.REGISTERED for other in others):
+    if any(other.id == base_model and other.origin is ModelOrigin.REGISTERED for other in others):
         raise BadRequestError(
             "A registered model cannot be trained further: only alma-base and models trained here can be."
         )
@@ -208,7 +208,7 @@ def begin_training(
             "first, five of different senders at least.",
             code="no_examples",
         )
-    model = _create(organisation, name, doc_type, base_model, Origin.TRAINED, created_by)
+    model = _create(organisation, name, doc_type, base_model, ModelOrigin.TRAINED, created_by)
     try:
         queue.send_model(organisation, model.id)
     except BaseException:
@@ -229,7 +229,7 @@ def announce(
         As `begin_training`, but for what only a training needs.
     """
     _check(organisation, doc_type, base_model)
-    return _create(organisation, name, doc_type, base_model, Origin.REGISTERED, created_by)
+    return _create(organisation, name, doc_type, base_model, ModelOrigin.REGISTERED, created_by)
 
 
 def begin_check(organisation: str, model_id: str, etag: str) -> Model | None:
@@ -249,7 +249,7 @@ def begin_check(organisation: str, model_id: str, etag: str) -> Model | None:
             condition=(ModelItem.status == ModelStatus.UPLOADING.value) | again,
         )
     )
-    return None if begun is None else _from_item(item)
+    return _from_item(item) if begun else None
 
 
 def delete(organisation: str, model_id: str) -> None:
@@ -307,20 +307,17 @@ def finish(
         (ModelItem.detail, detail),
     )
     actions += [attribute.set(value) for attribute, value in told if value is not None]
-    done = conditional_write(
+    return conditional_write(
         lambda: item.update(
             actions=actions,
             condition=(ModelItem.status == model.status.value) & (ModelItem.attempts == model.attempts),
         )
     )
-    return done is not None
 
 
 def _check(organisation: str, doc_type: str, base_model: str) -> list[Model]:
     """Return the organisation's models if one more may be made of that type and that base."""
-    if not catalogue.knows(organisation, doc_type):
-        known = ", ".join(catalogue.schemas_of(organisation))
-        raise BadRequestError(f"docType is one of {known}.")
+    catalogue.check(organisation, doc_type)
     others = list_models(organisation)
     if base_model != BASE and not any(
         other.id == base_model and other.status is ModelStatus.READY and other.doc_type == doc_type
@@ -339,7 +336,7 @@ def _create(
     name: str,
     doc_type: str,
     base_model: str,
-    origin: Origin,
+    origin: ModelOrigin,
     created_by: str | None,
 ) -> Model:
     stem = f"mdl_{_slug(name) or doc_type[:_SLUG]}_v"
@@ -356,7 +353,7 @@ def _create(
         base_model=base_model,
         doc_type=doc_type,
         origin=origin.value,
-        status=(ModelStatus.TRAINING if origin is Origin.TRAINED else ModelStatus.UPLOADING).value,
+        status=(ModelStatus.TRAINING if origin is ModelOrigin.TRAINED else ModelStatus.UPLOADING).value,
         created_at=timestamp(),
         due_at=timestamp(now() + _GIVEN_UP),
         created_by=created_by,
@@ -390,7 +387,7 @@ def _from_item(item: ModelItem) -> Model:
         name=item.name,
         base_model=item.base_model,
         doc_type=item.doc_type,
-        origin=Origin(item.origin or Origin.TRAINED),
+        origin=ModelOrigin(item.origin or ModelOrigin.TRAINED),
         status=status,
         trained_examples=int(item.trained_examples),
         error_code=code,

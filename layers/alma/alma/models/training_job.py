@@ -15,7 +15,7 @@ from alma.extraction.scoring.confidence import Calibration, shipped_calibration
 from alma.extraction.scoring.scorer import Scorer, base_model
 from alma.learning.training import learn
 from alma.models import datasets, registry
-from alma.models.registry import Model, ModelStatus, Origin
+from alma.models.registry import Model, ModelOrigin, ModelStatus
 from alma.storage import objects
 
 _log = logging.getLogger(__name__)
@@ -101,7 +101,7 @@ def _base(model: Model) -> tuple[bytes, Calibration]:
             f"{model.base_model}, which the model was to be tuned from, is gone; train from another.",
             code="base_missing",
         ) from None
-    if base.origin is not Origin.TRAINED or base.doc_type != model.doc_type:
+    if base.origin is not ModelOrigin.TRAINED or base.doc_type != model.doc_type:
         # A stranger's file is not opened here.
         raise ConflictError(
             f"{base.id} cannot be trained further: only alma-base and models trained here can be.",

@@ -33,39 +33,26 @@ BODY, HEAD, WESTERN_HEAD = (f"PP-OCRv6_rec_small.{part}.onnx" for part in ("body
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """A word inside a line.
-
-    Attributes
-    ----------
-    text : str
-        Without white space.
-    start, end : float
-        Where it begins and ends, as a share of the line's length.
-    confidence : float
-        Probability that every character is right, 0..1, taking them as independent.
-    """
+class RecognizedWord:
+    """A word inside a line."""
 
     text: str
+    """Without white space."""
     start: float
     end: float
+    """Where it begins and ends, as a share of the line's length."""
     confidence: float
+    """Probability that every character is right, 0..1, taking them as independent."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What a line says.
+class RecognizedLine:
+    """What a line says."""
 
-    Attributes
-    ----------
-    words : tuple of Span
-        Left to right.
-    confidence : float
-        Mean of its characters, 0..1; 0 where there are none, or far fewer than would fit.
-    """
-
-    words: tuple[Span, ...]
+    words: tuple[RecognizedWord, ...]
+    """Left to right."""
     confidence: float
+    """Mean of its characters, 0..1; 0 where there are none, or far fewer than would fit."""
 
 
 class LineReader:
@@ -89,9 +76,9 @@ class LineReader:
         self._alphabet = alphabet_of(self._body.get_modelmeta().custom_metadata_map)
         self._head = Head(layer, western_layer, len(self._alphabet) - 1)
 
-    def read(self, crops: Sequence[Image.Image]) -> list[Reading]:
+    def read(self, crops: Sequence[Image.Image]) -> list[RecognizedLine]:
         """Return the reading of every crop (RGB, `HEIGHT` high), in their order."""
-        readings: dict[int, Reading] = {}
+        readings: dict[int, RecognizedLine] = {}
         groups = batches([image.width for image in crops])
         # Longest first: nobody waits for a long line that began last.
         for group, read in zip(
@@ -102,7 +89,7 @@ class LineReader:
             readings.update(zip(group, read, strict=True))
         return [readings[index] for index in range(len(crops))]
 
-    def _read(self, crops: Sequence[Image.Image]) -> list[Reading]:
+    def _read(self, crops: Sequence[Image.Image]) -> list[RecognizedLine]:
         """Return the readings of crops of similar width."""
         width = -(-max(image.width for image in crops) // BUCKET) * BUCKET
         inputs = np.zeros((len(crops), 3, HEIGHT, width), np.float32)
@@ -116,7 +103,7 @@ class LineReader:
             for row, image in enumerate(crops)
         ]
 
-    def _decode(self, guesses: Guesses, length: int, padded: int) -> Reading:
+    def _decode(self, guesses: Guesses, length: int, padded: int) -> RecognizedLine:
         """Return the reading of a line.
 
         Parameters
@@ -133,12 +120,12 @@ class LineReader:
             best, probabilities = guesses.western, guesses.western_probability
             starts = emissions(best)
         if not len(starts):
-            return Reading((), 0.0)
+            return RecognizedLine((), 0.0)
         steps = len(best)
         certainties = probabilities[starts]
         centres = (starts + 0.5) * padded / (length * steps)
         half = 0.5 / len(starts)
-        words: list[Span] = []
+        words: list[RecognizedWord] = []
         letters: list[int] = []
         previous = 0
         for place, start in enumerate([*starts.tolist(), steps]):
@@ -146,7 +133,7 @@ class LineReader:
             dropped = bool(letters) and float(guesses.space[previous + 1 : start].max(initial=0.0)) > SPACE
             if letters and (dropped or character == " "):
                 words.append(
-                    Span(
+                    RecognizedWord(
                         "".join(self._alphabet[best[starts[letter]]] for letter in letters),
                         max(0.0, float(centres[letters[0]]) - half),
                         min(1.0, float(centres[letters[-1]]) + half),
@@ -159,8 +146,8 @@ class LineReader:
             previous = start
         printed = best[starts] != len(self._alphabet) - 1
         if printed.sum() < SPARSE * length / HEIGHT:
-            return Reading(tuple(words), 0.0)
-        return Reading(tuple(words), float(certainties[printed].mean()))
+            return RecognizedLine(tuple(words), 0.0)
+        return RecognizedLine(tuple(words), float(certainties[printed].mean()))
 
 
 def emissions(best: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -17,7 +17,7 @@ from alma.ocr.image import working_image
 from alma.ocr.ink import Window, tight
 from alma.ocr.layout import lines
 from alma.ocr.orientation import Classifier, sideways
-from alma.ocr.recognition import LineReader, Reading
+from alma.ocr.recognition import LineReader, RecognizedLine
 from alma.ocr.spelling import mend
 
 DETECTION = "PP-OCRv6_det_small.onnx"
@@ -78,16 +78,16 @@ class Recognizer:
         given = image.size
         upright, turned, quads = self._upright(working_image(image, 2 * self._side))
         quads, crops, readings = self._read_lines(upright, quads)
-        kept = [index for index, reading in enumerate(readings) if reading.confidence >= READABLE]
+        readable = [index for index, reading in enumerate(readings) if reading.confidence >= READABLE]
         words: list[Word] = []
-        for number, members in enumerate(lines([quads[index] for index in kept])):
-            for index in (kept[member] for member in members):
+        for number, members in enumerate(lines([quads[index] for index in readable])):
+            for index in (readable[member] for member in members):
                 spans = readings[index].words
                 windows = tight(crops[index], [(span.start, span.end) for span in spans])
                 for span, window in zip(spans, windows, strict=True):
                     box = _box(quads[index], window, upright.size).turned(-turned)
                     words.append(Word(span.text, box, number, span.confidence))
-        return PageText(page, *given, Track.VISION, mend(words), turned, len(readings) - len(kept))
+        return PageText(page, *given, Track.VISION, mend(words), turned, len(readings) - len(readable))
 
     def _upright(self, image: Image.Image) -> tuple[Image.Image, int, list[Quad]]:
         """Return the image turned upright, the degrees clockwise that took, and its lines."""
@@ -106,7 +106,7 @@ class Recognizer:
 
     def _read_lines(
         self, image: Image.Image, quads: list[Quad]
-    ) -> tuple[list[Quad], list[Image.Image], list[Reading]]:
+    ) -> tuple[list[Quad], list[Image.Image], list[RecognizedLine]]:
         """Return the lines the way each can be read best, their crops and their readings."""
         tried = [(line, way) for line, corners in enumerate(quads) for way in ways(corners)]
         crops = [crop(image, way) for _, way in tried]

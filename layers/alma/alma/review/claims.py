@@ -54,7 +54,7 @@ def release(organisation: str, document_id: int, key_id: str, *, anybodys: bool 
     key_id : str
         Whose claim it is.
     anybodys : bool
-        End it whosever it is.
+        End it whosever it is: for keys with the scope `review:admin`.
 
     Raises
     ------

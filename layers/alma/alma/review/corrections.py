@@ -19,8 +19,8 @@ from alma.errors import BadRequestError
 from alma.extraction.values.amounts import CURRENCY
 from alma.extraction.values.locales import Locale, locale_of
 from alma.extraction.values.names import last_name_last
+from alma.extraction.values.parsed_spans import Span
 from alma.extraction.values.parsers import parse, spans
-from alma.extraction.values.spans import Span
 from alma.extraction.values.text import squeeze
 
 #: The track of what people say.

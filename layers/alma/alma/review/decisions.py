@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from alma import clock
-from alma.datamodel.fields import AGENT, MAX_OCCURRENCES, Field, Reading, Status, Verb, parse_id
+from alma.datamodel.fields import AGENT, MAX_OCCURRENCES, Field, Reading, Reason, Status, Verb, parse_id
 from alma.datamodel.schemas import ColumnSchema, DocumentSchema, FieldSchema
 from alma.document_types import catalogue
 from alma.documents import audit, changes, field_rows, records
@@ -221,7 +221,7 @@ def propose(organisation: str, document_id: int, proposal: Proposal, *, actor: s
             status=Status.ESCALATED,
             reviewed=None,
             readings=(*others, reading),
-            reasons=tuple(dict.fromkeys((*known.reasons, PROPOSED))),
+            reasons=tuple(dict.fromkeys((*known.reasons, Reason.PROPOSED))),
             version=_next_version(row, there),
         )
         return _change(row, Action.PROPOSED, there, after, actor, proposal=reading)
@@ -282,8 +282,6 @@ def _vacant(
     return there, there or Field(key, occurrence, (), order=order)
 
 
-#: Why a field waits that an agent proposes something for.
-PROPOSED = "proposed"
 _ACTIONS = {
     Verb.ACCEPT: Action.ACCEPTED,
     Verb.EDIT: Action.EDITED,

@@ -14,13 +14,15 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import accumulate
 
-from alma.datamodel.fields import Field, Reading, Status
+from alma.datamodel.fields import Field, Reading, Reason, Status, ranked
 from alma.datamodel.geometry import same_place
 from alma.datamodel.schemas import DocumentSchema
 from alma.extraction.values.text import comparison_key
 
 #: Reasons to look at a field that a confident further reading takes away.
-SETTLED = frozenset({"low_confidence", "tracks_disagree", "required_missing", "only_hosted"})
+SETTLED = frozenset(
+    {Reason.LOW_CONFIDENCE, Reason.TRACKS_DISAGREE, Reason.REQUIRED_MISSING, Reason.ONLY_HOSTED}
+)
 
 #: Parts a page is divided into, each way, to find what may be in one place; rows one mark may tell apart.
 _GRID, _COMMON = 20, 30
@@ -153,7 +155,7 @@ def merge_track(
     for old in existing:
         fresh = readings.get((old.key, old.occurrence))
         others = [reading for reading in old.readings if reading.track != track]
-        each = _ranked([*others, *(fresh.readings if fresh else ())])
+        each = ranked([*others, *(fresh.readings if fresh else ())])
         updated = replace(old, readings=each)
         if not old.touched:
             if not each and not old.missing and not _required(old.key, schema):
@@ -172,25 +174,21 @@ def _read_anew(field: Field, new: Field) -> tuple[Reading, ...]:
 def _reconsidered(field: Field, track: str, review_below: float) -> Field:
     """Return an undecided field with the reasons to look at it that its readings give."""
     if not field.readings:
-        return replace(field, status=Status.ESCALATED, reasons=("required_missing",))
+        return replace(field, status=Status.ESCALATED, reasons=(Reason.REQUIRED_MISSING,))
     best, others = field.readings[0], [reading for reading in field.readings if reading.track != track]
     low = best.confidence is not None and best.confidence < review_below
     if best.track == track and best.confidence is not None and not low:
         reasons = [reason for reason in field.reasons if reason not in SETTLED]
     else:
-        reasons = [reason for reason in field.reasons if reason not in ("low_confidence", "required_missing")]
+        of_before = (Reason.LOW_CONFIDENCE, Reason.REQUIRED_MISSING)
+        reasons = [reason for reason in field.reasons if reason not in of_before]
         if low:
-            reasons.insert(0, "low_confidence")
+            reasons.insert(0, Reason.LOW_CONFIDENCE)
         disagree = len({comparison_key(reading.value) for reading in others}) > 1
-        if disagree and field.group is None and "tracks_disagree" not in reasons:
-            reasons.append("tracks_disagree")
+        if disagree and field.group is None and Reason.TRACKS_DISAGREE not in reasons:
+            reasons.append(Reason.TRACKS_DISAGREE)
     status = Status.ESCALATED if reasons else Status.UNREVIEWED
     return replace(field, status=status, reasons=tuple(reasons))
-
-
-def _ranked(readings: Sequence[Reading]) -> tuple[Reading, ...]:
-    """Return readings the best first, unknown confidence and then proposals last, ties as they are."""
-    return tuple(sorted(readings, key=lambda r: (r.proposed, 1.0 if r.confidence is None else -r.confidence)))
 
 
 def _name(field: Field) -> str:

@@ -10,20 +10,26 @@ from alma.datamodel.schemas import DocumentSchema
 from alma.document_types import catalogue
 from alma.documents import audit, changes, field_rows, progress, records
 from alma.documents.records import Document, DocumentStatus
-from alma.errors import BadRequestError
-from alma.review import merging
 from alma.storage import queue
 from alma.storage.table import DocumentItem
 
 _READY: Any = DocumentItem.status == DocumentStatus.READY.value
 
 
-def request(organisation: str, document_id: int, doc_type: str | None, *, actor: str) -> Document:
-    """Ask for a document's fields to be resolved anew, and return it as it is."""
+def request(organisation: str, document_id: int, doc_type: str | None, actor: str) -> Document:
+    """Ask for a document to be re-extracted, as of a type if one is given, and return it as it is now.
+
+    Raises
+    ------
+    NotFoundError
+        The organisation has no such document.
+    ConflictError
+        It is not ready.
+    BadRequestError
+        The organisation has no such type.
+    """
     document = records.ready(records.row_of(organisation, document_id))
-    if doc_type is not None and not catalogue.knows(organisation, doc_type):
-        known = ", ".join(catalogue.schemas_of(organisation))
-        raise BadRequestError(f"docType is one of {known}, or leave it out.")
+    catalogue.check(organisation, doc_type, optional=True)
     queue.send_re_extraction(organisation, document_id, doc_type, actor)
     return document
 
@@ -48,6 +54,10 @@ def keep(organisation: str, document_id: int, extraction: Extraction, actor: str
     NotFoundError
         The document is gone.
     """
+    from alma.review import (
+        merging,  # what compares values takes long to import, and `request` needs none of it
+    )
+
     schema = _schema(organisation, extraction.doc_type)
 
     def plan(row: DocumentItem) -> changes.Change[None] | changes.Unchanged[None]:
@@ -101,6 +111,7 @@ def merge_readings(
     ConflictError
         It is not ready (any more).
     """
+    from alma.review import merging
 
     def plan(row: DocumentItem) -> changes.Change[list[Field]] | changes.Unchanged[list[Field]]:
         records.ready(row)

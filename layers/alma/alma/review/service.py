@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from alma.datamodel.fields import Field, Status
-from alma.documents import audit, records
+from alma.documents import audit
 from alma.documents.audit import History
 from alma.documents.records import Document
 from alma.presentation.document import Claim
@@ -99,10 +99,7 @@ class ReviewService:
 
     def history(self, document_id: int, *, cursor: str | None = None, limit: int = 50) -> History:
         """Return a page of a document's audit trail; of a deleted one the bare chain."""
-        found = audit.history(self.organisation, document_id, cursor=cursor, limit=limit)
-        if not found.entries:
-            records.get(self.organisation, document_id)
-        return found
+        return audit.history(self.organisation, document_id, cursor=cursor, limit=limit)
 
     def re_extract(self, document_id: int, doc_type: str | None) -> Document:
         """Have a document's fields resolved anew from its words; what people decided stays.

@@ -67,8 +67,8 @@ def write_transaction(write: Callable[[Transaction], None]) -> None:
     retry(attempt, lost=write_conflict)
 
 
-def conditional_write(write: Callable[[], _T]) -> _T | None:
-    """Conditional write: run it, and return None where its condition did not hold.
+def conditional_write(write: Callable[[], object]) -> bool:
+    """Conditional write: run it, and tell whether its condition held.
 
     Raises
     ------
@@ -76,13 +76,14 @@ def conditional_write(write: Callable[[], _T]) -> _T | None:
         Transactions held its row each time.
     """
 
-    def attempt() -> _T | None:
+    def attempt() -> bool:
         try:
-            return write()
+            write()
         except (PutError, UpdateError, DeleteError) as error:
             if condition_failed(error):
-                return None
+                return False
             raise
+        return True
 
     return retry(attempt, lost=write_conflict)
 

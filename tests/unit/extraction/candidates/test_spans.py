@@ -3,7 +3,7 @@
 import pytest
 
 from alma.datamodel.schemas import FieldType
-from alma.extraction.candidates.spans import proposals, shape
+from alma.extraction.candidates.spans import shape, typed_spans
 from alma.extraction.page.layout import arrange
 from alma.extraction.values.locales import Locale
 from tests.unit.written import page
@@ -12,7 +12,9 @@ from tests.unit.written import page
 def found(text: str, kind: FieldType, ends: frozenset[int] = frozenset()) -> dict[str, list[str]]:
     """Return by value the words it is made of."""
     layout = arrange(page(text))
-    return {p.value: [layout.words[i].text for i in p.words] for p in proposals(layout, kind, Locale(), ends)}
+    return {
+        p.value: [layout.words[i].text for i in p.words] for p in typed_spans(layout, kind, Locale(), ends)
+    }
 
 
 def test_an_amount_is_its_digits_and_not_the_currency_beside_them() -> None:
@@ -55,7 +57,7 @@ def test_an_address_is_a_block_of_lines() -> None:
 @pytest.mark.parametrize("kind", list(FieldType))
 def test_a_page_made_to_be_slow_gives_a_bounded_number(kind: FieldType) -> None:
     layout = arrange(page("\n".join(["1.00 A, " * 40] * 60)))
-    assert len(proposals(layout, kind, Locale(), frozenset())) <= 1500
+    assert len(typed_spans(layout, kind, Locale(), frozenset())) <= 1500
 
 
 @pytest.mark.parametrize(

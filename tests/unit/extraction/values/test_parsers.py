@@ -5,8 +5,8 @@ import pytest
 from alma.datamodel.schemas import FieldType
 from alma.extraction.values.locales import Locale, locale_of
 from alma.extraction.values.numerals import words_to_number
+from alma.extraction.values.parsed_spans import Span
 from alma.extraction.values.parsers import parse, spans
-from alma.extraction.values.spans import Span
 
 AMERICAN = Locale(day_first=False)
 GERMAN = Locale(day_first=True, decimal_comma=True)

@@ -5,7 +5,7 @@ A candidate is always `normalise(words)`: it carries the regions of exactly thes
 1. a *rule*: to the right of a label, below or above it, matched by a pattern of the schema, or at a place
    the schema names (`alma.extraction.candidates.label_search`, `alma.extraction.candidates.letterhead`): a
    vote with a readable score;
-2. a *proposal*: any span of words on the page that looks like the field's type
+2. any *typed span*: consecutive words on the page that look like the field's type
    (`alma.extraction.candidates.spans`).
 
 Both are scored together by `alma.extraction.scoring.scorer`, for which a rule's vote is one more thing to
@@ -21,45 +21,37 @@ from alma.datamodel.geometry import Region
 from alma.datamodel.schemas import DocumentSchema, FieldType
 from alma.extraction.candidates.label_search import PageSearch, Vote
 from alma.extraction.candidates.letterhead import by_position
-from alma.extraction.candidates.spans import proposals
+from alma.extraction.candidates.spans import typed_spans
 from alma.extraction.page.layout import Layout
 from alma.extraction.values.locales import Locale
 from alma.extraction.values.patterns import Matcher
 
-#: Pages from the beginning and the end of a document on which any span is proposed; on those between, rules
-#: alone say what is a candidate. Forms are short; in a contract the parties are named first and sign last.
+#: Pages from the beginning and the end of a document on which any typed span is a candidate; between them
+#: rules alone say what is one. Forms are short; in a contract the parties are named first and sign last.
 FIRST_PAGES = 3
 LAST_PAGES = 2
 #: Candidates of one field in one document.
 MOST = 3000
-#: Characters a proposed name may have.
+#: Characters a name among the typed spans may have.
 NAME_LENGTHS = range(2, 121)
 
 
 @dataclass(slots=True)
 class Candidate:
-    """A possible value of a field.
-
-    Attributes
-    ----------
-    layout : Layout
-        The page it stands on.
-    words : tuple of int
-        Indices of its words there.
-    value, content : str
-        Normalised, and as on the page.
-    quality : float
-        0..1, how much it looks like its type.
-    votes : list of Vote
-        What rules say for it.
-    """
+    """A possible value of a field."""
 
     layout: Layout
+    """The page it stands on."""
     words: tuple[int, ...]
+    """Indices of its words there."""
     value: str
+    """Normalised."""
     content: str
+    """As on the page."""
     quality: float
+    """0..1, how much it looks like its type."""
     votes: list[Vote] = field(default_factory=list)
+    """What rules say for it."""
 
     @property
     def place(self) -> tuple[int, int]:
@@ -97,18 +89,12 @@ def _votes(page: PageSearch, number: int, matcher: Matcher) -> Iterator[Vote]:
 
 @dataclass(frozen=True, slots=True)
 class CandidateSet:
-    """What one track offers.
-
-    Attributes
-    ----------
-    by_field : dict
-        Candidates of each field, in the order of the document.
-    in_label : dict
-        By page, the words that belong to a label.
-    """
+    """The candidates of one track."""
 
     by_field: dict[str, list[Candidate]]
+    """Candidates of each field, in the order of the document."""
     in_label: dict[int, frozenset[int]]
+    """By page, the words that belong to a label."""
 
 
 def candidates(layouts: Sequence[Layout], schema: DocumentSchema, locale: Locale) -> CandidateSet:
@@ -132,7 +118,7 @@ def candidates(layouts: Sequence[Layout], schema: DocumentSchema, locale: Locale
         ends = frozenset(hit.end for hit in page.hits)
         in_label[layout.page] = frozenset(page.in_label)
         everywhere = number < FIRST_PAGES or number >= len(layouts) - LAST_PAGES
-        proposed = {k: proposals(layout, k, locale, ends) for k in kinds} if everywhere else {}
+        proposed = {k: typed_spans(layout, k, locale, ends) for k in kinds} if everywhere else {}
         for each in schema.fields:
             own = found[each.key]
             for p in proposed.get(each.type, ()):

@@ -10,13 +10,13 @@ from functools import lru_cache
 
 from alma.datamodel.geometry import Box, enclosing
 from alma.datamodel.schemas import DocumentSchema, FieldSchema, FieldType
-from alma.extraction.page.labels import Hit, Label, Lexicon
+from alma.extraction.page.labels import Label, LabelMatch, Lexicon
 from alma.extraction.page.layout import CELL_GAP, Layout
 from alma.extraction.values.companies import is_company, starts_with_legal_form
 from alma.extraction.values.locales import Locale
+from alma.extraction.values.parsed_spans import Span
 from alma.extraction.values.parsers import TYPED, spans
 from alma.extraction.values.patterns import Matcher
-from alma.extraction.values.spans import Span
 from alma.extraction.values.text import fold, squeeze
 
 #: How far below a label its value may stand, in line heights.
@@ -32,6 +32,8 @@ CLOSING = -1
 ABOVE = 2.5
 #: Rows below a label that are looked at.
 ROWS_BELOW = 7
+#: Lines an address below a label may have.
+ADDRESS_LINES = 5
 #: Values after one label that are looked at.
 MAX_SPANS = 12
 #: Words a text beside a label may have.
@@ -48,32 +50,24 @@ _CONNECTORS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """What a rule says: these words may be the value of that field.
-
-    Attributes
-    ----------
-    key : str
-        Field it may belong to.
-    value, content : str
-        Normalised, and as on the page.
-    words : tuple of int
-        Exactly the words of the page it was cut from.
-    origin : str
-        `right`, `below` or `above` a label, `pattern` or `top`.
-    score : float
-        Sum of weights; higher is better.
-    """
+    """What a rule says: these words may be the value of that field."""
 
     key: str
+    """Field it may belong to."""
     value: str
+    """Normalised."""
     content: str
+    """As on the page."""
     words: tuple[int, ...]
+    """Exactly the words of the page it was cut from."""
     origin: str
+    """`right`, `below` or `above` a label, `pattern` or `top`."""
     score: float
+    """Sum of weights; higher is better."""
 
 
 def lexicon_of(schema: DocumentSchema) -> Lexicon:
-    """Return the labels of a document type; a schema is hashable, so the result is kept."""
+    """Return the labels of a document type, cached by schema."""
     return _lexicon_of(schema)
 
 
@@ -127,6 +121,12 @@ class PageSearch:
         """Return whether a word only leads from a label to its value: `Advertiser  Name:  Bernie`."""
         return fold(self.layout.words[index].text).strip(" :.") in _CONNECTORS
 
+    def _after_connectors(self, start: int, end: int) -> int:
+        """Return the first word of a range that does not only lead to a value; the end if there is none."""
+        while start < end and self._connects(start):
+            start += 1
+        return start
+
     def vote(
         self, field: FieldSchema, start: int, end: int, span: Span, text: str, origin: str, score: float
     ) -> Vote:
@@ -140,7 +140,7 @@ class PageSearch:
             score + span.quality,
         )
 
-    def label_score(self, hit: Hit, label: Label) -> float:
+    def label_score(self, hit: LabelMatch, label: Label) -> float:
         """Return how surely a hit is the label of a field, rather than the same words in a sentence."""
         layout = self.layout
         score = 1.0 - 0.1 * min(label.rank, 15)
@@ -162,13 +162,11 @@ class PageSearch:
             score -= 0.5
         return score
 
-    def right_of(self, hit: Hit, label: Label) -> Iterable[Vote]:
+    def right_of(self, hit: LabelMatch, label: Label) -> Iterable[Vote]:
         """Yield what stands to the right of a label in its row."""
         layout, field = self.layout, self.fields[label.key]
         end_of_row = layout.rows[layout.row_of[hit.start]][1]
-        start = hit.end
-        while field.type not in TYPED and start < end_of_row and self._connects(start):
-            start += 1
+        start = hit.end if field.type in TYPED else self._after_connectors(hit.end, end_of_row)
         if start >= end_of_row:
             return
         base = self.label_score(hit, label) + 1.0 - min(max(layout.gap(start - 1, start), 0.0), 40.0) * 0.02
@@ -187,7 +185,7 @@ class PageSearch:
             base -= 0.4
         yield from self._whole(field, start, end, "right", base)
 
-    def below(self, hit: Hit, label: Label) -> Iterable[Vote]:
+    def below(self, hit: LabelMatch, label: Label) -> Iterable[Vote]:
         """Yield the first thing of the right type below a label, in its column."""
         layout, field = self.layout, self.fields[label.key]
         box = enclosing(layout.words[i].box for i in range(hit.start, hit.end))
@@ -195,53 +193,72 @@ class PageSearch:
         cell = layout.cells[layout.cell_of[hit.end - 1]]
         if hit.end < cell.end and not hit.closed and hit.end not in self.label_at:
             base -= 0.8  # its value more likely follows in the same cell, or it is no label
-        lines: list[tuple[int, int]] = []
-        bottom = box.bottom
-        start_row = layout.row_of[hit.start] + 1
-        for row in range(start_row, min(start_row + ROWS_BELOW, len(layout.rows))):
+        start = layout.row_of[hit.start] + 1
+        rows = range(start, min(start + ROWS_BELOW, len(layout.rows)))
+        if field.type in TYPED:
+            yield from self._typed_below(field, box, rows, base)
+        else:
+            yield from self._text_below(field, box, rows, base)
+
+    def _typed_below(self, field: FieldSchema, box: Box, rows: range, base: float) -> Iterable[Vote]:
+        """Yield the values in the first cell below a label that has any of the type."""
+        layout = self.layout
+        height = max(layout.line_height, box.h)
+        for row in rows:
             first, last = layout.rows[row]
             top = layout.words[first].box.y
-            if top - bottom > BELOW * max(layout.line_height, box.h):
+            if top - box.bottom > BELOW * height:
+                return
+            piece = self._column(first, last, box)
+            if piece is None:
+                continue
+            if self._is_label(*piece):
+                return
+            gap = (top - box.bottom) / max(height, 1e-6)
+            found = list(self._typed(field, *piece, "below", base - 0.15 * max(gap, 0.0)))
+            yield from found
+            if found:
+                return
+
+    def _text_below(self, field: FieldSchema, box: Box, rows: range, base: float) -> Iterable[Vote]:
+        """Yield the first text below a label; of an address all its lines."""
+        layout = self.layout
+        lines: list[tuple[int, int]] = []
+        bottom = box.bottom
+        for row in rows:
+            first, last = layout.rows[row]
+            if layout.words[first].box.y - bottom > BELOW * max(layout.line_height, box.h):
                 break
             piece = self._column(first, last, box)
             if piece is None:
                 continue
             start, end = piece
-            if field.type not in TYPED and self._connects(start):
-                while start < last - 1 and self._connects(start):
-                    start += 1
+            if self._connects(start):
+                start = self._after_connectors(start, last - 1)
                 end = layout.cells[layout.cell_of[start]].end
-            elif self._is_label(start, end) and (field.type in TYPED or not lines):
+            elif self._is_label(start, end) and not lines:
                 # Another label's row: a party's name may stand below its number (`GLN: 4333741000005`).
-                if field.type in TYPED or any(label.key for label in self.label_at[start].labels):
+                if any(label.key for label in self.label_at[start].labels):
                     break
                 bottom = layout.words[start].box.bottom
                 continue
-            if field.type not in TYPED and layout.words[end - 1].text.endswith((":", "=")):
-                bottom = layout.words[start].box.bottom
-                continue
-            gap = (top - box.bottom) / max(layout.line_height, box.h, 1e-6)
-            if field.type in TYPED:
-                found = list(self._typed(field, start, end, "below", base - 0.15 * max(gap, 0.0)))
-                yield from found
-                if found:
-                    return
-                continue
             bottom = layout.words[start].box.bottom
-            if field.type is not FieldType.ADDRESS:
-                found = list(self._whole(field, start, end, "below", base))
-                yield from found
-                if found:
-                    return
-                base -= 0.2
+            if layout.words[end - 1].text.endswith((":", "=")):
                 continue
-            lines.append((start, end))
-            if len(lines) == 5:
-                break
+            if field.type is FieldType.ADDRESS:
+                lines.append((start, end))
+                if len(lines) == ADDRESS_LINES:
+                    break
+                continue
+            found = list(self._whole(field, start, end, "below", base))
+            yield from found
+            if found:
+                return
+            base -= 0.2
         if lines:
             yield from self.block(field, lines, "below", base)
 
-    def above(self, hit: Hit, label: Label) -> Iterable[Vote]:
+    def above(self, hit: LabelMatch, label: Label) -> Iterable[Vote]:
         """Yield what stands on the line over a label, as on forms with a rule to write on."""
         layout, field = self.layout, self.fields[label.key]
         box = enclosing(layout.words[i].box for i in range(hit.start, hit.end))
@@ -296,8 +313,7 @@ class PageSearch:
             yield self.vote(field, start, min(stop, start + 60), span, text, origin, score)
 
     def _whole(self, field: FieldSchema, start: int, end: int, origin: str, base: float) -> Iterable[Vote]:
-        while start < end and self._connects(start):
-            start += 1
+        start = self._after_connectors(start, end)
         if start >= end:
             return
         if field.type is FieldType.NAME:

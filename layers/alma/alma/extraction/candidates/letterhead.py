@@ -12,6 +12,9 @@ from alma.extraction.values.companies import is_company, starts_with_legal_form
 from alma.extraction.values.parsers import spans
 from alma.extraction.values.text import fold
 
+#: Rows and cells at the top of a page among which its heading is, and how many of them are candidates.
+HEAD_ROWS, HEAD_CELLS, MOST_HEADINGS = 14, 10, 3
+
 _STREET_WORDS = re.compile(
     r"\b(?:no|lot|jalan|jln|lorong|taman|tmn|street|st|road|rd|avenue|ave|lane|drive|blvd|floor|level|unit|"
     r"suite|block|blok|kampung|bandar|kawasan|persiaran|lebuh|mukim|off|plaza|mall|building|city|strasse|"
@@ -24,60 +27,61 @@ _NOT_HEAD = re.compile(
     r"email|e-mail|cashier|welcome|copy|page|thank|original|table|member|doc|no\.?:|id|rechnung(?:en)?|facture|factuur|fattura|factura)\b|@|\d{6,}",
 )
 _REGISTRATION = re.compile(r"\(?\b\d{4,7}\s?-\s?[a-z]\b\)?|\(\s*\d{4,7}\s*-?\s*[a-z]\s*\)")
+_POSTCODE = re.compile(
+    r"^(?:[A-Z]{1,2}[- ])?\d{4,5}(?:\s[A-Z]{2})?\s+[^\W\d_]{2,}|\b[A-Z]{2},?\s+\d{5}(?:-\d{4})?$"
+)
 
 
 def by_position(page: PageSearch) -> Iterable[Vote]:
-    """Yield the name that heads the page and the address below it."""
+    """Yield the name that heads the page, the address below it, and whom a letter is sent to."""
     layout = page.layout
-    top = next((f for f in page.schema.fields if f.position == "top"), None)
-    below = next((f for f in page.schema.fields if f.position == "below_top"), None)
     if not layout.rows:
         return
     for field in page.schema.fields:
         if field.position == "addressee":
             yield from _addressee(page, field)
+    top = next((f for f in page.schema.fields if f.position == "top"), None)
     if top is None:
         return
-    rows = [(cell.start, cell.end) for cell in layout.cells if cell.row < 14]
-    scored: list[tuple[float, int]] = []
-    for number, (start, end) in enumerate(rows[:10]):
-        text = layout.text(start, end)
-        lowered = fold(text)
-        letters = sum(c.isalpha() for c in text)
-        if letters < 3:
-            continue
-        score = 0.4 - 0.25 * layout.row_of[start]
-        if start in page.label_at:
-            score -= 1.5
-        if is_company(text):
-            score += 1.4
-        if _NOT_HEAD.search(_REGISTRATION.sub("", lowered)):
-            score -= 1.5
-        if _STREET_WORDS.search(lowered) and not is_company(text):
-            score -= 0.8
-        if sum(c.isdigit() for c in text) > 0.3 * len(text):
-            score -= 1.0
-        height = max(w.box.h for w in layout.words[start:end])
-        score += min(max(height / layout.line_height - 1.0, 0.0), 1.0) * 0.6
-        scored.append((score, number))
+    rows = [(cell.start, cell.end) for cell in layout.cells if cell.row < HEAD_ROWS]
+    scored = [
+        (_heading_score(page, start, end), number)
+        for number, (start, end) in enumerate(rows[:HEAD_CELLS])
+        if sum(c.isalpha() for c in layout.text(start, end)) >= 3
+    ]
     if not scored:
         return
-    for score, number in sorted(scored, reverse=True)[:3]:
+    for score, number in sorted(scored, reverse=True)[:MOST_HEADINGS]:
         start, end = rows[number]
         start = _with_line_above(layout, start, rows, number)
         end = _without_registration(layout, start, end)
         text = layout.text(start, end)
         for span in spans(text, top.type, page.locale):
             yield page.vote(top, start, end, span, text, "top", score)
-    if below is None:
-        return
-    _, name_row = max(scored)
-    yield from _address_below(page, below, rows, name_row)
+    below = next((f for f in page.schema.fields if f.position == "below_top"), None)
+    if below is not None:
+        _, name_row = max(scored)
+        yield from _address_below(page, below, rows, name_row)
 
 
-_POSTCODE = re.compile(
-    r"^(?:[A-Z]{1,2}[- ])?\d{4,5}(?:\s[A-Z]{2})?\s+[^\W\d_]{2,}|\b[A-Z]{2},?\s+\d{5}(?:-\d{4})?$"
-)
+def _heading_score(page: PageSearch, start: int, end: int) -> float:
+    """Return how surely a cell near the top is the name that heads the page."""
+    layout = page.layout
+    text = layout.text(start, end)
+    lowered = fold(text)
+    score = 0.4 - 0.25 * layout.row_of[start]
+    if start in page.label_at:
+        score -= 1.5
+    if is_company(text):
+        score += 1.4
+    if _NOT_HEAD.search(_REGISTRATION.sub("", lowered)):
+        score -= 1.5
+    if _STREET_WORDS.search(lowered) and not is_company(text):
+        score -= 0.8
+    if sum(c.isdigit() for c in text) > 0.3 * len(text):
+        score -= 1.0
+    height = max(w.box.h for w in layout.words[start:end])
+    return score + min(max(height / layout.line_height - 1.0, 0.0), 1.0) * 0.6
 
 
 def _addressee(page: PageSearch, field: FieldSchema) -> Iterable[Vote]:

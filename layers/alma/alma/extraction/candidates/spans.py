@@ -1,4 +1,4 @@
-"""Proposals: every span of words on a page that looks like a value of some type, whatever stands beside it.
+"""Typed spans: every span of words on a page that looks like a value of some type, whatever stands beside it.
 
 Rules about labels (`alma.extraction.candidates.label_search`) find what they were written for; these find
 the rest, so that the scorer has the right span to choose. What is not proposed cannot be read:
@@ -17,7 +17,7 @@ from alma.extraction.values.companies import is_company
 from alma.extraction.values.locales import Locale
 from alma.extraction.values.parsers import TYPED, spans
 
-#: Proposals of one type on one page: more than a full page has, so that a page made to be slow is not.
+#: Spans of one type on one page: more than a full page has, so that a page made to be slow is not.
 MOST = 1500
 #: Words of a cell that is still a name, and of one line of an address.
 NAME_WORDS = 14
@@ -36,26 +36,20 @@ _LEGAL_END = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Proposal:
-    """A span of words and the value it stands for.
-
-    Attributes
-    ----------
-    words : tuple of int
-        Indices into the page's words, in reading order.
-    value, content : str
-        Normalised, and as on the page.
-    quality : float
-        0..1, how much it looks like its type.
-    """
+class TypedSpan:
+    """A span of words and the value it stands for."""
 
     words: tuple[int, ...]
+    """Indices into the page's words, in reading order."""
     value: str
+    """Normalised."""
     content: str
+    """As on the page."""
     quality: float
+    """0..1, how much it looks like its type."""
 
 
-def proposals(layout: Layout, kind: FieldType, locale: Locale, ends: frozenset[int]) -> list[Proposal]:
+def typed_spans(layout: Layout, kind: FieldType, locale: Locale, ends: frozenset[int]) -> list[TypedSpan]:
     """Return the spans of a page that may be values of a type, each once.
 
     Parameters
@@ -70,20 +64,20 @@ def proposals(layout: Layout, kind: FieldType, locale: Locale, ends: frozenset[i
         Words behind which a label ends: a value can begin after them inside a cell.
     """
     if kind in TYPED:
-        found: Iterable[Proposal] = _typed(layout, kind, locale)
+        found: Iterable[TypedSpan] = _typed(layout, kind, locale)
     elif kind is FieldType.ADDRESS:
         found = _blocks(layout, ends)
     else:
         found = _names(layout, kind, locale, ends)
-    unique: dict[tuple[tuple[int, ...], str], Proposal] = {}
-    for proposal in found:
-        unique.setdefault((proposal.words, proposal.value), proposal)
+    unique: dict[tuple[tuple[int, ...], str], TypedSpan] = {}
+    for span in found:
+        unique.setdefault((span.words, span.value), span)
         if len(unique) == MOST:
             break
     return list(unique.values())
 
 
-def _typed(layout: Layout, kind: FieldType, locale: Locale) -> Iterator[Proposal]:
+def _typed(layout: Layout, kind: FieldType, locale: Locale) -> Iterator[TypedSpan]:
     # A cell is read on its own before its row: "12 345,00" is one number, "12   345,00" may be two.
     pieces = [(cell.start, cell.end) for cell in layout.cells]
     pieces += [row for row in layout.rows if layout.cell_of[row[0]] != layout.cell_of[row[1] - 1]]
@@ -97,7 +91,7 @@ def _typed(layout: Layout, kind: FieldType, locale: Locale) -> Iterator[Proposal
         for span in spans(text, kind, locale):
             words = layout.touched(piece, span.start, span.end)
             if words:
-                yield Proposal(words, span.value, text[span.start : span.end].strip(), span.quality)
+                yield TypedSpan(words, span.value, text[span.start : span.end].strip(), span.quality)
 
 
 def _cuts(layout: Layout, cell: Cell, ends: frozenset[int]) -> tuple[list[int], list[int]]:
@@ -126,7 +120,7 @@ def _cuts(layout: Layout, cell: Cell, ends: frozenset[int]) -> tuple[list[int], 
     return sorted(set(starts))[:4], sorted(set(stops))[-6:]
 
 
-def _names(layout: Layout, kind: FieldType, locale: Locale, ends: frozenset[int]) -> Iterator[Proposal]:
+def _names(layout: Layout, kind: FieldType, locale: Locale, ends: frozenset[int]) -> Iterator[TypedSpan]:
     for cell in layout.cells:
         starts, stops = _cuts(layout, cell, ends)
         for start in starts:
@@ -149,19 +143,19 @@ def _names(layout: Layout, kind: FieldType, locale: Locale, ends: frozenset[int]
             yield from _text(layout, kind, locale, tuple(range(first, last_word)))
 
 
-def _text(layout: Layout, kind: FieldType, locale: Locale, words: tuple[int, ...]) -> Iterator[Proposal]:
+def _text(layout: Layout, kind: FieldType, locale: Locale, words: tuple[int, ...]) -> Iterator[TypedSpan]:
     content = " ".join(layout.words[i].text for i in words)
     if len(content) > 160:
         return
     for span in spans(content, kind, locale):
         # Where the parser cuts, the words are those of the part that is left.
-        kept = words
+        own = words
         if span.end < len(content.rstrip(" :;,.|*_=-")) or span.start > 0:
-            kept = layout.touched(words, span.start, span.end)
-        yield Proposal(kept, span.value, content[span.start : span.end].strip(), span.quality)
+            own = layout.touched(words, span.start, span.end)
+        yield TypedSpan(own, span.value, content[span.start : span.end].strip(), span.quality)
 
 
-def _blocks(layout: Layout, ends: frozenset[int]) -> Iterator[Proposal]:
+def _blocks(layout: Layout, ends: frozenset[int]) -> Iterator[TypedSpan]:
     for cell in layout.cells:
         if cell.end - cell.start > ADDRESS_WORDS:
             continue
@@ -184,12 +178,12 @@ def _blocks(layout: Layout, ends: frozenset[int]) -> Iterator[Proposal]:
 _SOME_PLACE = re.compile(r"\d|,")
 
 
-def _block(layout: Layout, words: Sequence[int]) -> Iterator[Proposal]:
+def _block(layout: Layout, words: Sequence[int]) -> Iterator[TypedSpan]:
     content = " ".join(layout.words[i].text for i in words)
     if len(words) < 2 or not _SOME_PLACE.search(content) or len(content) > 300:
         return
     for span in spans(content, FieldType.ADDRESS, Locale()):
-        yield Proposal(tuple(words), span.value, content, 1.0)
+        yield TypedSpan(tuple(words), span.value, content, 1.0)
 
 
 def _cell_below(layout: Layout, cell: Cell) -> Cell | None:

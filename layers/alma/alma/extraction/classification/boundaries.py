@@ -77,5 +77,5 @@ def _goes_on(before: PageFeatures, page: PageFeatures) -> bool:
         return theirs.total is not None and (theirs.number or 0) < theirs.total
     if mine.number == 1 or (mine.total is None and theirs.number is None):
         return False
-    began_again = theirs.number is not None and mine.number <= theirs.number and mine.total == theirs.total
-    return not began_again
+    restarted = theirs.number is not None and mine.number <= theirs.number and mine.total == theirs.total
+    return not restarted

@@ -1,9 +1,9 @@
 """Which document type a document is: what its pages look like, and the phrases that stand on them.
 
-Two witnesses. The page model (`pagemodel`) knows the types it was trained on, and what is none of them. The
-phrases of a schema (`keywords`) also tell the types that nobody trained, those people define themselves:
-such a type competes with what the model thinks is nothing it knows. The weights of the two were fitted
-together, so that the probability of the type that wins is its confidence.
+Two sources of evidence. The page model (`page_model`) knows the types it was trained on, and what is none of
+them. The phrases of a schema (`keywords`) also tell the types that nobody trained, those people define
+themselves: such a type competes with what the model thinks is nothing it knows. The weights of the two were
+fitted together, so that the probability of the type that wins is its confidence.
 
 Handwriting, registers, letters and articles come out as None: no type is better than a wrong one.
 """
@@ -34,30 +34,21 @@ _CEILING = 0.999
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """How much each witness counts; fitted by `scripts/train_doctype.py`.
-
-    Attributes
-    ----------
-    pages : float
-        Of the logarithm of the page model's probability.
-    phrases : float
-        Of the phrases of a type it was trained on.
-    nothing : float
-        What speaks for no type before anything is looked at.
-    own_phrases : float
-        Of the phrases of a type it was not trained on.
-    own : float
-        What speaks against such a type before anything is looked at.
-    """
+    """How much each source of evidence counts; fitted by `scripts/train_doctype.py`."""
 
     pages: float
+    """Of the logarithm of the page model's probability."""
     phrases: float
+    """Of the phrases of a type it was trained on."""
     nothing: float
+    """What speaks for no type before anything is looked at."""
     own_phrases: float
+    """Of the phrases of a type it was not trained on."""
     own: float
+    """What speaks against such a type before anything is looked at."""
 
     def as_dict(self) -> dict[str, float]:
-        """Return the form kept in the model's metadata."""
+        """Return the form stored in the model's metadata."""
         return asdict(self)
 
 

@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +51,78 @@ _ANNEX = re.compile(
 _SENTENCE_END = (".", "!", "?", ":", ";", '"', "”")
 
 
+class PageShape(NamedTuple):
+    """Size, density and alignment of what stands on a page, each of the order of one.
+
+    The page model was trained on these in this order.
+    """
+
+    words: float
+    rows: float
+    row_median: float
+    row_longest: float
+    with_digits: float
+    in_capitals: float
+    in_lower_case: float
+    with_colon: float
+    cells_in_row: float
+    single_words: float
+    left_spread: float
+    right_spread: float
+    ratio: float
+    line_height: float
+    tallest: float
+    height_spread: float
+    bottom: float
+    top: float
+    unclear: float
+    word_length: float
+
+
+class Continuity(NamedTuple):
+    """What speaks for and against a page going on with what the page before it began.
+
+    The page model was trained on these in this order.
+    """
+
+    first_of_total: float
+    later_of_total: float
+    next_of_total: float
+    last_ended: float
+    last_unended: float
+    first_number: float
+    next_number: float
+    other_number: float
+    number_ends: float
+    vocabulary: float
+    head: float
+    foot: float
+    codes: float
+    has_codes: float
+    head_codes: float
+    has_head_codes: float
+    ratio: float
+    line_height: float
+    turned: float
+    ends_open: float
+    begins_small: float
+    runs_on: float
+    begins_clause: float
+    bottom_before: float
+    top: float
+    left: float
+    shape: float
+    no_words: float
+    no_words_before: float
+    continued: float
+    annex: float
+    words_before: float
+
+
+#: Number of values of a page's shape, and of what speaks for its going on.
+SHAPE, FOLLOWS = len(PageShape._fields), len(Continuity._fields)
+
+
 @dataclass(frozen=True, slots=True)
 class PageNumber:
     """The number printed on a page, and of how many: each None where it is not there."""
@@ -60,52 +133,38 @@ class PageNumber:
 
 @dataclass(frozen=True, slots=True)
 class PageFeatures:
-    """One page as numbers, and what is needed to compare it with its neighbour.
-
-    Attributes
-    ----------
-    words : tuple of int
-        Buckets of its words and word pairs, ascending, each once.
-    shape : tuple of float
-        Size, density and alignment of what stands on it.
-    printed : PageNumber
-        The number it says it has.
-    vocabulary, head, foot : frozenset of str
-        Folded words: all, those of the first rows, those of the last.
-    codes : frozenset of str
-        Words with at least four digits: numbers of documents, accounts, telephones.
-    count : int
-        Number of words.
-    continued, annex : bool
-        Its first rows call it a continuation, an exhibit or an annex.
-    ends_open, begins_small, begins_clause : bool
-        The last line of text ends without the end of a sentence; the first word is in lower case, or is the
-        number of a clause.
-    bottom, top, left : float
-        Where its words end and begin.
-    ratio, line_height, turned : float, float, int
-        As in `Layout`.
-    """
+    """One page as numbers, and what is needed to compare it with its neighbour."""
 
     words: tuple[int, ...]
-    shape: tuple[float, ...]
+    """Buckets of its words and word pairs, ascending, each once."""
+    shape: PageShape
+    """Size, density and alignment of what stands on it."""
     printed: PageNumber
+    """The number it says it has."""
     vocabulary: frozenset[str]
     head: frozenset[str]
     foot: frozenset[str]
+    """Folded words: all, those of the first rows, those of the last."""
     codes: frozenset[str]
+    """Words with at least four digits: numbers of documents, accounts, telephones."""
     count: int
+    """Number of words."""
     continued: bool
     annex: bool
+    """Its first rows call it a continuation, an exhibit or an annex."""
     ends_open: bool
     begins_small: bool
     begins_clause: bool
+    """The last line of text ends without the end of a sentence; the first word is in lower case, or is the
+    number of a clause."""
     bottom: float
     top: float
     left: float
+    """Where its words end and begin."""
     ratio: float
     line_height: float
     turned: int
+    """As in `Layout`."""
 
 
 def _fold(word: str) -> str:
@@ -199,10 +258,10 @@ def page_features(layout: Layout) -> PageFeatures:
     )
 
 
-def _shape(layout: Layout) -> tuple[float, ...]:
+def _shape(layout: Layout) -> PageShape:
     words, rows = layout.words, layout.rows
     if not words:
-        return (0.0,) * SHAPE
+        return PageShape(*[0.0] * SHAPE)
     count = len(words)
     lengths = [end - start for start, end in rows]
     texts = [word.text for word in words]
@@ -211,32 +270,28 @@ def _shape(layout: Layout) -> tuple[float, ...]:
     heights = sorted(word.box.h for word in words)
     letters = sum(any(c.isalpha() for c in text) for text in texts)
     typical = max(layout.line_height, 1e-4)
-    return (
-        math.log1p(count) / 7,
-        math.log1p(len(rows)) / 5,
-        min(median(lengths), 20) / 10,
-        max(lengths) / 20,
-        sum(any(c.isdigit() for c in text) for text in texts) / count,
-        sum(text.isupper() and len(text) > 1 for text in texts) / max(letters, 1),
-        sum(text[:1].islower() for text in texts) / max(letters, 1),
-        sum(text.endswith((":", "=")) for text in texts) / count * 5,
-        min(len(layout.cells) / len(rows), 6) / 3,
-        sum(length == 1 for length in lengths) / len(rows),
-        _spread(lefts) * 4,
-        _spread(rights) * 4,
-        min(layout.ratio, 2.0),
-        min(typical * 40, 2.0),
-        min(heights[-1] / typical, 6) / 3,
-        min((heights[int(count * 0.9)] - heights[int(count * 0.1)]) / typical, 3) / 2,
-        max(word.box.bottom for word in words),
-        min(word.box.y for word in words),
-        sum(w.confidence is not None and w.confidence < 0.7 for w in words) / count,
-        median(len(text) for text in texts) / 6,
+    return PageShape(
+        words=math.log1p(count) / 7,
+        rows=math.log1p(len(rows)) / 5,
+        row_median=min(median(lengths), 20) / 10,
+        row_longest=max(lengths) / 20,
+        with_digits=sum(any(c.isdigit() for c in text) for text in texts) / count,
+        in_capitals=sum(text.isupper() and len(text) > 1 for text in texts) / max(letters, 1),
+        in_lower_case=sum(text[:1].islower() for text in texts) / max(letters, 1),
+        with_colon=sum(text.endswith((":", "=")) for text in texts) / count * 5,
+        cells_in_row=min(len(layout.cells) / len(rows), 6) / 3,
+        single_words=sum(length == 1 for length in lengths) / len(rows),
+        left_spread=_spread(lefts) * 4,
+        right_spread=_spread(rights) * 4,
+        ratio=min(layout.ratio, 2.0),
+        line_height=min(typical * 40, 2.0),
+        tallest=min(heights[-1] / typical, 6) / 3,
+        height_spread=min((heights[int(count * 0.9)] - heights[int(count * 0.1)]) / typical, 3) / 2,
+        bottom=max(word.box.bottom for word in words),
+        top=min(word.box.y for word in words),
+        unclear=sum(w.confidence is not None and w.confidence < 0.7 for w in words) / count,
+        word_length=median(len(text) for text in texts) / 6,
     )
-
-
-#: Number of values in `PageFeatures.shape`.
-SHAPE = 20
 
 
 def _spread(values: Sequence[float]) -> float:
@@ -244,50 +299,46 @@ def _spread(values: Sequence[float]) -> float:
     return math.sqrt(sum((value - middle) ** 2 for value in values) / len(values))
 
 
-def follows(before: PageFeatures, page: PageFeatures) -> tuple[float, ...]:
+def follows(before: PageFeatures, page: PageFeatures) -> Continuity:
     """Return what speaks for and against `page` going on with what `before` began."""
     mine, theirs = page.printed, before.printed
     same_total = mine.total == theirs.total
     next_number = mine.number is not None and theirs.number is not None and mine.number == theirs.number + 1
     known = mine.total is not None
-    return (
-        float(known and mine.number == 1),
-        float(known and mine.number != 1),
-        float(known and next_number and same_total),
-        float(theirs.total is not None and theirs.number == theirs.total),
-        float(theirs.total is not None and theirs.number != theirs.total),
-        float(not known and mine.number == 1),
-        float(not known and next_number),
-        float(not known and mine.number not in (None, 1)),
-        float(mine.number is None and theirs.number is not None),
-        _jaccard(page.vocabulary, before.vocabulary),
-        _jaccard(page.head, before.head),
-        _jaccard(page.foot, before.foot),
-        _held(page.codes, before.codes),
-        float(bool(page.codes)),
-        _held(page.codes & page.head, before.codes & before.head),
-        float(bool(page.codes & page.head)),
-        min(abs(math.log(max(page.ratio, 0.05) / max(before.ratio, 0.05))), 1.0),
-        min(abs(math.log(max(page.line_height, 1e-3) / max(before.line_height, 1e-3))), 1.0),
-        float(page.turned != before.turned),
-        float(before.ends_open),
-        float(page.begins_small),
-        float(before.ends_open and page.begins_small),
-        float(page.begins_clause),
-        before.bottom,
-        page.top,
-        min(abs(page.left - before.left) * 4, 1.0),
-        sum(abs(a - b) for a, b in zip(page.shape, before.shape, strict=True)) / SHAPE * 4,
-        float(not page.vocabulary),
-        float(not before.vocabulary),
-        float(page.continued),
-        float(page.annex),
-        min(before.count, 40) / 40,
+    return Continuity(
+        first_of_total=float(known and mine.number == 1),
+        later_of_total=float(known and mine.number != 1),
+        next_of_total=float(known and next_number and same_total),
+        last_ended=float(theirs.total is not None and theirs.number == theirs.total),
+        last_unended=float(theirs.total is not None and theirs.number != theirs.total),
+        first_number=float(not known and mine.number == 1),
+        next_number=float(not known and next_number),
+        other_number=float(not known and mine.number not in (None, 1)),
+        number_ends=float(mine.number is None and theirs.number is not None),
+        vocabulary=_jaccard(page.vocabulary, before.vocabulary),
+        head=_jaccard(page.head, before.head),
+        foot=_jaccard(page.foot, before.foot),
+        codes=_held(page.codes, before.codes),
+        has_codes=float(bool(page.codes)),
+        head_codes=_held(page.codes & page.head, before.codes & before.head),
+        has_head_codes=float(bool(page.codes & page.head)),
+        ratio=min(abs(math.log(max(page.ratio, 0.05) / max(before.ratio, 0.05))), 1.0),
+        line_height=min(abs(math.log(max(page.line_height, 1e-3) / max(before.line_height, 1e-3))), 1.0),
+        turned=float(page.turned != before.turned),
+        ends_open=float(before.ends_open),
+        begins_small=float(page.begins_small),
+        runs_on=float(before.ends_open and page.begins_small),
+        begins_clause=float(page.begins_clause),
+        bottom_before=before.bottom,
+        top=page.top,
+        left=min(abs(page.left - before.left) * 4, 1.0),
+        shape=sum(abs(a - b) for a, b in zip(page.shape, before.shape, strict=True)) / SHAPE * 4,
+        no_words=float(not page.vocabulary),
+        no_words_before=float(not before.vocabulary),
+        continued=float(page.continued),
+        annex=float(page.annex),
+        words_before=min(before.count, 40) / 40,
     )
-
-
-#: Number of values that `follows` returns.
-FOLLOWS = 32
 
 
 def _jaccard(a: frozenset[str], b: frozenset[str]) -> float:

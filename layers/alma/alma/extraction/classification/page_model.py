@@ -1,7 +1,7 @@
 """The page model: an ONNX network that says what a page is and whether it begins a document.
 
 It comes with the package and is opened once per process, on first use: only `extract` has ONNX Runtime.
-`scripts/train_doctype.py` makes it and keeps in its metadata what its answers mean and how good it is.
+`scripts/train_doctype.py` makes it and stores in its metadata what its answers mean and how good it is.
 """
 
 from __future__ import annotations
@@ -26,18 +26,12 @@ NONE = "none"
 
 @dataclass(frozen=True, slots=True)
 class PageJudgement:
-    """What the model says of a page.
-
-    Attributes
-    ----------
-    types : dict
-        Probability of each type it was trained on, and of `NONE`.
-    begins : float
-        Probability that the page begins a document, given the page before it; means nothing for a first page.
-    """
+    """What the model says of a page."""
 
     types: dict[str, float]
+    """Probability of each type it was trained on, and of `NONE`."""
     begins: float
+    """Probability that the page begins a document, given the page before it; undefined for a first page."""
 
 
 @lru_cache(maxsize=1)
@@ -51,8 +45,8 @@ def _session() -> onnxruntime.InferenceSession:
 @lru_cache(maxsize=1)
 def facts() -> dict[str, Any]:
     """Return the model's metadata: classes, weights, threshold, what it was fitted on and how good it is."""
-    kept = _session().get_modelmeta().custom_metadata_map
-    return {name: json.loads(value) for name, value in kept.items()}
+    stored = _session().get_modelmeta().custom_metadata_map
+    return {name: json.loads(value) for name, value in stored.items()}
 
 
 def judge(pages: Sequence[PageFeatures]) -> list[PageJudgement]:

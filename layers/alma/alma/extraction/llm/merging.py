@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from alma.datamodel.fields import Extraction, Field, Reading, Status, best_reading
+from alma.datamodel.fields import Extraction, Field, Reading, Reason, Status, best_reading, ranked
 from alma.datamodel.geometry import same_place
 from alma.datamodel.schemas import DocumentSchema, FieldSchema
 from alma.extraction.llm import TRACK
@@ -63,20 +63,16 @@ def _joined(field: Field, reading: Reading) -> Field:
     best = best_reading(field.readings)
     if comparison_key(best.value) == comparison_key(reading.value):
         agreeing = replace(reading, confidence=best.confidence)
-        return replace(field, readings=_ranked([*field.readings, agreeing]))
-    reasons = field.reasons if "tracks_disagree" in field.reasons else (*field.reasons, "tracks_disagree")
+        return replace(field, readings=ranked([*field.readings, agreeing]))
+    reasons = tuple(dict.fromkeys((*field.reasons, Reason.TRACKS_DISAGREE)))
     return replace(
-        field, readings=_ranked([*field.readings, reading]), status=Status.ESCALATED, reasons=reasons
+        field, readings=ranked([*field.readings, reading]), status=Status.ESCALATED, reasons=reasons
     )
-
-
-def _ranked(readings: Iterable[Reading]) -> tuple[Reading, ...]:
-    return tuple(sorted(readings, key=lambda r: 1.0 if r.confidence is None else -r.confidence))
 
 
 def _insert(fields: list[Field], order: Mapping[str, int], reading: Reading, key: str) -> None:
     """Add a field that no other track reads, where the schema has it."""
     occurrence = max((known.occurrence + 1 for known in fields if known.key == key), default=0)
-    added = Field(key, occurrence, (reading,), Status.ESCALATED, reasons=("only_hosted",))
+    added = Field(key, occurrence, (reading,), Status.ESCALATED, reasons=(Reason.ONLY_HOSTED,))
     later = (at for at, known in enumerate(fields) if order.get(known.key, -1) > order[key])
     fields.insert(next(later, len(fields)), added)

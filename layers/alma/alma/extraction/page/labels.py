@@ -47,46 +47,34 @@ def squash(word: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A label: whose it is and how much it says.
-
-    Attributes
-    ----------
-    key : str
-        What it announces; empty for a label of something that is not read.
-    rank : int
-        Place among the aliases of its field; the first says most.
-    """
+    """A label: whose it is and how much it says."""
 
     key: str
+    """What it announces; empty for a label of something that is not read."""
     rank: int
+    """Place among the aliases of its field; the first says most."""
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
-    """A label found at `words[start:end]` of a page.
-
-    Attributes
-    ----------
-    start, end : int
-        Half-open range of words.
-    labels : tuple of Label
-        Fields it announces: one label can announce two (`Flight dates`).
-    fuzzy : bool
-        One character is wrong.
-    closed : bool
-        A colon or equals sign follows it.
-    """
+class LabelMatch:
+    """A label found at `words[start:end]` of a page."""
 
     start: int
     end: int
     labels: tuple[Label, ...]
+    """Fields it announces: one label can announce two (`Flight dates`)."""
     fuzzy: bool
+    """One character is wrong."""
     closed: bool
+    """A colon or equals sign follows it."""
 
 
 @dataclass(slots=True)
 class Lexicon:
-    """Phrases and what they stand for, for exact and nearly exact look-up."""
+    """Phrases and what they stand for, looked up exactly or with one wrong character.
+
+    Nearly exact look-up goes by deletions of one character, as in SymSpell (Garbe 2012).
+    """
 
     phrases: dict[str, list[Label]] = field(default_factory=dict)
     _near: dict[str, str] = field(default_factory=dict)
@@ -160,9 +148,9 @@ class Lexicon:
                     break
         return (tuple(self.phrases[near]), True) if near is not None else None
 
-    def hits(self, layout: Layout) -> list[Hit]:
+    def hits(self, layout: Layout) -> list[LabelMatch]:
         """Return the labels on a page, the longest at each place, none inside another."""
-        found: list[Hit] = []
+        found: list[LabelMatch] = []
         words = layout.words
         squashed = [self.squash(word.text) for word in words]
         for first, last in layout.rows:
@@ -176,7 +164,7 @@ class Lexicon:
                     at = best.end
         return found
 
-    def _longest_at(self, layout: Layout, squashed: list[str], at: int, last: int) -> Hit | None:
+    def _longest_at(self, layout: Layout, squashed: list[str], at: int, last: int) -> LabelMatch | None:
         if not squashed[at]:
             return None
         words = layout.words
@@ -184,7 +172,7 @@ class Lexicon:
         nearly = layout.cells[layout.cell_of[at]].start == at or words[at - 1].text.endswith((":", "."))
         if not nearly and squashed[at] not in self._prefixes:
             return None
-        best: Hit | None = None
+        best: LabelMatch | None = None
         phrase = ""
         for index in range(at, min(at + MAX_WORDS, last)):
             if index > at:
@@ -201,11 +189,13 @@ class Lexicon:
         return best
 
     @staticmethod
-    def _hit(layout: Layout, start: int, end: int, last: int, labels: tuple[tuple[Label, ...], bool]) -> Hit:
+    def _hit(
+        layout: Layout, start: int, end: int, last: int, labels: tuple[tuple[Label, ...], bool]
+    ) -> LabelMatch:
         closed = layout.words[end - 1].text.endswith((":", "="))
         if not closed and end < last and layout.words[end].text in (":", "=", ".:"):
             closed, end = True, end + 1
-        return Hit(start, end, labels[0], labels[1], closed)
+        return LabelMatch(start, end, labels[0], labels[1], closed)
 
 
 def _one_apart(a: str, b: str) -> bool:

@@ -28,37 +28,25 @@ class Cell:
 
 @dataclass(slots=True)
 class Layout:
-    """The words of one upright page, by row.
-
-    Attributes
-    ----------
-    page : int
-        1-based number.
-    words : list of Word
-        Row by row from the top, left to right within a row; boxes on the upright page.
-    rows : list of (int, int)
-        Half-open ranges of `words`.
-    row_of, cell_of : list of int
-        The row and the cell of every word.
-    cells : list of Cell
-        In the order of `words`.
-    ratio : float
-        Width of the page divided by its height; turns a width into line heights.
-    line_height : float
-        Typical height of a word, as a share of the page's height.
-    turned : int
-        How far the page was turned to be upright.
-    """
+    """The words of one upright page, by row."""
 
     page: int
+    """1-based number."""
     words: list[Word]
+    """Row by row from the top, left to right within a row; boxes on the upright page."""
     rows: list[tuple[int, int]]
+    """Half-open ranges of `words`."""
     row_of: list[int]
     cells: list[Cell]
+    """In the order of `words`."""
     cell_of: list[int]
+    """The row and the cell of every word."""
     ratio: float
+    """Width of the page divided by its height; turns a width into line heights."""
     line_height: float
+    """Typical height of a word, as a share of the page's height."""
     turned: int
+    """How far the page was turned to be upright."""
     _text: str | None = field(default=None, repr=False)
     _starts: list[int] = field(default_factory=list, repr=False)
 

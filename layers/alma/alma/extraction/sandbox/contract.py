@@ -53,19 +53,14 @@ ML_OPERATORS = frozenset(
 
 
 class ContractError(Exception):
-    """The file is not a scorer.
-
-    Attributes
-    ----------
-    code : str
-        Slug.
-    detail : str
-        One sentence that says what is wrong and what to do.
-    """
+    """The file is not a scorer."""
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
-        self.code, self.detail = code, detail
+        self.code = code
+        """Slug."""
+        self.detail = detail
+        """One sentence that says what is wrong and what to do."""
 
 
 def inspect(model: bytes, doc_type: str, keys: Sequence[str]) -> dict[str, Any]:

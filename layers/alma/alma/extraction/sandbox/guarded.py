@@ -34,20 +34,15 @@ _log = logging.getLogger(__name__)
 
 
 class ModelFailedError(Exception):
-    """A model cannot be run; its process has ended.
-
-    Attributes
-    ----------
-    code : str
-        Slug: one of `alma.extraction.sandbox.contract`, or `model_too_slow`, `model_too_large_in_memory`,
-        `model_crashed`.
-    detail : str
-        One sentence.
-    """
+    """A model cannot be run; its process has ended."""
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
-        self.code, self.detail = code, detail
+        self.code = code
+        """Slug: one of `alma.extraction.sandbox.contract`, or `model_too_slow`, `model_too_large_in_memory`,
+        `model_crashed`."""
+        self.detail = detail
+        """One sentence."""
 
 
 class GuardedScorer(Scorer):
@@ -64,11 +59,6 @@ class GuardedScorer(Scorer):
         package `onnx`.
     start_seconds : int
         Time to start its process and to open the file.
-
-    Attributes
-    ----------
-    card : dict or None
-        What the file is made of, if it was checked.
 
     Raises
     ------
@@ -106,6 +96,7 @@ class GuardedScorer(Scorer):
             self._child.send(model, until)
             answer = self._answer(until)
             self.card: dict[str, Any] | None = answer["card"]
+            """What the file is made of, if it was checked."""
             try:
                 self._describe(answer["about"])
             except (ValueError, KeyError, TypeError, RecursionError) as error:

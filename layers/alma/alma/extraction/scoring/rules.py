@@ -1,7 +1,7 @@
 """Rules between fields: net and tax make gross, a period does not end before it begins.
 
-Values that fit each other support each other; values that contradict each other are less sure, and the reason
-is kept. Rules are part of the schema (`DocumentSchema.rules`), so that an organisation can state its own.
+Values that fit each other support each other; values that contradict each other are less sure, and a person
+is asked. Rules are part of the schema (`DocumentSchema.rules`), so that an organisation can state its own.
 """
 
 from __future__ import annotations

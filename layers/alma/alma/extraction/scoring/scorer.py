@@ -39,18 +39,12 @@ BASE = "alma-base.onnx"
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What the model says of the N candidates of a field.
-
-    Attributes
-    ----------
-    logits : array of float32, shape (N,)
-        Mean over the members.
-    spread : array of float32, shape (N,)
-        Standard deviation over the members.
-    """
+    """What the model says of the N candidates of a field."""
 
     logits: NDArray[np.float32]
+    """Shape (N,). Mean over the members."""
     spread: NDArray[np.float32]
+    """Shape (N,). Standard deviation over the members."""
 
 
 class Scorer:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from alma.datamodel.schemas import ColumnSchema, FieldType, GroupSchema
-from alma.extraction.page.labels import MAX_WORDS, Hit, Label, Lexicon
+from alma.extraction.page.labels import MAX_WORDS, Label, LabelMatch, Lexicon
 from alma.extraction.page.layout import Layout
 from alma.extraction.values.locales import Locale
 from alma.extraction.values.parsers import spans
@@ -97,7 +97,7 @@ class Headers:
         """From the top."""
         self.others: set[int] = set()
         """Rows with labels of columns that are no header of this group: another table begins there."""
-        by_row: dict[int, list[Hit]] = {}
+        by_row: dict[int, list[LabelMatch]] = {}
         for hit in self._lexicon.hits(layout):
             by_row.setdefault(layout.row_of[hit.start], []).append(hit)
         end = 0
@@ -130,7 +130,7 @@ class Headers:
         """Return whether a word of a line is a number."""
         return any(is_number(word.text) for word in self._layout.words[slice(*self._layout.rows[row])])
 
-    def _labels_only(self, row: int, hits: Sequence[Hit]) -> bool:
+    def _labels_only(self, row: int, hits: Sequence[LabelMatch]) -> bool:
         first, last = self._layout.rows[row]
         words = self._layout.words[first:last]
         covered = sum(hit.end - hit.start for hit in hits)
@@ -149,7 +149,7 @@ class Headers:
             not kinds & WORDED or bool(own & WORDED) or (self._group.header == "optional" and len(own) >= 2)
         )
 
-    def _header(self, row: int, hits: Sequence[Hit]) -> Header:
+    def _header(self, row: int, hits: Sequence[LabelMatch]) -> Header:
         layout = self._layout
         columns: list[tuple[Column, tuple[Label, ...]]] = []
         taken = {index for hit in hits for index in range(hit.start, hit.end)}

@@ -9,12 +9,12 @@ from decimal import Decimal
 
 from alma.datamodel.schemas import ColumnSchema, DocumentSchema, FieldType, GroupSchema
 from alma.extraction.candidates.label_search import CLOSING, lexicon_of
-from alma.extraction.page.labels import Hit, Label
+from alma.extraction.page.labels import Label, LabelMatch
 from alma.extraction.page.layout import Layout
 from alma.extraction.tables.columns import WORDED, CellValue, is_number
 from alma.extraction.values.locales import Locale
+from alma.extraction.values.parsed_spans import Span
 from alma.extraction.values.parsers import spans
-from alma.extraction.values.spans import Span
 
 #: Rows between the first line and the sum.
 MAX_LINES = 200
@@ -110,7 +110,7 @@ def announcing_rows(layout: Layout) -> set[int]:
     return found
 
 
-def _closes(layout: Layout, schema: DocumentSchema, hit: Hit, label: Label) -> bool:
+def _closes(layout: Layout, schema: DocumentSchema, hit: LabelMatch, label: Label) -> bool:
     first, last = layout.rows[layout.row_of[hit.start]]
     cell = layout.cells[layout.cell_of[hit.start]]
     known = schema.field(label.key)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from alma.extraction.values.locales import Locale
 from alma.extraction.values.numerals import SPELLED, words_to_number
-from alma.extraction.values.spans import Span
+from alma.extraction.values.parsed_spans import Span
 
 #: Signs and codes of currencies, as an expression.
 CURRENCY = r"(?:US\$|R\$|[$€£¥₹]|RM|Rs\.?|USD|EUR|GBP|CHF|MYR|SGD|CAD|AUD|INR|HKD|JPY|NOK|SEK|DKK|PLN|kr\.?)"

@@ -8,7 +8,7 @@ from datetime import date
 
 from alma.extraction.values.locales import Locale
 from alma.extraction.values.numerals import SPELLED, words_to_number
-from alma.extraction.values.spans import Span
+from alma.extraction.values.parsed_spans import Span
 from alma.extraction.values.text import fold
 
 _MONTHS: dict[str, int] = {

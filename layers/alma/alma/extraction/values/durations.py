@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from alma.extraction.values.locales import Locale
 from alma.extraction.values.numerals import SPELLED, words_to_number
-from alma.extraction.values.spans import Span
+from alma.extraction.values.parsed_spans import Span
 
 _DURATION = re.compile(
-    rf"(?P<count>\d{{1,3}}|{SPELLED})\s*(?:\(\s*(?P<again>\d{{1,3}})\s*\))?[\s-]*"
+    rf"(?P<count>\d{{1,3}}|{SPELLED})\s*(?:\(\s*(?P<digits>\d{{1,3}})\s*\))?[\s-]*"
     r"(?P<unit>year|month|week|day)s?\b(?:['’]s?)?",
     re.IGNORECASE,
 )
@@ -19,7 +19,7 @@ _DURATION = re.compile(
 def durations(text: str, locale: Locale) -> Iterator[Span]:
     """Yield the lengths of time in a text."""
     for match in _DURATION.finditer(text):
-        count = int(match["again"] or 0) or (
+        count = int(match["digits"] or 0) or (
             int(match["count"]) if match["count"].isdigit() else words_to_number(match["count"]) or 0
         )
         if count:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from alma.extraction.values.dates import dates
 from alma.extraction.values.locales import Locale
-from alma.extraction.values.spans import Span
+from alma.extraction.values.parsed_spans import Span
 
 _IDENTIFIER = re.compile(r"#?\s?(?P<id>(?=[^\s]*\d)[\w][\w/._&*-]*[\w*]|\d)(?:\s-\s?(?P<tail>\d+)(?!\S))?")
 # Bank account and tax numbers are written in groups: `DE88 2008 0000 …`, `GB 123 4567 89`.

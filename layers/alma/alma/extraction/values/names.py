@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from alma.datamodel.schemas import FieldSchema
 from alma.extraction.values.companies import is_company
 from alma.extraction.values.locales import Locale
-from alma.extraction.values.spans import Span
+from alma.extraction.values.parsed_spans import Span
 from alma.extraction.values.text import squeeze
 
 _EDGE = " \t:;,.|*_=#-–—•·\"'“”‘’"

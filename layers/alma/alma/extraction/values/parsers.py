@@ -17,7 +17,7 @@ from alma.extraction.values.durations import durations
 from alma.extraction.values.identifiers import identifiers
 from alma.extraction.values.locales import Locale
 from alma.extraction.values.names import names, texts
-from alma.extraction.values.spans import Span
+from alma.extraction.values.parsed_spans import Span
 from alma.extraction.values.text import squeeze
 
 _FINDERS: dict[FieldType, Callable[[str, Locale], Iterator[Span]]] = {
