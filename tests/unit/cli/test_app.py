@@ -46,7 +46,7 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-@pytest.mark.parametrize("argv", [("list", "--json"), ("list",), ("logout",)])
+@pytest.mark.parametrize("argv", [("list", "--json"), ("list",), ("logout",), ("export", "7", "-o", "-")])
 def test_a_closed_pipe_ends_quietly(
     environment: dict[str, str], argv: tuple[str, ...], unbuffered: str
 ) -> None:
@@ -67,7 +67,7 @@ def test_a_closed_pipe_ends_quietly(
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-@pytest.mark.parametrize("argv", [("list", "--json"), ("list",), ("logout",)])
+@pytest.mark.parametrize("argv", [("list", "--json"), ("list",), ("logout",), ("export", "7", "-o", "-")])
 def test_a_full_disk_is_one_line(environment: dict[str, str], argv: tuple[str, ...], unbuffered: str) -> None:
     with open("/dev/full", "wb") as full:
         done = subprocess.run(
