@@ -27,7 +27,7 @@ from alma.extraction.resolve import extract
 from alma.extraction.scoring.scorer import base_model
 from alma.models import inference
 from alma.storage import objects
-from alma.storage.table import ModelItem
+from alma.storage.items.models import ModelItem
 from scripts.labelled import metrics
 from scripts.labelled.labels import read_labels, words_of
 from tests import cloud

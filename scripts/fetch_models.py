@@ -20,7 +20,7 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from alma.ocr.recognition import BODY, HEAD, WESTERN_HEAD
+from alma.ocr.line_reader import BODY, HEAD, WESTERN_HEAD
 from scripts.split_recognizer import parts
 
 ROOT = Path(__file__).resolve().parent.parent

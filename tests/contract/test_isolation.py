@@ -66,7 +66,7 @@ def put_schema(tenant: Tenant, doc_type: str, description: str) -> None:
     "row", [row for row in ROUTES if row.operation not in _ABOUT_THE_CALLER], ids=lambda row: row.operation
 )
 def test_another_organisations_document_key_model_and_type_are_404(row: Route) -> None:
-    from alma.storage.table import ModelItem
+    from alma.storage.items.models import ModelItem
 
     owner, stranger = Tenant.create("owner"), Tenant.create("stranger")
     put_schema(owner, "delivery_note", "fields of the owner")
@@ -195,7 +195,7 @@ _MCP_CALLS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("tool", [tool.name for tool in TOOLS])
 def test_over_mcp_another_organisations_document_is_absent_and_in_no_list(tool: str) -> None:
-    from alma.storage.table import ModelItem
+    from alma.storage.items.models import ModelItem
 
     owner, stranger = Tenant.create("owner"), Tenant.create("stranger")
     put_schema(owner, "delivery_note", "fields of Greaves")

@@ -11,7 +11,7 @@ import pytest
 from alma.access.keys import Role
 from alma.datamodel.examples import image_key
 from alma.storage import objects
-from alma.storage.table import ModelItem
+from alma.storage.items.models import ModelItem
 from tests.cloud import Answer, Tenant, seed_fields
 
 pytestmark = pytest.mark.usefixtures("aws")
@@ -81,7 +81,7 @@ MODELS = """
 @pytest.fixture
 def greaves() -> Tenant:
     """An organisation whose document 4012 is the portal's deed."""
-    from alma.storage.table import OrganisationItem
+    from alma.storage.items.access import OrganisationItem
 
     tenant = Tenant.create("greaves")
     OrganisationItem("greaves", "organisation").update(actions=[OrganisationItem.last_document_id.set(4011)])

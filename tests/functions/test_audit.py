@@ -14,7 +14,15 @@ from alma.datamodel.fields import Extraction, Field, Status
 from alma.documents import audit, deletion, intake, progress
 from alma.review import re_extraction
 from alma.settings import settings
-from alma.storage.table import AuditItem, DocumentItem, FieldItem, Item, audit_key, document_key, field_key
+from alma.storage.items.documents import (
+    AuditItem,
+    DocumentItem,
+    FieldItem,
+    audit_key,
+    document_key,
+    field_key,
+)
+from alma.storage.table import Item
 from tests.cloud import Tenant, client
 from tests.functions.test_reviews import Desk, again, read_as
 

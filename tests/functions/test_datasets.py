@@ -26,7 +26,7 @@ from alma.documents.records import Document
 from alma.models import datasets
 from alma.settings import settings
 from alma.storage import objects
-from alma.storage.table import DocumentItem, document_key
+from alma.storage.items.documents import DocumentItem, document_key
 from tests.cloud import Answer, Tenant, client, seed_fields
 from tests.reading import FIVE_RECEIPTS, archive, drop, ingest, read_to_the_end
 

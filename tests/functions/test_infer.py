@@ -25,7 +25,7 @@ from alma.models import inference, registry
 from alma.models.inference import WarmModels
 from alma.settings import settings
 from alma.storage import objects
-from alma.storage.table import ModelItem
+from alma.storage.items.models import ModelItem
 from examples import own_model
 from tests import scorers
 from tests.cloud import Answer, Tenant, seed_fields

@@ -407,7 +407,7 @@ def test_types_are_those_of_the_api(greaves: Tenant) -> None:
 
 
 def test_models_are_those_of_the_api(greaves: Tenant) -> None:
-    from alma.storage.table import ModelItem
+    from alma.storage.items.models import ModelItem
 
     ModelItem(
         "greaves",

@@ -20,7 +20,8 @@ from alma.clock import now
 from alma.documents import progress, records
 from alma.metering import quotas, usage
 from alma.settings import settings
-from alma.storage import table, transactions
+from alma.storage import transactions
+from alma.storage.items.metering import UsageItem
 from tests.cloud import Tenant, client, conflict, function
 from tests.reading import (
     FIVE_RECEIPTS,
@@ -301,7 +302,7 @@ def test_a_run_of_a_model_that_cannot_be_counted_is_no_failure_but_a_line_in_the
     def held(*_: object, **__: object) -> None:
         raise UpdateError("held", conflict().cause)
 
-    monkeypatch.setattr(table.UsageItem, "update", held)
+    monkeypatch.setattr(UsageItem, "update", held)
 
     usage.count_model_run("greaves", greaves.ids[Role.READER])
 

@@ -18,7 +18,8 @@ from alma.models import registry
 from alma.models.registry import ModelStatus
 from alma.settings import settings
 from alma.storage import objects
-from alma.storage.table import DocumentItem, ModelItem, document_key
+from alma.storage.items.documents import DocumentItem, document_key
+from alma.storage.items.models import ModelItem
 from tests import scorers
 from tests.cloud import Answer, Context, Tenant, client, function
 from tests.reading import drop

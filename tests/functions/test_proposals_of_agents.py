@@ -12,7 +12,7 @@ from alma.access.keys import Role
 from alma.cli import main
 from alma.datamodel.fields import Extraction, Field
 from alma.review import re_extraction
-from alma.storage.table import FieldItem, field_key
+from alma.storage.items.documents import FieldItem, field_key
 from tests.functions.test_reviews import Desk, deed, read_as
 
 pytestmark = pytest.mark.usefixtures("aws")

@@ -26,12 +26,12 @@ from alma.documents.audit import Event
 from alma.documents.records import Document
 from alma.errors import ConflictError
 from alma.pipeline import extract as pipeline_extract
-from alma.review import decisions, merging, re_extraction
+from alma.review import merging, proposals, re_extraction
 from alma.review import queue as review_queue
 from alma.review.corrections import Place
-from alma.review.decisions import Proposal
+from alma.review.proposals import Proposal
 from alma.storage import objects
-from alma.storage.table import AuditItem, DocumentItem, document_key
+from alma.storage.items.documents import AuditItem, DocumentItem, document_key
 from tests.cloud import Answer, Tenant
 from tests.reading import extract, messages
 
@@ -1158,7 +1158,7 @@ def test_a_proposal_is_printed_with_its_reason_and_taken_or_left_only_if_that_is
     place = Place(1, Box(0.19, 0.09, 0.3, 0.04))
     proposal = Proposal("The line goes on.", place, "grantor_name", 1, value="Josiah A. Greaves")
     monkeypatch.setenv("COLUMNS", "200")
-    decisions.propose("greaves", desk.document.id, proposal, actor="key_agent")
+    proposals.propose("greaves", desk.document.id, proposal, actor="key_agent")
 
     for argv in (("review", "--field", "grantor_name"), ("get", "1", "--tracks")):
         printed = "".join(command(*argv)[1].split())

@@ -183,7 +183,7 @@ def test_an_organisation_has_at_most_a_hundred_types(monkeypatch: pytest.MonkeyP
 
 
 def test_a_type_that_this_version_cannot_use_does_not_stop_the_others() -> None:
-    from alma.storage.table import SchemaItem
+    from alma.storage.items.document_types import SchemaItem
 
     tenant = Tenant.create("greaves")
     put(tenant, "note", NOTE)

@@ -16,7 +16,7 @@ from alma.learning.training import Learned
 from alma.models import registry, training_job
 from alma.settings import settings
 from alma.storage import objects
-from alma.storage.table import ModelItem
+from alma.storage.items.models import ModelItem
 from tests.cloud import Answer, Context, Tenant, client, function
 from tests.reading import drop, ingest, read_to_the_end
 

@@ -1,4 +1,4 @@
-"""Where the next page of a listing begins, as an opaque text."""
+"""Pagination: the position at which the next page of a listing begins, as an opaque cursor."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def decode(cursor: str) -> str:
     Raises
     ------
     BadRequestError
-        It is none.
+        The cursor is malformed.
     """
     try:
         return base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True).decode("ascii")
@@ -35,7 +35,7 @@ def number(cursor: str | None) -> int | None:
     Raises
     ------
     BadRequestError
-        It is none.
+        The cursor is malformed.
     """
     if cursor is None:
         return None
@@ -46,7 +46,7 @@ def number(cursor: str | None) -> int | None:
 
 
 def offset(cursor: str | None, what: str) -> int:
-    """Return where a part of a whole begins, whose cursor is a plain number; 0 without one.
+    """Return the offset that a plain number as a cursor stands for; 0 without one.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def offset(cursor: str | None, what: str) -> int:
     Raises
     ------
     BadRequestError
-        It is none.
+        The cursor is malformed.
     """
     if cursor is None:
         return 0

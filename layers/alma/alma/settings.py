@@ -18,92 +18,72 @@ _FOR_CHILDREN = ("PATH", "LD_LIBRARY_PATH", "LANG", "TZ", "TMPDIR")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the environment decides. Every attribute NAME is read from ALMA_NAME.
-
-    Attributes
-    ----------
-    table : str
-        DynamoDB table.
-    inbox_bucket, archive_bucket : str
-        Where files arrive; where pages, words and exports are kept.
-    page_queue : str
-        URL of the queue with one message per page to read.
-    model_queue : str
-        URL of the queue with one message per model to train.
-    models_dir : str
-        Folder with the ONNX files of recognition.
-    base_dir : str
-        Folder with the `alma-base.onnx` and `calibration.json` to use; empty for those that come with alma.
-    max_model_bytes : int
-        Size of a model that is registered.
-    model_memory_mb, model_seconds : int
-        Memory an organisation's model may use, and seconds one call of it may take.
-    max_file_bytes, max_pages, max_pixels : int
-        What a single file may hold: bytes, pages, pixels of one image.
-    page_seconds : int
-        Longest time one page may take to open and render.
-    parser_memory_mb : int
-        Memory the isolated parser may use.
-    page_image_side : int
-        Longer side, in pixels, of a rendered page image.
-    page_attempts : int
-        Times one page may be begun before it is given up, with the reason recorded.
-    upload_seconds, download_seconds : int
-        How long presigned URLs hold. Those a function signs die with its credentials, so not for long.
-    key_cache_seconds : int
-        How long the authorizer may trust a key it has seen; the bound of a revocation's delay.
-    limit_reading, limit_writing, limit_models, limit_export, limit_mcp, limit_minting : str
-        Requests of a family that one key may send: `RATE/BURST`, a minute and at once.
-    max_keys : int
-        Good keys that an organisation may have before its own keys can mint no more.
-    monthly_pages : int
-        Pages an organisation may have read in a month, unless it has a number of its own; 0 for any.
-    max_inline_bytes : int
-        Answers above this are handed out as a redirect to a presigned URL.
-    hosted_model_id : str
-        Model on Amazon Bedrock that is asked for the fields too; empty for none, and then no words leave.
-    hosted_max_pages, hosted_max_words : int
-        Pages and words of one document that are shown to it, from the first on.
-    hosted_max_tokens : int
-        Longest answer it may give.
-    hosted_seconds : int
-        Longest time one call of it may take; there are at most three.
-    """
+    """What the environment decides. Every attribute NAME is read from ALMA_NAME."""
 
     table: str = "alma"
+    """DynamoDB table."""
     inbox_bucket: str = "alma-inbox"
+    """Where files arrive."""
     archive_bucket: str = "alma-archive"
+    """Where pages, words and exports are stored."""
     page_queue: str = ""
+    """URL of the queue with one message per page to read."""
     model_queue: str = ""
+    """URL of the queue with one message per model to train."""
     models_dir: str = "/opt/models"
+    """Folder with the ONNX files of recognition."""
     base_dir: str = ""
+    """Folder with the `alma-base.onnx` and `calibration.json` to use; empty for those that come with alma."""
     max_model_bytes: int = 64 * 2**20
+    """Size of a model that is registered."""
     model_memory_mb: int = 768
+    """Memory an organisation's model may use."""
     model_seconds: int = 5
+    """Time one call of it may take."""
     max_file_bytes: int = 100 * 2**20
+    """What a single file may hold."""
     max_pages: int = 2000
     max_pixels: int = 100_000_000
+    """Of one image."""
     page_seconds: int = 25
+    """Longest time one page may take to open and render."""
     parser_memory_mb: int = 1200
+    """Memory the isolated parser may use."""
     page_image_side: int = 2000
+    """Longer side, in pixels, of a rendered page image."""
     page_attempts: int = 3
+    """Times one page may be begun before it is given up, with the reason recorded."""
     upload_seconds: int = 900
+    """How long presigned URLs to upload to hold."""
     download_seconds: int = 300
+    """How long presigned URLs to download from hold. Those a function signs die with its credentials, so
+    not for long."""
     key_cache_seconds: int = 20
+    """How long the authorizer may trust a key it has seen; the bound of a revocation's delay."""
     limit_reading: str = "600/60"
+    """Requests of a rate limit class that one key may send, as are the next five: `RATE/BURST`, a minute
+    and at once."""
     limit_writing: str = "120/20"
     limit_models: str = "30/10"
     limit_export: str = "120/20"
     limit_mcp: str = "300/60"
     limit_minting: str = "5/3"
     max_keys: int = 500
+    """Good keys that an organisation may have before its own keys can mint no more."""
     monthly_pages: int = 0
+    """Pages an organisation may have read in a month, unless it has a number of its own; 0 for any."""
     max_inline_bytes: int = 4_500_000
+    """Answers above this are handed out as a redirect to a presigned URL."""
     hosted_model_id: str = ""
+    """Model on Amazon Bedrock that is asked for the fields too; empty for none, and then no words leave."""
     hosted_max_pages: int = 20
+    """Pages of one document that are shown to it, from the first on."""
     hosted_max_words: int = 12_000
+    """Words of one document that are shown to it."""
     hosted_max_tokens: int = 4096
+    """Longest answer it may give."""
     hosted_seconds: int = 30
+    """Longest time one call of it may take; there are at most three."""
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:

@@ -13,7 +13,7 @@ from alma.document_types.catalogue import DocumentType, TypeOrigin
 from alma.documents.listing import Listing
 from alma.documents.records import Document, DocumentStatus
 from alma.documents.service import DocumentService, PageReading
-from alma.documents.text_search import Found, Hit, Passage
+from alma.documents.text_search import Passage, SearchHit, SearchPage
 from alma.errors import BadRequestError, ConflictError, NotFoundError
 from alma.mcp.services import Services
 from alma.mcp.toolbox import ToolBox
@@ -23,7 +23,7 @@ from alma.models.service import ModelService
 from alma.presentation.document import DocumentContent, project_field
 from alma.presentation.files import File, FileLink
 from alma.presentation.page_images import PageImage
-from alma.review.decisions import Proposal
+from alma.review.proposals import Proposal
 from alma.review.queue import Queue, Waiting
 from alma.review.service import ReviewService
 
@@ -212,10 +212,10 @@ class MemoryDocuments(DocumentService):
 
     def search(
         self, text: str, *, cursor: str | None = None, limit: int = 10, doc_type: str | None = None
-    ) -> Found:
+    ) -> SearchPage:
         self.asked.append({"text": text, "cursor": cursor, "limit": limit, "doc_type": doc_type})
         passage = Passage("to Josiah A. Greaves", DEED[0].best.regions)
-        return Found([Hit(DOCUMENT, DEED[:1], (passage,), 1, 0)], 1, None)
+        return SearchPage([SearchHit(DOCUMENT, DEED[:1], (passage,), 1, 0)], 1, None)
 
     def page_lines(self, document_id: int, page: int, *, track: Track | None = None) -> PageReading:
         fields_of(document_id)

@@ -16,7 +16,7 @@ from alma.access.scopes import Scope
 from alma.datamodel.geometry import Box
 from alma.documents.listing import MAX_LIMIT, Listing
 from alma.documents.records import DocumentStatus
-from alma.documents.text_search import Found
+from alma.documents.text_search import SearchPage
 from alma.errors import RateLimitedError
 from alma.mcp import toolbox as box_module
 from alma.mcp import tools
@@ -149,8 +149,8 @@ def test_a_type_that_is_none_is_told_and_not_taken_for_one_without_documents(
         def list_documents(self, **_: Any) -> Listing:
             return Listing([], None)
 
-        def search(self, text: str, **_: Any) -> Found:
-            return Found([], 0, None)
+        def search(self, text: str, **_: Any) -> SearchPage:
+            return SearchPage([], 0, None)
 
     class NoReview(MemoryReview):
         def queue(self, **_: Any) -> Queue:

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from alma.ocr.recognition import BODY, HEAD, WESTERN_HEAD
-from alma.ocr.recognizer import DETECTION
+from alma.ocr.line_reader import BODY, HEAD, WESTERN_HEAD
+from alma.ocr.page_reader import DETECTION
 from alma.onnx_session import model_bytes, open_session
 from scripts.fetch_models import RECOGNIZER
 from scripts.split_recognizer import parts, split_head

@@ -9,7 +9,7 @@ from alma.documents import instances, intake, records
 from alma.documents.records import Instance
 from alma.errors import UnavailableError
 from alma.storage import transactions
-from alma.storage.table import OrganisationItem
+from alma.storage.items.access import OrganisationItem
 from tests.cloud import Tenant, conflict
 
 pytestmark = pytest.mark.usefixtures("aws")

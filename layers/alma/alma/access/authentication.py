@@ -9,7 +9,7 @@ from alma.access import scopes as access_scopes
 from alma.access import tokens
 from alma.access.scopes import Role, Scope
 from alma.clock import now, timestamp
-from alma.storage.table import TokenItem, token_key
+from alma.storage.items.access import TokenItem, token_key
 from alma.storage.transactions import conditional_write
 
 #: How exact the time of the last use is; a write for every request would cost more than it tells.

@@ -17,7 +17,7 @@ from alma.access.scopes import Role, Scope
 from alma.clock import now, timestamp
 from alma.errors import BadRequestError, ConflictError, ForbiddenError, NotFoundError, UnauthorizedError
 from alma.settings import settings
-from alma.storage.table import KEY_PREFIX, KeyItem, TokenItem, key_key, token_key
+from alma.storage.items.access import KEY_PREFIX, KeyItem, TokenItem, key_key, token_key
 from alma.storage.transactions import ConditionFailedError, Transaction, write_transaction
 from alma.text import reject_control_characters
 
@@ -92,26 +92,14 @@ def create(
     UnauthorizedError
         The minter's key has been revoked meanwhile.
     """
-    name, owner = name.strip(), (owner or "").strip() or None
-    if not 1 <= len(name) <= 100:
-        raise BadRequestError("Give the key a name of 1 to 100 characters.")
-    for said in (name, owner or ""):
-        try:
-            reject_control_characters(said)
-        except ValueError as error:
-            raise BadRequestError(f"People read a key's name and owner: {error}.") from None
-    if expires is not None and expires <= now():
-        raise BadRequestError("The key would have expired already; give a time to come.")
+    name, owner = _checked_names(name, owner)
+    until = _checked_expiry(expires)
     given = None if narrowed is None else access_scopes.listed(narrowed)
     if given == []:
         raise BadRequestError("Give the key one scope at least, or leave scopes out for those of its role.")
     if given is None and by is not None and by.scopes != access_scopes.of_role(by.role):
         # Who was narrowed hands on what there is now, not what the role may be given later.
         given = access_scopes.listed(access_scopes.of_role(role))
-    try:
-        until = None if expires is None else timestamp(expires.astimezone(UTC))
-    except OverflowError:
-        raise BadRequestError("The expiry is too far away; leave it out for none.") from None
     if excess := access_scopes.listed(access_scopes.parse(given, role) - access_scopes.of_role(role)):
         raise BadRequestError(
             f"A {role.value} has no {', '.join(excess)}; name another role or fewer scopes."
@@ -143,6 +131,31 @@ def create(
             raise
         raise _not_good(by) from None
     return _from_item(item), token
+
+
+def _checked_names(name: str, owner: str | None) -> tuple[str, str | None]:
+    """Return a key's name and owner as they are stored; raises `BadRequestError`."""
+    name, owner = name.strip(), (owner or "").strip() or None
+    if not 1 <= len(name) <= 100:
+        raise BadRequestError("Give the key a name of 1 to 100 characters.")
+    for said in (name, owner or ""):
+        try:
+            reject_control_characters(said)
+        except ValueError as error:
+            raise BadRequestError(f"People read a key's name and owner: {error}.") from None
+    return name, owner
+
+
+def _checked_expiry(expires: datetime | None) -> str | None:
+    """Return when a key stops working as it is stored; raises `BadRequestError`."""
+    if expires is None:
+        return None
+    if expires <= now():
+        raise BadRequestError("The key would have expired already; give a time to come.")
+    try:
+        return timestamp(expires.astimezone(UTC))
+    except OverflowError:
+        raise BadRequestError("The expiry is too far away; leave it out for none.") from None
 
 
 def _check_good(transact: Transaction, by: Caller) -> None:

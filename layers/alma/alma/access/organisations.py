@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from alma.clock import timestamp
 from alma.errors import BadRequestError, ConflictError, NotFoundError
-from alma.storage.table import OrganisationItem
+from alma.storage.items.access import OrganisationItem
 from alma.storage.transactions import conditional_write
 
 _ID = re.compile(r"[a-z][a-z0-9-]{1,62}")
@@ -16,33 +16,24 @@ _SORT_KEY = "organisation"
 
 @dataclass(frozen=True, slots=True)
 class Organisation:
-    """An organisation.
-
-    Attributes
-    ----------
-    id : str
-        Lower case letters, digits and hyphens; the partition of everything it owns and its folder in S3.
-    name : str
-        For people.
-    created_at : str
-        ISO 8601.
-    monthly_pages : int or None
-        Pages it may have read in a month, 0 for any number; None where the installation's setting holds.
-    """
+    """An organisation."""
 
     id: str
+    """Lower case letters, digits and hyphens: the partition of everything it owns, and its folder in S3."""
     name: str
     created_at: str
+    """ISO 8601."""
     monthly_pages: int | None = None
+    """Pages it may have read in a month, 0 for any number; None where the installation's setting holds."""
 
 
 def check_id(organisation: str) -> str:
-    """Return the id if it is one.
+    """Return a well-formed id of an organisation, unchanged.
 
     Raises
     ------
     BadRequestError
-        It is not.
+        It is malformed.
     """
     if not _ID.fullmatch(organisation):
         raise BadRequestError(
@@ -57,7 +48,7 @@ def create(organisation: str, name: str | None = None) -> Organisation:
     Raises
     ------
     BadRequestError
-        The id is not one.
+        The id is malformed.
     ConflictError
         It exists already.
     """
@@ -112,7 +103,7 @@ def list_ids() -> list[str]:
 
 
 def next_document_id(organisation: str, count: int = 1) -> int:
-    """Return a number no document of the organisation has had: the first of `count` that are taken.
+    """Atomic counter: take `count` ids that no document of the organisation has had; return the first.
 
     Raises
     ------

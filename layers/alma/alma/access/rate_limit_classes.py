@@ -1,4 +1,4 @@
-"""Families of requests: those that cost alike share a bucket (`alma.access.rate_limits`)."""
+"""Rate limit classes: requests that cost alike share a bucket (`alma.access.rate_limits`)."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""Limits: how many requests a key, and an address, may send of each family.
+"""Rate limits: how many requests of each class a key, and an address, may send.
 
 A bucket is kept as the time at which its next request would be due if requests came evenly (the generic cell
 rate algorithm of ITU-T I.371, there for cells of ATM, as it is known for web services from Brandur Leach's
 description): every request moves that time on by `interval`, the time one token takes to come back, from
 where it stands or from now, whichever is later; a request that would move it further ahead of now than
 `burst * interval` is refused and moves nothing. One number holds a whole bucket, tokens come back by
-themselves, and one conditional UpdateItem decides with no read before (see `storage/arrivals.py`).
+themselves, and one conditional UpdateItem decides with no read before (see `storage/token_bucket.py`).
 
 The number only grows, and by `interval` for every request let in. So in a span of time at most
 `burst + (span + skew) / interval` requests pass, whatever the clocks of several processes say: one that is
@@ -57,7 +57,7 @@ class Bucket:
         Raises
         ------
         ValueError
-            It is none.
+            The text is malformed or out of range.
         """
         rate, slash, burst = text.partition("/")
         given = slash and rate.isdecimal() and burst.isdecimal() and len(rate) + len(burst) <= 16
@@ -84,22 +84,16 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class RateLimitStatus:
-    """Where a bucket stands after a request.
-
-    Attributes
-    ----------
-    limit, remaining : int
-        Requests that may come at once when the bucket is full, and now.
-    reset : int
-        When it is full again, in seconds since 1970.
-    refusal : AlmaError or None
-        Why the request is not let in, where it is not.
-    """
+    """Where a bucket stands after a request."""
 
     limit: int
+    """Requests that may come at once when the bucket is full."""
     remaining: int
+    """Requests that may come at once now."""
     reset: int
+    """When it is full again, in seconds since 1970."""
     refusal: AlmaError | None = None
+    """Why the request is not let in; None where it is."""
 
     @property
     def headers(self) -> dict[str, str]:
@@ -112,109 +106,100 @@ class RateLimitStatus:
 
 
 def take(
-    family: RateLimitClass, caller: Caller | None, address: str, *, counted: bool = False
+    limit_class: RateLimitClass, caller: Caller | None, address: str, *, counted: bool = False
 ) -> RateLimitStatus:
-    """Take a token for a request from the buckets of its key and of its address; to mint, also of its user.
+    """Take a token for a request from the buckets of its key and its address; to mint, also of its root key.
 
     Parameters
     ----------
-    family : Family
+    limit_class : RateLimitClass
         What the request is.
     caller, address : Caller or None, str
         Who it comes from, and where.
     counted : bool, optional
-        Whether the request is counted by another family already.
+        Whether the request is counted by another class already.
 
     Returns
     -------
     RateLimitStatus
         Of the bucket that refuses, else of the one with the least left.
     """
-    bucket = limit_of(family)
-    standings = []
+    bucket = limit_of(limit_class)
+    statuses = []
     try:
-        for each in _buckets(bucket, family, caller, address, counted=counted):
-            standing = _take(each, family)
-            if standing.refusal is not None:
-                return standing
-            standings.append(standing)
+        for each in _buckets(bucket, limit_class, caller, address, counted=counted):
+            status = _take(each, limit_class)
+            if status.refusal is not None:
+                return status
+            statuses.append(status)
     except token_bucket.OutOfReachError as error:
         _log.warning("the limiter is out of reach: %r", error.__cause__)
         telemetry.count({Metric.LIMITER_FAILURES: 1})
         refusal = None
-        if family is RateLimitClass.MINTING:
+        if limit_class is RateLimitClass.MINTING:
             refusal = UnavailableError("Keys cannot be minted at this moment; try again in a few seconds.")
         return RateLimitStatus(bucket.burst, bucket.burst, _microseconds() // _SECOND, refusal)
-    return min(standings, key=lambda standing: standing.remaining)
+    return min(statuses, key=lambda status: status.remaining)
 
 
 @dataclass(frozen=True, slots=True)
-class _Whose:
-    """A bucket of somebody's.
-
-    Attributes
-    ----------
-    bucket : Bucket
-        Its size and rate.
-    partition : str
-        Where it stands.
-    told : str
-        Whose it is, for the sentence of a refusal.
-    keep : int
-        Seconds that its row stays after it has become idle.
-    counter : str or None
-        What counts its requests by month.
-    """
+class _OwnedBucket:
+    """A bucket of a key or an address."""
 
     bucket: Bucket
+    """Its size and rate."""
     partition: str
-    told: str
+    """Where it stands."""
+    owner: str
+    """Whose it is, in the sentence of a refusal."""
     keep: int
+    """Seconds that its row stays after it has become idle."""
     counter: str | None = None
+    """What counts its requests by month."""
 
 
 def _buckets(
-    bucket: Bucket, family: RateLimitClass, caller: Caller | None, address: str, *, counted: bool
-) -> Iterator[_Whose]:
+    bucket: Bucket, limit_class: RateLimitClass, caller: Caller | None, address: str, *, counted: bool
+) -> Iterator[_OwnedBucket]:
     """Yield the buckets that a request takes a token of, in this order."""
     if caller is not None:
         own = key_partition(caller.organisation, caller.key_id)
         counter = None if counted else counter_of(now().strftime("%Y-%m"))
-        yield _Whose(bucket, own, "with this key", _DAYS_COUNTED * 86400, counter)
+        yield _OwnedBucket(bucket, own, "with this key", _DAYS_COUNTED * 86400, counter)
         # Minting keys must not be a way to more keys, and so to more of everything.
-        if family is RateLimitClass.MINTING and caller.root_key_id != caller.key_id:
+        if limit_class is RateLimitClass.MINTING and caller.root_key_id != caller.key_id:
             root = key_partition(caller.organisation, caller.root_key_id)
-            yield _Whose(bucket, root, "by this user", _DAYS_COUNTED * 86400)
+            yield _OwnedBucket(bucket, root, "by this user", _DAYS_COUNTED * 86400)
     # Who comes without a key takes nothing from those at the same address who have one.
     kind = "anybody" if caller is None else "address"
     shared = bucket.times(_KEYS_OF_AN_ADDRESS)
     keep = 3600 + shared.tolerance // _SECOND
-    yield _Whose(shared, f"limit#{kind}#{_one_client(address)}", "from this address", keep)
+    yield _OwnedBucket(shared, f"limit#{kind}#{_one_client(address)}", "from this address", keep)
 
 
-def _take(whose: _Whose, family: RateLimitClass) -> RateLimitStatus:
-    at, bucket = _microseconds(), whose.bucket
+def _take(owned: _OwnedBucket, limit_class: RateLimitClass) -> RateLimitStatus:
+    at, bucket = _microseconds(), owned.bucket
     let_in, arrival = token_bucket.advance(
-        whose.partition,
-        family.value,
+        owned.partition,
+        limit_class.value,
         now=at,
         interval=bucket.interval,
         tolerance=bucket.tolerance,
-        keep=whose.keep,
-        counter=whose.counter,
+        keep=owned.keep,
+        counter=owned.counter,
     )
     ahead = max(arrival - at, 0)
     reset = _up(at + ahead)
     if let_in:
         return RateLimitStatus(bucket.burst, (bucket.tolerance - ahead) // bucket.interval, reset)
     wait = max(_up(ahead + bucket.interval - bucket.tolerance), 1)
-    sentence = f"Too many requests {whose.told}; try again in {wait} second{'s' if wait > 1 else ''}."
+    sentence = f"Too many requests {owned.owner}; try again in {wait} second{'s' if wait > 1 else ''}."
     return RateLimitStatus(bucket.burst, 0, reset, RateLimitedError(sentence, wait))
 
 
-def limit_of(family: RateLimitClass) -> Bucket:
-    """Return the bucket that a key has for a family."""
-    return _parsed(getattr(settings(), f"limit_{family.value}"))
+def limit_of(limit_class: RateLimitClass) -> Bucket:
+    """Return the bucket that a key has for a class of requests."""
+    return _parsed(getattr(settings(), f"limit_{limit_class.value}"))
 
 
 @lru_cache

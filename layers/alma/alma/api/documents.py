@@ -39,7 +39,7 @@ from alma.presentation.document import (
 from alma.presentation.view import View, is_none
 
 if TYPE_CHECKING:
-    from alma.documents.text_search import Found, Hit
+    from alma.documents.text_search import SearchHit, SearchPage
 
 
 # --- what is sent ----------------------------------------------------------
@@ -211,7 +211,7 @@ class HitView(View):
     )
 
     @classmethod
-    def of(cls, hit: Hit) -> HitView:
+    def of(cls, hit: SearchHit) -> HitView:
         """Return the view of a hit."""
         document = hit.document
         content = DocumentContent(document.id, document.doc_type, hit.fields)
@@ -239,7 +239,7 @@ class SearchResult(View):
     )
 
     @classmethod
-    def of(cls, found: Found) -> SearchResult:
+    def of(cls, found: SearchPage) -> SearchResult:
         """Return the view of what was found."""
         return cls(
             documents=[HitView.of(hit) for hit in found.hits],

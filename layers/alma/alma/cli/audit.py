@@ -63,8 +63,8 @@ def verify(
         # Checkpoints of trails that are not whole would vouch for them from then on.
         output.warn(f"nothing is saved to {save}: there are problems")
     elif save:
-        heads = {each: verdict.heads for each, verdict in verdicts.items() if verdict.heads}
-        save.write_text(json.dumps(heads, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        saved = {each: verdict.checkpoints for each, verdict in verdicts.items() if verdict.checkpoints}
+        save.write_text(json.dumps(saved, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     output.show(
         {"documents": documents, "entries": entries, "problems": [asdict(each) for each in problems]},
         lambda: [

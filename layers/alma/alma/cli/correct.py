@@ -149,53 +149,70 @@ def correct(
     same, there : callable
         Compare a field with a truth: its value, and its place.
     """
-    shown = client.call("GET", f"/documents/{document_id}", tracks="all")["fields"]
+    decisions = _Decisions(client, document_id)
     left: dict[str, list[Truth]] = {}
     for truth in truths:
         if truth.key not in left_out:
             left.setdefault(truth.key, []).append(truth)
     known, several = set(left), {key for key, each in left.items() if len(each) > 1}
-    counts: Counter[str] = Counter()
-
-    def send(action: str, method: str, path: str, body: dict[str, Any]) -> None:
-        try:
-            client.call(method, f"/documents/{document_id}/fields{path}", body)
-            counts[action] += 1
-        except ApiError as error:
-            if error.status not in (400, 409):
-                raise
-            counts["refused"] += 1
-
-    def decide(field: Mapping[str, Any], action: str, truth: Truth | None = None) -> None:
-        body = {"action": action, "version": field["version"], **(truth.body() if truth else {})}
-        send(action, "PATCH", f"/{field['id']}", body)
 
     wrong = []
-    for field in shown:
-        key = field["key"]
-        if "group" in field or key in left_out:
+    for field in client.call("GET", f"/documents/{document_id}", tracks="all")["fields"]:
+        if "group" in field or field["key"] in left_out:
             continue
-        equal = [truth for truth in left.get(key, ()) if same(field, truth)]
-        match = next((truth for truth in equal if there(field, truth)), equal[0] if equal else None)
+        match = _matching(field, left.get(field["key"], ()), same, there)
         if match is None:
             wrong.append(field)
             continue
-        left[key].remove(match)
-        if there(field, match):
-            if field["status"] not in VERIFIED:
-                decide(field, "accept")
-        else:
-            decide(field, "edit", match)
+        left[field["key"]].remove(match)
+        decisions.confirm(field, match, right=there(field, match))
     for field in wrong:
         key = field["key"]
         if left.get(key) and key not in several:
-            decide(field, "edit", left[key].pop(0))
+            decisions.decide(field, "edit", left[key].pop(0))
         # A person's decision stays, unless the list has a truth for the field.
         elif key in known or (
             (complete is None or key in complete) and field["status"] not in (*VERIFIED, "rejected")
         ):
-            decide(field, "reject")
-    for key, truths_left in left.items():
-        for truth in truths_left:
-            send("add", "POST", "", {"key": key, **truth.body()})
-    return counts
+            decisions.decide(field, "reject")
+    for truth in (truth for truths_left in left.values() for truth in truths_left):
+        decisions.send("add", "POST", "", {"key": truth.key, **truth.body()})
+    return decisions.counts
+
+
+def _matching(
+    field: Mapping[str, Any], truths: Sequence[Truth], same: Compare, there: Compare
+) -> Truth | None:
+    """Return the truth that a field says, one at its place if there is one."""
+    equal = [truth for truth in truths if same(field, truth)]
+    return next((truth for truth in equal if there(field, truth)), equal[0] if equal else None)
+
+
+class _Decisions:
+    """Decisions on a document's fields, sent one by one and counted by action."""
+
+    def __init__(self, client: Client, document_id: int) -> None:
+        self._client, self._document_id = client, document_id
+        self.counts: Counter[str] = Counter()
+
+    def confirm(self, field: Mapping[str, Any], truth: Truth, *, right: bool) -> None:
+        """Accept a field that is right and nobody has verified, or give it its place."""
+        if not right:
+            self.decide(field, "edit", truth)
+        elif field["status"] not in VERIFIED:
+            self.decide(field, "accept")
+
+    def decide(self, field: Mapping[str, Any], action: str, truth: Truth | None = None) -> None:
+        """Decide a field in the version it was shown in."""
+        body = {"action": action, "version": field["version"], **(truth.body() if truth else {})}
+        self.send(action, "PATCH", f"/{field['id']}", body)
+
+    def send(self, action: str, method: str, path: str, body: dict[str, Any]) -> None:
+        """Send a request; what the API refuses for the document's state or the value is counted as such."""
+        try:
+            self._client.call(method, f"/documents/{self._document_id}/fields{path}", body)
+            self.counts[action] += 1
+        except ApiError as error:
+            if error.status not in (400, 409):
+                raise
+            self.counts["refused"] += 1

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from alma.clock import timestamp
 from alma.datamodel.schemas import KEY, DocumentSchema, SchemaDefinition, shipped_schemas
 from alma.errors import BadRequestError, ConflictError, NotFoundError
-from alma.storage.table import SchemaItem
+from alma.storage.items.document_types import SchemaItem
 from alma.storage.transactions import conditional_write
 
 #: Own types of one organisation: every document is compared with all of them.
@@ -39,21 +39,12 @@ class TypeOrigin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DocumentType:
-    """A document type of an organisation.
-
-    Attributes
-    ----------
-    schema : DocumentSchema
-        What it is.
-    origin : TypeOrigin
-        Whether it came with alma.
-    updated_at : str or None
-        When the organisation last changed it (ISO 8601); None for a shipped one.
-    """
+    """A document type of an organisation."""
 
     schema: DocumentSchema
     origin: TypeOrigin
     updated_at: str | None = None
+    """When the organisation last changed it (ISO 8601); None for a shipped one."""
 
 
 def list_types(organisation: str) -> list[DocumentType]:
@@ -117,7 +108,7 @@ def put(organisation: str, doc_type: str, definition: SchemaDefinition) -> tuple
     Raises
     ------
     BadRequestError
-        The name is not one, or the type is too large.
+        The name is malformed, or the type is too large.
     ConflictError
         The organisation has as many types as it may have.
     """

@@ -19,7 +19,7 @@ from alma.clock import timestamp
 from alma.datamodel.fields import Field, Reading, evidence_of
 from alma.documents import records
 from alma.errors import BadRequestError
-from alma.storage.table import AuditItem, DocumentItem, audit_key, audit_prefix
+from alma.storage.items.documents import AuditItem, DocumentItem, audit_key, audit_prefix
 
 #: Who acts where no key does.
 ALMA = "alma"
@@ -49,51 +49,34 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A change that is to be recorded.
-
-    Attributes
-    ----------
-    action : Action
-        What happened.
-    subject : str or None
-        Id of the field; None for the document as a whole.
-    before, after : dict or None
-        What it was and what it became, as JSON; None where there was or is nothing.
-    comment : str or None
-        What the person said.
-    at : str
-        When (ISO 8601).
-    """
+    """A change that is to be recorded."""
 
     action: Action
     subject: str | None = None
+    """Id of the field; None for the document as a whole."""
     before: dict[str, Any] | None = None
+    """What it was, as JSON; None where there was nothing."""
     after: dict[str, Any] | None = None
+    """What it became, as JSON; None where nothing is left."""
     comment: str | None = None
+    """What the person or the agent said."""
     at: str = field(default_factory=timestamp)
+    """ISO 8601."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An entry of a trail.
-
-    Attributes
-    ----------
-    sequence : int
-        Its place, 1 for the first.
-    actor : str
-        Id of the key it was done with, or `alma`.
-    event : Event
-        What happened; without `before`, `after` and `comment` once the document is deleted.
-    digest, previous : str
-        Its own digest and the one of the entry before.
-    """
+    """An entry of a trail."""
 
     sequence: int
+    """Its place, 1 for the first."""
     actor: str
+    """Id of the key it was done with, or `alma`."""
     event: Event
+    """Without `before`, `after` and `comment` once the document is deleted."""
     digest: str
     previous: str
+    """Digest of the entry before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +234,7 @@ def history(organisation: str, document_id: int, *, cursor: str | None = None, l
 
 
 def erase(organisation: str, document_id: int) -> None:
-    """Remove what a document's trail says of its content; the chain of digests stays. Twice is fine."""
+    """Remove what a document's trail says of its content; the chain of digests stays. Idempotent."""
     prefix = AuditItem.sk.startswith(audit_prefix(document_id))
     for item in AuditItem.query(organisation, prefix, consistent_read=True):
         if item.content is not None:

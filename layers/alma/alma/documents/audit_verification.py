@@ -1,8 +1,8 @@
-"""Looking for tampering: whether trails are whole, and documents are what their trails say.
+"""Tamper detection: whether audit trails are whole, and documents are what their trails say.
 
 A trail proves that nothing in it was altered as long as its last digest is right. Who can rewrite a whole
-chain and the head on the document's row leaves no mark there; only digests that were kept elsewhere earlier
-(`heads`, `against`) show that.
+chain and the last digest on the document's row leaves no mark there; only checkpoints that were saved
+elsewhere earlier show that.
 """
 
 from __future__ import annotations
@@ -19,27 +19,25 @@ from alma.datamodel.fields import Field, Status
 from alma.documents import audit, field_rows
 from alma.documents.audit import Action
 from alma.documents.records import DocumentStatus
-from alma.storage.table import (
+from alma.storage.items.documents import (
     AuditItem,
     DocumentItem,
     FieldItem,
-    Item,
-    UnreadableItem,
     audit_prefix,
     document_key,
     field_key,
     listed_key,
-    rows_of,
 )
+from alma.storage.table import Item, UnreadableItem, rows_of
 
 #: Number of entries and last digest of each document's trail, by document.
-Heads = dict[str, tuple[int, str]]
+Checkpoints = dict[str, tuple[int, str]]
 _ENTRY = re.compile(r"audit#\d{12}#\d{8}", re.ASCII)
 _NUMBER = re.compile(r"\d{12}", re.ASCII)
-#: What rows raise that hold something else than alma writes.
+#: Errors of rows that hold something else than alma writes.
 _UNREADABLE = (ValueError, TypeError, KeyError, AttributeError)
-#: What of a field's row says where it belongs.
-_PLACES = ("document_id", "doc_type", "review_key", "review_rank")
+#: Attributes of a field's row that say where it belongs.
+_POSITION = ("document_id", "doc_type", "review_key", "review_rank")
 _CUT_OFF = "a reading that was cut off looks like this, too: have the document read again, and it goes"
 #: Times a document that looks wrong is read: it may be changing at the moment.
 _LOOKS = 3
@@ -47,49 +45,42 @@ _LOOKS = 3
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that is not as it was written.
-
-    Attributes
-    ----------
-    organisation, document_id : str, int or None
-        The document; None for a row that is of none.
-    entry : int or None
-        The entry of its trail; None for the document itself.
-    what : str
-        A sentence.
-    """
+    """Something that is not as it was written."""
 
     organisation: str
     document_id: int | None
+    """None for a row that is of no document."""
     entry: int | None
+    """The entry of its trail; None for the document itself."""
     what: str
+    """A sentence."""
 
 
 @dataclass(slots=True)
 class Verdict:
-    """What was looked at, what is wrong, and the heads of all trails."""
+    """What was checked, what is wrong, and today's checkpoints."""
 
     documents: int = 0
     entries: int = 0
     problems: list[Problem] = field(default_factory=list)
-    heads: Heads = field(default_factory=dict)
+    checkpoints: Checkpoints = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class _Rows:
-    """Everything the table holds of a document that a trail says something of."""
+    """The stored rows of a document that a trail says something of."""
 
     organisation: str
     document_id: int
     document: DocumentItem | None = None
-    kept: list[tuple[FieldItem, Field]] = field(default_factory=list)
+    stored: list[tuple[FieldItem, Field]] = field(default_factory=list)
     entries: list[AuditItem] = field(default_factory=list)
     strays: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
 
     @property
     def fields(self) -> list[Field]:
-        return [each for _, each in self.kept]
+        return [each for _, each in self.stored]
 
     def add(self, item: Item | UnreadableItem) -> None:
         match item:
@@ -112,7 +103,7 @@ class _Rows:
             return
         # A field is what its key says: under another one it would hide behind the real one.
         if item.sk == field_key(self.document_id, read.key, read.occurrence):
-            self.kept.append((item, read))
+            self.stored.append((item, read))
         else:
             self.strays.append(item.sk)
 
@@ -125,7 +116,7 @@ def verify(organisation: str, against: Mapping[str, Sequence[Any]] | None = None
     organisation : str
         Whose.
     against : mapping, optional
-        `heads` of an earlier time: today's trails have to go through them.
+        Checkpoints of an earlier time: today's trails have to go through them.
     """
     verdict = Verdict()
     expected = dict(against or {})
@@ -143,7 +134,10 @@ def verify(organisation: str, against: Mapping[str, Sequence[Any]] | None = None
             found = _problems(_one(organisation, rows.document_id), saved)
         verdict.problems += [Problem(organisation, rows.document_id, *each) for each in found]
         if rows.entries:
-            verdict.heads[str(rows.document_id)] = (_sequence(rows.entries[-1]), rows.entries[-1].digest)
+            verdict.checkpoints[str(rows.document_id)] = (
+                _sequence(rows.entries[-1]),
+                rows.entries[-1].digest,
+            )
     verdict.problems += [
         Problem(organisation, int(document_id), None, "its trail was here when heads were saved, and is gone")
         for document_id in expected
@@ -152,10 +146,7 @@ def verify(organisation: str, against: Mapping[str, Sequence[Any]] | None = None
 
 
 def _all(organisation: str) -> Iterator[_Rows | str]:
-    """Yield what is there of each document, and the keys of rows that are of none.
-
-    These are two walks through the partition, side by side.
-    """
+    """Yield the rows of each document, and the keys of rows that are of none: a merge of two Queries."""
     walks = (rows_of(organisation, Item.sk.startswith(prefix)) for prefix in ("audit#", "document#"))
     for number, items in groupby(merge(*walks, key=_number), key=_number):
         if not _NUMBER.fullmatch(number):
@@ -203,8 +194,8 @@ def _problems(rows: _Rows, saved: Sequence[Any] | None) -> _Found:
 
 
 def _of_chain(rows: _Rows) -> Iterator[tuple[int | None, str]]:
-    leaving = rows.document is not None and bool(rows.document.leaving)
-    closed = leaving or (bool(rows.entries) and rows.entries[-1].action == Action.DELETED)
+    deleting = rows.document is not None and bool(rows.document.deleting)
+    closed = deleting or (bool(rows.entries) and rows.entries[-1].action == Action.DELETED)
     yield from ((None, f"{stray} is no row of it") for stray in rows.strays)
     previous, expected = audit.START, 1
     for entry in rows.entries:
@@ -236,7 +227,7 @@ def _of_head(rows: _Rows) -> Iterator[tuple[int | None, str]]:
     if closed:
         yield None, "its trail says that it was deleted, and it is there"
         return
-    if rows.document.leaving:
+    if rows.document.deleting:
         yield None, "its deletion was not finished; remove it again"
     count, sequence = int(rows.document.audit_count or 0), 0 if last is None else _sequence(last)
     if sequence < count:
@@ -257,75 +248,83 @@ def _of_saved(rows: _Rows, count: int, digest: str) -> _Found:
 
 
 @dataclass(slots=True)
-class _Told:
+class _TrailState:
     """What a whole trail says of its document and of the fields."""
 
     status: str = DocumentStatus.PROCESSING.value
     doc_type: str | None = None
-    reading: AuditItem | None = None  # the last one, or the failure
-    left: dict[str, Any] = field(default_factory=dict)  # what that left behind
+    extraction: AuditItem | None = None
+    """The last extraction, or the failure."""
+    extracted: dict[str, Any] = field(default_factory=dict)
+    """The fields that the last extraction left, as its entry says."""
     decided: dict[str, tuple[AuditItem, dict[str, Any]]] = field(default_factory=dict)
-    since: dict[str, dict[str, Any] | None] = field(default_factory=dict)  # before decisions after it
-    proposed: dict[str, dict[str, Any]] = field(default_factory=dict)  # by field and track
+    """By field: the entry of its last decision, and what that says."""
+    since: dict[str, dict[str, Any] | None] = field(default_factory=dict)
+    """By field decided after the last extraction: what it was before."""
+    proposed: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """By field and track: what agents propose."""
 
 
-def _told(entries: Sequence[AuditItem]) -> _Told:
-    told = _Told()
+def _replayed(entries: Sequence[AuditItem]) -> _TrailState:
+    """Return what replaying a trail comes to."""
+    state = _TrailState()
     for entry in entries:
         content, action = json.loads(entry.content or "{}"), Action(entry.action)
         if action.decides:
-            told.decided[entry.subject or ""] = (entry, content)
-            told.since.setdefault(entry.subject or "", content["before"])
+            state.decided[entry.subject or ""] = (entry, content)
+            state.since.setdefault(entry.subject or "", content["before"])
             if action is Action.PROPOSED:
                 proposal = content["after"]["proposal"]
-                told.proposed.setdefault(entry.subject or "", {})[proposal[0]] = proposal
+                state.proposed.setdefault(entry.subject or "", {})[proposal[0]] = proposal
         elif action is Action.EXTRACTED:
-            told.reading, told.left, told.since = entry, content["after"], {}
-            told.status, told.doc_type = DocumentStatus.READY.value, told.left["docType"]
+            state.extraction, state.extracted, state.since = entry, content["after"], {}
+            state.status, state.doc_type = DocumentStatus.READY.value, state.extracted["docType"]
         elif action is Action.FAILED:
-            told.reading, told.status = entry, DocumentStatus.FAILED.value
-    return told
+            state.extraction, state.status = entry, DocumentStatus.FAILED.value
+    return state
 
 
 def _of_fields(rows: _Rows) -> Iterator[tuple[int | None, str]]:
     """Yield what of the document's row and its fields is not what the trail made of them."""
     if rows.document is None:
         return
-    told = _told(rows.entries)
-    yield from _of_row(rows.document, told)
+    state = _replayed(rows.entries)
+    yield from _of_row(rows.document, state)
     # Each looks at what the one before has found right.
-    yield from [*_of_decisions(rows, told)] or [*_of_places(rows, told)] or [*_of_reading(rows, told)]
+    yield from (
+        [*_of_decisions(rows, state)] or [*_of_queue_position(rows, state)] or [*_of_extraction(rows, state)]
+    )
     verified = sum(each.status.verified for each in rows.fields)
-    said = int(rows.document.verified or 0)
-    if said != verified:
-        yield None, f"{verified} of its fields are verified, and its row says {said}"
+    recorded = int(rows.document.verified or 0)
+    if recorded != verified:
+        yield None, f"{verified} of its fields are verified, and its row says {recorded}"
 
 
-def _of_row(row: DocumentItem, told: _Told) -> Iterator[tuple[int | None, str]]:
-    at = None if told.reading is None else _sequence(told.reading)
-    if row.status != told.status:
-        yield at, f"the document is {told.status} since, and its row says {row.status or 'nothing'}"
-    if row.doc_type != told.doc_type:
-        yield at, f"the document is of type {told.doc_type} since, and its row says {row.doc_type}"
+def _of_row(row: DocumentItem, state: _TrailState) -> Iterator[tuple[int | None, str]]:
+    at = None if state.extraction is None else _sequence(state.extraction)
+    if row.status != state.status:
+        yield at, f"the document is {state.status} since, and its row says {row.status or 'nothing'}"
+    if row.doc_type != state.doc_type:
+        yield at, f"the document is of type {state.doc_type} since, and its row says {row.doc_type}"
     type_key = None if row.doc_type is None else f"{row.pk}#{row.doc_type}"
     listed = (listed_key(int(row.document_id)), f"{row.pk}#{row.status}", type_key)
     if (row.listed, row.status_key, row.type_key) != listed:
         yield None, "it is not listed by its number, status and type"
 
 
-def _of_decisions(rows: _Rows, told: _Told) -> Iterator[tuple[int | None, str]]:
-    for kept in rows.fields:
-        proposed = {r.track: audit.state_of_reading(r) for r in kept.readings if r.proposed}
-        if proposed != told.proposed.get(kept.id, {}):
-            yield None, f"what agents proposed for field {kept.id} is not what its trail says"
+def _of_decisions(rows: _Rows, state: _TrailState) -> Iterator[tuple[int | None, str]]:
+    for each in rows.fields:
+        proposed = {r.track: audit.state_of_reading(r) for r in each.readings if r.proposed}
+        if proposed != state.proposed.get(each.id, {}):
+            yield None, f"what agents proposed for field {each.id} is not what its trail says"
     there = {each.id: each for each in rows.fields}
-    for subject, (entry, content) in told.decided.items():
-        each = there.pop(subject, None)
-        if each is None:
+    for subject, (entry, content) in state.decided.items():
+        decided = there.pop(subject, None)
+        if decided is None:
             yield _sequence(entry), f"field {subject}, which it decides, is gone"
-        elif not _agrees(each, entry, content):
+        elif not _agrees(decided, entry, content):
             yield _sequence(entry), f"field {subject} is not what it made of it"
-        elif subject in told.since and each.version != content["after"]["version"]:
+        elif subject in state.since and decided.version != content["after"]["version"]:
             yield _sequence(entry), f"field {subject} was written since, and no entry says so; {_CUT_OFF}"
     for each in there.values():
         if each.touched or each.reviewed is not None:
@@ -335,39 +334,43 @@ def _of_decisions(rows: _Rows, told: _Told) -> Iterator[tuple[int | None, str]]:
 
 
 def _agrees(each: Field, entry: AuditItem, content: Mapping[str, Any]) -> bool:
-    said, now = content["after"], audit.state_of(each) or {}
+    """Tell whether a field is what the entry of its last decision made of it."""
+    recorded, now = content["after"], audit.state_of(each) or {}
     # Of a field nobody stands behind, readings go on: only the status is the decision.
     keys = ("status", "reasons", *(("value", "evidence") if each.status.verified else ()))
     return (
-        all(said[key] == now[key] for key in keys)
+        all(recorded[key] == now[key] for key in keys)
         and (each.reviewed is None) != each.status.verified
         and [each.reviewed_by, each.reviewed_at, each.comment]
         # A proposal leaves what a person has said of the field, and says what that was.
-        == said.get("said", [entry.actor, entry.at, content.get("comment")])
+        == recorded.get("said", [entry.actor, entry.at, content.get("comment")])
     )
 
 
-def _of_places(rows: _Rows, told: _Told) -> Iterator[tuple[int | None, str]]:
-    for item, each in rows.kept:
-        expected = field_rows.to_item(rows.organisation, rows.document_id, told.doc_type, each)
-        if any(getattr(item, name) != getattr(expected, name) for name in _PLACES):
+def _of_queue_position(rows: _Rows, state: _TrailState) -> Iterator[tuple[int | None, str]]:
+    for item, each in rows.stored:
+        expected = field_rows.to_item(rows.organisation, rows.document_id, state.doc_type, each)
+        if any(getattr(item, name) != getattr(expected, name) for name in _POSITION):
             yield None, f"field {each.id} is not in the place of the review queue that it should have"
 
 
-def _of_reading(rows: _Rows, told: _Told) -> Iterator[tuple[int | None, str]]:
-    if told.reading is None or told.status != DocumentStatus.READY.value:
+def _of_extraction(rows: _Rows, state: _TrailState) -> Iterator[tuple[int | None, str]]:
+    if state.extraction is None or state.status != DocumentStatus.READY.value:
         return
-    at, as_left = _sequence(told.reading), [*_as_left(rows.fields, told)]
-    if len(as_left) != told.left["fields"]:
-        yield at, f"it left {told.left['fields']} fields, and {len(as_left)} of them are there; {_CUT_OFF}"
-    elif audit.fields_digest(as_left) != told.left["fieldsDigest"]:
+    at, as_left = _sequence(state.extraction), [*_as_extracted(rows.fields, state)]
+    if len(as_left) != state.extracted["fields"]:
+        yield (
+            at,
+            f"it left {state.extracted['fields']} fields, and {len(as_left)} of them are there; {_CUT_OFF}",
+        )
+    elif audit.fields_digest(as_left) != state.extracted["fieldsDigest"]:
         yield at, f"what was read then is not what the fields hold; {_CUT_OFF}"
 
 
-def _as_left(fields: Sequence[Field], told: _Told) -> Iterator[Field]:
-    """Yield the fields as the last reading left them: without what people have decided and added since."""
+def _as_extracted(fields: Sequence[Field], state: _TrailState) -> Iterator[Field]:
+    """Yield the fields as the last extraction left them: without what people have decided and added since."""
     for each in fields:
-        before = told.since.get(each.id)
+        before = state.since.get(each.id)
         if before is not None:
             yield replace(
                 each,
@@ -375,5 +378,5 @@ def _as_left(fields: Sequence[Field], told: _Told) -> Iterator[Field]:
                 reasons=tuple(before["reasons"]),
                 version=before["version"],
             )
-        elif each.id not in told.since:
+        elif each.id not in state.since:
             yield each

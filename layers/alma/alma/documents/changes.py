@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 from alma.datamodel.fields import Field
 from alma.documents import audit, field_rows, records
 from alma.errors import NotFoundError
-from alma.storage.table import DocumentItem, FieldItem
+from alma.storage.items.documents import DocumentItem, FieldItem
 from alma.storage.transactions import Transaction, retry, transaction
 
 #: Fields in one transaction, which takes a hundred actions: the document's row and the entry are two.
@@ -95,7 +95,7 @@ def change(
 
 
 def end(organisation: str, document_id: int, actor: str) -> None:
-    """Remove a document's row and close its trail, whose contents are gone before. Twice is fine.
+    """Remove a document's row and close its trail, whose contents are gone before. Idempotent.
 
     Raises
     ------

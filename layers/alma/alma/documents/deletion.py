@@ -8,14 +8,8 @@ from typing import Any
 from alma.documents import audit, changes, instances, intake, records
 from alma.documents.records import Document, DocumentStatus
 from alma.storage import objects
-from alma.storage.table import (
-    DocumentItem,
-    FileItem,
-    Item,
-    document_key,
-    field_prefix,
-    page_prefix,
-)
+from alma.storage.items.documents import DocumentItem, FileItem, document_key, field_prefix, page_prefix
+from alma.storage.table import Item
 from alma.storage.transactions import conditional_write
 
 
@@ -39,11 +33,11 @@ def delete(organisation: str, document_id: int, *, actor: str = audit.ALMA) -> N
     if document.instance_of is None and document.status is DocumentStatus.PROCESSING:
         # Read again: it may have been divided since. From now on it cannot be, being off its file.
         for instance in records.get(organisation, document_id).instances[1:]:
-            further = replace(document, id=instance.document_id, instance_of=document.id)
+            other = replace(document, id=instance.document_id, instance_of=document.id)
             # Its row may not have been made yet, and must not be any more.
-            instances.take_off_pending_parts(further)
-            _leave_file(further)
-            _remove(further, actor)
+            instances.take_off_pending_parts(other)
+            _leave_file(other)
+            _remove(other, actor)
     _remove(document, actor)
 
 
@@ -51,7 +45,7 @@ def _remove(document: Document, actor: str) -> None:
     """Remove a document's row and what was made of it."""
     row = DocumentItem(document.organisation, document_key(document.id))
     # Who checks trails can tell a removal that was cut off from tampering by this.
-    conditional_write(lambda: row.update([DocumentItem.leaving.set(True)], DocumentItem.pk.exists()))
+    conditional_write(lambda: row.update([DocumentItem.deleting.set(True)], DocumentItem.pk.exists()))
     purge(document.organisation, document.id)
     changes.end(document.organisation, document.id, actor)
     # What was being written meanwhile; whoever finds the row gone from now on purges too.
@@ -59,7 +53,7 @@ def _remove(document: Document, actor: str) -> None:
 
 
 def _leave_file(document: Document) -> None:
-    """Take a document off the file it came from; the last one takes the file along. Twice is fine."""
+    """Take a document off the file it came from; the last one takes the file along. Idempotent."""
     if document.file_key is None:
         objects.delete_inbox(document.object_key, document.etag)
         return
@@ -80,7 +74,7 @@ def _leave_file(document: Document) -> None:
 
 
 def purge(organisation: str, document_id: int) -> None:
-    """Remove what was made of a document: objects of the archive, fields, pages. Twice is fine.
+    """Remove what was made of a document: objects of the archive, fields, pages. Idempotent.
 
     Not its audit trail: that outlives it.
     """

@@ -13,7 +13,7 @@ from typing import Any
 
 from alma.datamodel.fields import Field, Reading, Status
 from alma.datamodel.geometry import Box, Region
-from alma.storage.table import FieldItem, field_key, listed_key
+from alma.storage.items.documents import FieldItem, field_key, listed_key
 
 #: What ranks begin with, the most urgent first.
 RANKS = {Status.ESCALATED: "0#", Status.UNREVIEWED: "1#"}
@@ -62,8 +62,8 @@ def from_item(item: FieldItem) -> Field:
     )
 
 
-def placed(fields: Sequence[Field]) -> list[Field]:
-    """Return the fields of a document as the table keeps them, with their places.
+def as_stored(fields: Sequence[Field]) -> list[Field]:
+    """Return the fields of a document as they come back from the table, with their order.
 
     Values of one field stay together; those of a group stay in rows.
     """
@@ -71,16 +71,16 @@ def placed(fields: Sequence[Field]) -> list[Field]:
     return [
         replace(
             field,
-            readings=tuple(as_kept(reading) for reading in field.readings),
-            reviewed=None if field.reviewed is None else as_kept(field.reviewed),
+            readings=tuple(reading_as_stored(reading) for reading in field.readings),
+            reviewed=None if field.reviewed is None else reading_as_stored(field.reviewed),
             order=first.setdefault(field.key, at) if field.group is None else at,
         )
         for at, field in enumerate(fields)
     ]
 
 
-def as_kept(reading: Reading) -> Reading:
-    """Return a reading as it comes back from the table, its places rounded."""
+def reading_as_stored(reading: Reading) -> Reading:
+    """Return a reading as it comes back from the table: coordinates are rounded."""
     return _reading_from_json(_reading_to_json(reading))
 
 
@@ -94,19 +94,19 @@ def review_rank(document_id: int, field: Field) -> str | None:
     if prefix is None or (field.group is not None and field.status is not Status.ESCALATED):
         return None
     confidence = None if field.missing else field.best.confidence
-    sure = UNKNOWN if confidence is None else f"{confidence:.6f}"
-    return f"{prefix}{sure}#{listed_key(document_id)}#{field.key}#{field.occurrence:05d}"
+    certainty = UNKNOWN if confidence is None else f"{confidence:.6f}"
+    return f"{prefix}{certainty}#{listed_key(document_id)}#{field.key}#{field.occurrence:05d}"
 
 
 def _reading_to_json(reading: Reading) -> dict[str, Any]:
-    kept: dict[str, Any] = {
+    raw: dict[str, Any] = {
         "track": reading.track,
         "value": reading.value,
         "content": reading.content,
         "confidence": reading.confidence,
         "regions": [region.to_dict() for region in reading.regions],
     }
-    return kept if reading.comment is None else kept | {"comment": reading.comment}
+    return raw if reading.comment is None else raw | {"comment": reading.comment}
 
 
 def _reading_from_json(raw: dict[str, Any]) -> Reading:

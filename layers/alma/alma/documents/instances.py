@@ -10,14 +10,8 @@ from alma.access import organisations
 from alma.documents import intake, records
 from alma.documents.records import Document, DocumentStatus, Instance
 from alma.storage import objects, queue
-from alma.storage.table import (
-    DocumentItem,
-    FileItem,
-    Item,
-    PageItem,
-    document_key,
-    page_key,
-)
+from alma.storage.items.documents import DocumentItem, FileItem, PageItem, document_key, page_key
+from alma.storage.table import Item
 from alma.storage.transactions import (
     ConditionFailedError,
     Transaction,
@@ -27,10 +21,10 @@ from alma.storage.transactions import (
 
 
 def divide(document: Document, ranges: Sequence[tuple[int, int]]) -> Document:
-    """Record which documents a file holds, and return the first of them after that.
+    """Record which documents a file holds, and return the first of them after that. Idempotent.
 
-    The numbers of the further ones are given here, before any of them is made, so that doing it again makes
-    the same ones. What was recorded before stays, and nothing is recorded for a document that is on its way
+    The numbers of the others are given here, before any of them is made, so that doing it again makes the
+    same ones. What was recorded before stays, and nothing is recorded for a document that is on its way
     out.
 
     Parameters
@@ -45,8 +39,8 @@ def divide(document: Document, ranges: Sequence[tuple[int, int]]) -> Document:
     NotFoundError
         The document was deleted in the meantime.
     """
-    further = organisations.next_document_id(document.organisation, len(ranges) - 1)
-    ids = [document.id, *range(further, further + len(ranges) - 1)]
+    second = organisations.next_document_id(document.organisation, len(ranges) - 1)
+    ids = [document.id, *range(second, second + len(ranges) - 1)]
     (first, last), *_ = ranges
 
     def write(transact: Transaction) -> None:
@@ -78,7 +72,7 @@ def divide(document: Document, ranges: Sequence[tuple[int, int]]) -> Document:
 
 
 def put_instance(first: Document, instance: Instance) -> None:
-    """Make the row of a further document of a file, unless it is there, or was there and is gone."""
+    """Conditional write: make the row of an instance of a file, unless it is there or was removed."""
     item = records.new_item(first.organisation, instance.document_id, first.file_name, first.object_key)
     item.requested_type, item.media_type = first.requested_type, first.media_type
     item.file_key, item.etag = first.file_key, first.etag
@@ -95,7 +89,7 @@ def put_instance(first: Document, instance: Instance) -> None:
 
 
 def release_source(document: Document) -> None:
-    """Remove what the first document of a file still keeps of a further one's pages. Twice is fine.
+    """Remove from the first document of a file the pages of another instance. Idempotent.
 
     Who does it for the last of them has the first one resolved.
     """
@@ -111,7 +105,7 @@ def release_source(document: Document) -> None:
 
 
 def take_off_pending_parts(document: Document) -> bool:
-    """Note that a further document needs nothing of the first; tell whether the first waits for none now."""
+    """Take an instance off the pending parts of the first document; tell whether none is left pending."""
     first = DocumentItem(document.organisation, document_key(document.instance_of or document.id))
     waiting = conditional_write(
         lambda: first.update(
@@ -123,7 +117,7 @@ def take_off_pending_parts(document: Document) -> bool:
 
 
 def siblings(document: Document) -> list[int]:
-    """Return the further documents of a file that are still there; of its first document."""
+    """Return the other instances of a file that are still there, given its first document."""
     if not document.instances or document.file_key is None:
         return []
     known = intake.known_file(FileItem(document.organisation, document.file_key))

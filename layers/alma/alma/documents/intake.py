@@ -14,11 +14,7 @@ from alma.documents.records import Document, DocumentStatus
 from alma.errors import ConflictError, NotFoundError
 from alma.settings import settings
 from alma.storage import objects
-from alma.storage.table import (
-    DocumentItem,
-    FileItem,
-    document_key,
-)
+from alma.storage.items.documents import DocumentItem, FileItem, document_key
 from alma.storage.transactions import (
     ConditionFailedError,
     Transaction,

@@ -8,10 +8,7 @@ from alma import pagination
 from alma.documents import records
 from alma.documents.records import Document, DocumentStatus
 from alma.errors import BadRequestError
-from alma.storage.table import (
-    DocumentItem,
-    listed_key,
-)
+from alma.storage.items.documents import DocumentItem, listed_key
 
 MAX_LIMIT = 200
 
@@ -46,7 +43,7 @@ def list_documents(
     Raises
     ------
     BadRequestError
-        The cursor or the limit is not one.
+        The limit is out of range or the cursor malformed.
     """
     if not 1 <= limit <= MAX_LIMIT:
         raise BadRequestError(f"limit is a whole number from 1 to {MAX_LIMIT}.")
@@ -80,7 +77,7 @@ def list_documents(
 def list_verified(
     organisation: str, doc_type: str, *, cursor: str | None = None, limit: int | None = None
 ) -> tuple[list[int], str | None]:
-    """Return the numbers of a type's documents with verified fields, oldest first, and a cursor of the rest.
+    """Return the ids of a type's documents with verified fields, oldest first, and a cursor of the rest.
 
     Parameters
     ----------
@@ -92,7 +89,7 @@ def list_verified(
     Raises
     ------
     BadRequestError
-        The cursor is not one.
+        The cursor is malformed.
     """
     after = pagination.number(cursor)
     found = [

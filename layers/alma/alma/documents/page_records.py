@@ -8,37 +8,25 @@ from typing import Any
 from alma.datamodel.pages import Track
 from alma.documents.records import Document
 from alma.errors import NotFoundError
-from alma.storage.table import (
-    PageItem,
-    page_key,
-    page_prefix,
-)
+from alma.storage.items.documents import PageItem, page_key, page_prefix
 
 
 @dataclass(frozen=True, slots=True)
 class PageRecord:
-    """What is known of a page: who has read it, or why nobody could.
-
-    Attributes
-    ----------
-    number : int
-        1-based.
-    tracks : frozenset of str
-        The tracks whose words are in the archive.
-    waiting : bool
-        Something on it can be read from its image only.
-    has_image : bool
-        Its image is in the archive.
-    error_code, detail : str or None
-        Code and sentence of a failure.
-    """
+    """What is known of a page: who has read it, or why nobody could."""
 
     number: int
+    """1-based."""
     tracks: frozenset[str]
+    """Tracks whose words are in the archive."""
     waiting: bool
+    """Something on it can be read from its image only."""
     has_image: bool
+    """Its image is in the archive."""
     error_code: str | None
+    """Why it could not be read, for programs."""
     detail: str | None
+    """The same as a sentence."""
 
 
 def put_page(

@@ -1,4 +1,4 @@
-"""The words of documents, as they are kept in the archive."""
+"""The words of documents, as they are stored in the archive."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ def read_words(
     wanted = [(page.number, track) for page in pages for track in Track if track in page.tracks]
 
     def load(where: tuple[int, Track]) -> PageText:
-        return PageText.from_json(kept(document, *where))
+        return PageText.from_json(stored_words(document, *where))
 
     return list(in_order(load, wanted, workers))
 
 
 def page_as_json(document: Document, page: PageRecord) -> bytes:
-    """Return one page as `{"page": N, "tracks": [...]}`, a `PageText` for each track as it is kept.
+    """Return one page as `{"page": N, "tracks": [...]}`, a `PageText` for each track as it is stored.
 
     Raises
     ------
     NotFoundError
         As in `read_words`.
     """
-    tracks = [kept(document, page.number, track) for track in Track if track in page.tracks]
+    tracks = [stored_words(document, page.number, track) for track in Track if track in page.tracks]
     return b'{"page":%d,"tracks":[%s]}' % (page.number, b",".join(tracks))
 
 
-def kept(document: Document, page: int, track: Track) -> bytes:
+def stored_words(document: Document, page: int, track: Track) -> bytes:
     """Return what a track read on a page, as `PageText` wrote it.
 
     Raises

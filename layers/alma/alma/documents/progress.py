@@ -11,10 +11,7 @@ from alma.datamodel.fields import Extraction
 from alma.documents import audit, changes, field_rows, records
 from alma.documents.records import Document, DocumentStatus
 from alma.errors import NotFoundError
-from alma.storage.table import (
-    DocumentItem,
-    document_key,
-)
+from alma.storage.items.documents import DocumentItem, document_key
 from alma.storage.transactions import conditional_write
 
 #: Times the fields of a document may be begun to be resolved.
@@ -40,7 +37,7 @@ def pages_known(document: Document, pages: int, pending: Iterable[int], media_ty
 
 
 def page_read(document: Document, number: int) -> Document:
-    """Take a page off the pending ones (twice is fine) and return the document after that.
+    """Take a page off the pending ones, and return the document after that. Idempotent.
 
     Raises
     ------
@@ -82,7 +79,7 @@ def finish(document: Document, extraction: Extraction, *, unread_lines: int = 0)
     Fields are written only while the document is being read: whoever comes late cannot touch what people have
     reviewed since.
     """
-    fields = field_rows.placed(extraction.fields)
+    fields = field_rows.as_stored(extraction.fields)
     actions: list[Any] = [
         DocumentItem.status.set(DocumentStatus.READY.value),
         DocumentItem.status_key.set(f"{document.organisation}#{DocumentStatus.READY.value}"),

@@ -14,16 +14,10 @@ from enum import StrEnum
 from alma import clock
 from alma.clock import timestamp
 from alma.datamodel.fields import Field
-from alma.documents import field_rows, records
+from alma.documents import field_rows
 from alma.errors import ConflictError, NotFoundError
-from alma.storage.table import (
-    DocumentItem,
-    FieldItem,
-    Item,
-    document_key,
-    field_prefix,
-    listed_key,
-)
+from alma.storage.items.documents import DocumentItem, FieldItem, document_key, field_prefix, listed_key
+from alma.storage.table import Item
 
 
 class DocumentStatus(StrEnum):
@@ -45,79 +39,53 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document instance: one logical record out of an uploaded file.
-
-    Attributes
-    ----------
-    organisation, id : str, int
-        Whose, and its number there.
-    status : DocumentStatus
-        How far it is.
-    doc_type : str or None
-        Key of its schema once known.
-    requested_type : str or None
-        The type the sender said it is.
-    file_name, object_key : str
-        The file's own name, and where in the inbox it is.
-    etag : str or None
-        Tells the content it was read from.
-    file_key : str or None
-        Row of the file it came from.
-    media_type : str or None
-        What that file is.
-    whole : bool
-        The sender said that the file is one document.
-    page_range : (int, int) or None
-        Its first and last page in the file; only where the file holds several documents.
-    instance_of : int or None
-        The first document of that file, where this is a further one.
-    instances : tuple of Instance
-        On the first document: all documents of the file as it was divided, itself included.
-    pending_parts : frozenset of int
-        On the first document: the further ones that have not taken their pages over yet.
-    pages : int or None
-        Number of pages once known.
-    pending : frozenset of int
-        The pages that wait for recognition.
-    attempts : int
-        How often the file was begun.
-    unread_lines : int
-        Lines of text that are there and could not be read: another script, a smear.
-    error_code, detail : str or None
-        Code and sentence of a failure.
-    created_at, finished_at : str
-        ISO 8601.
-    announced_by : str or None
-        Id of the key that announced it; None where it was dropped.
-    claimed_by, claimed_until : str or None
-        Id of the key that works on it, and until when (ISO 8601); None while nobody does.
-    """
+    """A document instance: one logical record out of an uploaded file."""
 
     organisation: str
     id: int
     status: DocumentStatus
     doc_type: str | None
+    """Key of its schema, once known."""
     requested_type: str | None
+    """The type the sender said it is."""
     file_name: str
     object_key: str
+    """Where in the inbox the file is."""
     etag: str | None
+    """Identifies the content it was read from."""
     file_key: str | None
+    """Sort key of the row of the file it came from."""
     media_type: str | None
+    """Media type of that file."""
     whole: bool
+    """The sender said that the file is one document: it is not split."""
     page_range: tuple[int, int] | None
+    """First and last page in the file, where that holds several documents."""
     instance_of: int | None
+    """The first document of the file, where this is another instance."""
     instances: tuple[Instance, ...]
+    """On the first document of a split file: all of its documents, itself included."""
     pending_parts: frozenset[int]
+    """On the first document of a split file: the instances that have not taken their pages yet."""
     pages: int | None
+    """Number of pages, once known."""
     pending: frozenset[int]
+    """Pages that wait for recognition."""
     attempts: int
+    """Times the file was begun."""
     unread_lines: int
+    """Lines of text that could not be read: another script, a smear."""
     error_code: str | None
+    """Why it failed, for programs."""
     detail: str | None
+    """Why it failed, as a sentence."""
     created_at: str
+    """ISO 8601, as are all times."""
     finished_at: str | None
     announced_by: str | None = None
+    """Id of the key that announced it; None where it was dropped."""
     claimed_by: str | None = None
+    """Id of the key that works on it; None while nobody does."""
     claimed_until: str | None = None
 
     @property
@@ -134,7 +102,7 @@ def get(organisation: str, document_id: int) -> Document:
     NotFoundError
         The organisation has no such document.
     """
-    return from_item(records.row_of(organisation, document_id))
+    return from_item(row_of(organisation, document_id))
 
 
 def ready(row: DocumentItem) -> Document:
@@ -182,12 +150,13 @@ def read(organisation: str, document_id: int) -> tuple[Document, list[Field]]:
         elif isinstance(item, FieldItem):
             fields.append(item)
     if document is None:
-        raise records.absent(document_id)
+        raise absent(document_id)
     fields.sort(key=lambda item: (item.order, item.occurrence))
     return document, [field_rows.from_item(item) for item in fields]
 
 
 def new_item(organisation: str, document_id: int, file_name: str, object_key: str) -> DocumentItem:
+    """Return the row of a document that is about to be read."""
     return DocumentItem(
         organisation,
         document_key(document_id),

@@ -22,7 +22,7 @@ from alma.storage import objects
 
 if TYPE_CHECKING:
     from alma.datamodel.geometry import Box
-    from alma.documents.text_search import Found
+    from alma.documents.text_search import SearchPage
     from alma.presentation.page_images import PageImage
 
 
@@ -108,7 +108,7 @@ class DocumentService:
 
     def search(
         self, text: str, *, cursor: str | None = None, limit: int = 10, doc_type: str | None = None
-    ) -> Found:
+    ) -> SearchPage:
         """Search file names, values and pages for a text; raises `BadRequestError` for a malformed cursor."""
         from alma.documents.text_search import search  # what folds text takes long to import
 

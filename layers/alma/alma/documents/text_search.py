@@ -1,4 +1,4 @@
-"""Finding text in an organisation's documents, without an index.
+"""Full-text search of an organisation's documents, without an index.
 
 Documents are read one after the other, newest first: name, field values, then the words of their pages. A
 call looks at so many documents and pages and says where the next one goes on.
@@ -35,7 +35,7 @@ MAX_FIELDS = 20
 MAX_LINES_TEXT = 500
 
 #: Words of a page: the first, and the one after the last.
-Span = tuple[int, int]
+WordSpan = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,47 +47,30 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
-    """A document that the text stands in.
-
-    Attributes
-    ----------
-    document : Document
-        Which.
-    fields : tuple of Field
-        The first fields whose best value holds the text.
-    passages : tuple of Passage
-        The first places on its pages.
-    places : int
-        How many places there are.
-    unsearched_pages : int
-        Pages whose words were not looked at because the document has too many.
-    """
+class SearchHit:
+    """A document that the text stands in."""
 
     document: Document
     fields: tuple[Field, ...]
+    """The first fields whose best value holds the text."""
     passages: tuple[Passage, ...]
+    """The first places on its pages."""
     places: int
+    """How many places there are."""
     unsearched_pages: int
+    """Pages whose words were not looked at because the document has too many."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What one call found.
+class SearchPage:
+    """The hits of one call, and the cursor of the next."""
 
-    Attributes
-    ----------
-    hits : list of Hit
-        Newest document first.
-    documents : int
-        Documents that were looked at.
-    next_cursor : str or None
-        Where to go on; None where all documents have been looked at.
-    """
-
-    hits: list[Hit]
+    hits: list[SearchHit]
+    """Newest document first."""
     documents: int
+    """Documents that were looked at."""
     next_cursor: str | None
+    """Where to go on; None where all documents have been looked at."""
 
 
 def search(
@@ -97,8 +80,8 @@ def search(
     cursor: str | None = None,
     limit: int = 10,
     doc_type: str | None = None,
-) -> Found:
-    """Return documents that a text stands in, or in the name of whose file it does, newest first.
+) -> SearchPage:
+    """Return the documents whose words, fields or file name contain a text, newest first.
 
     Capitals, accents and line breaks do not matter. The text has to stand as it is: several words are a
     phrase. Only documents that have been read are looked at.
@@ -119,7 +102,7 @@ def search(
     Raises
     ------
     BadRequestError
-        The text is too short, or the cursor or the limit is not one.
+        The text is too short, the limit out of range, or the cursor malformed.
     """
     wanted = _folded(text)
     if len(wanted) < MIN_TEXT:
@@ -129,32 +112,33 @@ def search(
     listing = document_listing.list_documents(
         organisation, cursor=cursor, limit=MAX_DOCUMENTS, doc_type=doc_type, status=DocumentStatus.READY
     )
-    hits: list[Hit] = []
+    hits: list[SearchHit] = []
     pages = 0
     for looked, document in enumerate(listing.documents):
         pages += document.pages or 0
         if looked and (len(hits) == limit or pages > MAX_PAGES):
-            return Found(hits, looked, document_listing.cursor_after(listing.documents[looked - 1]))
+            return SearchPage(hits, looked, document_listing.cursor_after(listing.documents[looked - 1]))
         try:
             hit = _look(document, wanted)
         except NotFoundError:
             continue  # removed in the meantime
         if hit.fields or hit.places or wanted in _folded(document.file_name):
             hits.append(hit)
-    return Found(hits, len(listing.documents), listing.next_cursor)
+    return SearchPage(hits, len(listing.documents), listing.next_cursor)
 
 
-def _look(document: Document, wanted: str) -> Hit:
+def _look(document: Document, wanted: str) -> SearchHit:
+    """Return the fields and the passages of a document that hold a folded text."""
     _, fields = document_records.read(document.organisation, document.id)
     records = page_records.list_pages(document)
-    by_page: dict[int, tuple[PageText, list[Span]]] = {}
+    by_page: dict[int, tuple[PageText, list[WordSpan]]] = {}
     for page in read_words(document, records[:MAX_PAGES]):
         places = places_of(page, wanted)
         # What two tracks read in one place is one place.
         if page.page not in by_page or len(places) > len(by_page[page.page][1]):
             by_page[page.page] = page, places
     found = [(page, span) for _, (page, spans) in sorted(by_page.items()) for span in spans]
-    return Hit(
+    return SearchHit(
         document,
         tuple(islice((field for field in fields if not field.missing and _holds(field, wanted)), MAX_FIELDS)),
         tuple(_passage(page, *span) for page, span in found[:MAX_PASSAGES]),
@@ -163,7 +147,7 @@ def _look(document: Document, wanted: str) -> Hit:
     )
 
 
-def places_of(page: PageText, wanted: str) -> list[Span]:
+def places_of(page: PageText, wanted: str) -> list[WordSpan]:
     """Return where a folded text stands among the words of a page."""
     words = [_folded(word.text) for word in page.words]
     starts = list(accumulate((len(word) + 1 for word in words), initial=0))

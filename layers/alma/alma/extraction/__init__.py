@@ -1,1 +1,1 @@
-"""From words to fields: recognition, document type, candidates, readings."""
+"""From words to fields: document type, candidates, scored readings with a confidence."""

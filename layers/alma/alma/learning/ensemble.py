@@ -60,7 +60,7 @@ def train_ensembles(
     deadline : float or None
         `time.monotonic()` by which all of them have to be trained.
     progress : callable
-        Told the share of the work that is done, 0 to 1.
+        Called with the share of the work that is done, 0 to 1.
 
     Raises
     ------

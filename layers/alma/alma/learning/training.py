@@ -78,7 +78,7 @@ def learn(
     calibration : Calibration
         The base's; little data leaves the new model's confidence near it.
     report : callable, optional
-        Told what is being done and how much of all is done, 0 to 1.
+        Called with the stage and the share of all the work that is done, 0 to 1.
     deadline : float, optional
         `time.monotonic()` by which it has to be done.
 

@@ -16,7 +16,8 @@ from alma.clock import now
 from alma.documents.records import Document, DocumentStatus
 from alma.errors import UnreadableFileError
 from alma.settings import settings
-from alma.storage.table import DocumentItem, QuotaItem, document_key
+from alma.storage.items.documents import DocumentItem, document_key
+from alma.storage.items.metering import QuotaItem
 from alma.storage.transactions import conditional_write
 
 

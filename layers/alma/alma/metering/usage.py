@@ -22,7 +22,8 @@ from alma.documents import records
 from alma.documents.records import Document, DocumentStatus
 from alma.storage import token_bucket
 from alma.storage.failures import TableError
-from alma.storage.table import DocumentItem, UsageItem, document_key
+from alma.storage.items.documents import DocumentItem, document_key
+from alma.storage.items.metering import UsageItem
 from alma.storage.transactions import conditional_write
 from alma.telemetry import Metric
 

@@ -41,41 +41,27 @@ class DatasetTooLargeError(AlmaError):
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """How much of a type is verified.
-
-    Attributes
-    ----------
-    doc_type : str
-        The type.
-    documents : int
-        Documents with verified fields.
-    fields : int
-        Verified fields of them; those without a place on a page are no examples.
-    """
+    """How much of a type is verified."""
 
     doc_type: str
     documents: int
+    """Documents with verified fields."""
     fields: int
+    """Verified fields of them; those without a place on a page are no examples."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Which documents of a data set are asked for, and until when they have to be there.
-
-    Attributes
-    ----------
-    cursor : str or None
-        `nextCursor` of the manifest of the part before.
-    limit : int or None
-        At most this many documents; None for all.
-    deadline : float
-        As `time.monotonic` counts. Telling twenty fields with three readings each takes 3 ms of a processor,
-        asking for them about as much: an estimated 100 documents a second, 2,500 in an answer's time.
-    """
+    """Which documents of a data set are asked for, and until when they have to be there."""
 
     cursor: str | None
+    """`nextCursor` of the manifest of the part before."""
     limit: int | None
+    """At most this many documents; None for all."""
     deadline: float
+    """As `time.monotonic` counts. Telling twenty fields with three readings each takes 3 ms of a
+    processor, asking for them about as much: an estimated 100 documents a second, 2,500 in an answer's
+    time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +89,7 @@ def manifest(organisation: str, doc_type: str, part: Part) -> Manifest:
     NotFoundError
         There is no such document type.
     BadRequestError
-        The part is none.
+        The limit is out of range or the cursor malformed.
     DatasetTooLargeError
         It cannot be read in time.
     """

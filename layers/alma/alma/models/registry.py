@@ -1,4 +1,4 @@
-"""Models of an organisation's own: what is kept of them.
+"""Registry of an organisation's own models: their states, their cards and their files.
 
 A model is *trained* here from verified fields (`alma.models.training_job`) or *registered*: trained
 elsewhere, uploaded and checked (`alma.models.validation`). Either way it ends as `ready`, `rejected` (it
@@ -21,7 +21,7 @@ from alma.documents import listing
 from alma.errors import BadRequestError, ConflictError, NotFoundError
 from alma.settings import settings
 from alma.storage import objects, queue
-from alma.storage.table import CounterItem, ModelItem
+from alma.storage.items.models import CounterItem, ModelItem
 from alma.storage.transactions import conditional_write
 
 #: What a model is tuned from unless one of the organisation's own is named.
@@ -71,47 +71,33 @@ class ModelOrigin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model of an organisation.
-
-    Attributes
-    ----------
-    organisation, id, name : str
-        Whose; its stable id (`mdl_…`); what people call it.
-    base_model : str
-        What it was tuned from.
-    doc_type : str or None
-        The type of document it reads.
-    origin : ModelOrigin
-        Where it comes from.
-    status : ModelStatus
-        How far it is.
-    trained_examples : int
-        Verified fields it was tuned on.
-    error_code, detail : str or None
-        Code and sentence of a failure or a rejection.
-    card : dict or None
-        What it was made of and how good it is; see docs/models.md.
-    created_at, created_by, finished_at : str or None
-        When (ISO 8601) and with which key.
-    attempts : int
-        Times its training or its check was begun.
-    """
+    """A model of an organisation."""
 
     organisation: str
     id: str
+    """Stable: `mdl_…`."""
     name: str
     base_model: str
+    """What it was tuned from."""
     doc_type: str | None
+    """The type of document it reads."""
     origin: ModelOrigin
     status: ModelStatus
     trained_examples: int
+    """Verified fields it was tuned on."""
     error_code: str | None
+    """Why it failed or was rejected, for programs."""
     detail: str | None
+    """The same as a sentence."""
     card: dict[str, Any] | None
+    """What it was made of and how good it is; see docs/models.md."""
     created_at: str
+    """ISO 8601, as are all times."""
     created_by: str | None
+    """Id of the key that asked for it."""
     finished_at: str | None
     attempts: int = 0
+    """Times its training or its check was begun."""
 
 
 def list_models(organisation: str) -> list[Model]:
@@ -183,7 +169,7 @@ def begin_training(
     Raises
     ------
     BadRequestError
-        The document type or the base model is not one.
+        There is no such document type or base model.
     ConflictError
         There is nothing to learn from (`no_examples`), such a training is under way (`already_training`), or
         there are too many models (`too_many_models`).

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from alma.ocr.geometry import Quad, extent
+from alma.ocr.quads import Quad, extent
 
 #: Height of a crop in pixels, as the networks were trained.
 HEIGHT = 48

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from alma.ocr.crops import network_input
-from alma.ocr.geometry import Quad, components, quad, rectangle
+from alma.ocr.quads import Quad, components, quad, rectangle
 from alma.onnx_session import model_bytes, open_session
 
 #: The network's strides need multiples of this.

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from alma.ocr.crops import HEIGHT, is_tall, network_input
-from alma.ocr.geometry import Quad, extent
+from alma.ocr.quads import Quad, extent
 from alma.onnx_session import model_bytes, open_session
 
 #: Width the classifier was trained on.

@@ -14,7 +14,7 @@ from alma.documents import records
 from alma.documents.records import Document
 from alma.errors import ConflictError
 from alma.presentation.document import Claim
-from alma.storage.table import DocumentItem, document_key
+from alma.storage.items.documents import DocumentItem, document_key
 from alma.storage.transactions import retry
 
 
@@ -45,7 +45,7 @@ def claim(organisation: str, document_id: int, key_id: str, seconds: int) -> Cla
 
 
 def release(organisation: str, document_id: int, key_id: str, *, anybodys: bool = False) -> None:
-    """End the claim on a document. Twice is fine.
+    """End the claim on a document. Idempotent.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
-"""What a person says a field is: a value, a place on a page, or both; as a reading to keep.
+"""Corrections: a value that a person typed, a box that they drew, or both, as a reading.
 
-A value alone keeps the place of what was read; a place alone is read by the words that stand in it.
+A value alone keeps the place of what was read; a box alone is read by the words that stand in it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _MOST = 30
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A box drawn on a page (1-based)."""
+    """Box input: a rectangle on a page (1-based)."""
 
     page: int
     box: Box
@@ -55,7 +55,7 @@ def correction(
     place: Place | None,
     former: Field | None = None,
 ) -> Reading:
-    """Return what a person says, as a reading.
+    """Return what a person enters, validated and normalised, as a reading.
 
     Parameters
     ----------
@@ -177,4 +177,8 @@ def _inside(word: Word, box: Box) -> bool:
 def _words(document: Document, page: int) -> list[PageText]:
     """Return the words of a page by track, the file's own text first."""
     tracks = page_records.tracks_of_page(document, page)
-    return [PageText.from_json(page_words.kept(document, page, track)) for track in Track if track in tracks]
+    return [
+        PageText.from_json(page_words.stored_words(document, page, track))
+        for track in Track
+        if track in tracks
+    ]

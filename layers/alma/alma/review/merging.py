@@ -1,4 +1,4 @@
-"""What becomes of a document's fields when it is read again: what people said stays.
+"""Merging: a document's fields with what re-extraction or one more track reads; what people said stays.
 
 Pure rules over lists of fields. Occurrences of a repeated field and rows of a group have no name but their
 number, so what was read anew is first matched with what is there, by place and by value; a number that a
@@ -19,12 +19,12 @@ from alma.datamodel.geometry import same_place
 from alma.datamodel.schemas import DocumentSchema
 from alma.extraction.values.text import comparison_key
 
-#: Reasons to look at a field that a confident further reading takes away.
+#: Reasons of escalation that a confident reading of one more track settles.
 SETTLED = frozenset(
     {Reason.LOW_CONFIDENCE, Reason.TRACKS_DISAGREE, Reason.REQUIRED_MISSING, Reason.ONLY_HOSTED}
 )
 
-#: Parts a page is divided into, each way, to find what may be in one place; rows one mark may tell apart.
+#: Cells of the grid on a page, each way; rows that one blocking key may stand for, else it tells nothing.
 _GRID, _COMMON = 20, 30
 
 
@@ -45,8 +45,8 @@ class _Row:
         return {key: {comparison_key(each.value) for each in _said(cell)} for key, cell in self.cells.items()}
 
     @property
-    def marks(self) -> Iterator[tuple[object, ...]]:
-        """What two rows have at least one of in common if they are one: a value, a part of the page."""
+    def blocking_keys(self) -> Iterator[tuple[object, ...]]:
+        """Keys of which rows that match have at least one in common: a value, a cell of the page's grid."""
         for key, cell in self.cells.items():
             yield from ((key, value) for value in self.values[key])
             for region in (region for each in _said(cell) for region in each.regions):
@@ -110,7 +110,7 @@ def merge_track(
     schema: DocumentSchema | None,
     review_below: float,
 ) -> list[Field]:
-    """Return the fields of a document that one more track was read of: the others' readings stay.
+    """Return the fields of a document merged with the readings of one more track; the others' stay.
 
     A field nobody has decided follows its best reading: it is no longer escalated for doubts that a reading
     of the track with at least `review_below` settles. What only this track had read before and does not read
@@ -215,7 +215,7 @@ def _required(key: str, schema: DocumentSchema | None) -> bool:
 
 
 def _matched(there: Sequence[_Row], rows: Sequence[_Row], *, single: bool) -> Mapping[int, _Row]:
-    """Return, by number of a new row, the row that is there already; each at most once, the surest first."""
+    """Greedy matching, the best first: return the existing row by number of a new row, each at most once."""
     if single and there and rows:
         return {rows[0].number: there[0]}
     # The same words give the same rows: most are where they were, and need not be compared with all others.
@@ -238,24 +238,24 @@ def _matched(there: Sequence[_Row], rows: Sequence[_Row], *, single: bool) -> Ma
 
 
 def _candidates(there: Sequence[_Row], rows: Sequence[_Row], used: Set[int]) -> Iterator[tuple[_Row, _Row]]:
-    """Yield the pairs of rows not used yet that may be one."""
-    by_mark: dict[tuple[object, ...], list[_Row]] = defaultdict(list)
+    """Blocking: yield the pairs of rows not used yet that may match."""
+    by_key: dict[tuple[object, ...], list[_Row]] = defaultdict(list)
     empty: list[_Row] = []
     for old in there:
         if old.number in used:
             continue
         if _is_missing(old):
             empty.append(old)
-        for mark in set(old.marks):
-            by_mark[mark].append(old)
+        for key in set(old.blocking_keys):
+            by_key[key].append(old)
     for new in rows:
         if new.number in used:
             continue
         alike = {old.number: old for old in empty}
-        for mark in set(new.marks):
+        for key in set(new.blocking_keys):
             # What many rows have tells none of them.
-            if len(by_mark.get(mark, ())) <= _COMMON:
-                alike |= {old.number: old for old in by_mark.get(mark, ())}
+            if len(by_key.get(key, ())) <= _COMMON:
+                alike |= {old.number: old for old in by_key.get(key, ())}
         yield from ((old, new) for old in alike.values())
 
 
@@ -264,7 +264,7 @@ def _is_missing(row: _Row) -> bool:
 
 
 def _likeness(old: _Row, new: _Row) -> float:
-    """Return how much speaks for two rows being one; 0 for nothing.
+    """Return the similarity of two rows; 0 where they do not match.
 
     A common place says it. Equal values alone do where most of what can be compared is equal: one of several
     rows may well have the quantity of another.

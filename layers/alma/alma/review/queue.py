@@ -12,7 +12,7 @@ from alma.datamodel.fields import Field, Status
 from alma.documents import field_rows, records
 from alma.documents.records import Document, DocumentStatus
 from alma.errors import BadRequestError
-from alma.storage.table import DocumentItem, FieldItem, document_key
+from alma.storage.items.documents import DocumentItem, FieldItem, document_key
 
 MAX_LIMIT = 200
 #: Rows of the index that are looked at for one page: those of documents still being read, and what filters
@@ -71,7 +71,7 @@ def waiting(
     Raises
     ------
     BadRequestError
-        One of the arguments is not one.
+        A limit, confidence or status is out of range, or the cursor malformed.
     """
     if not 1 <= limit <= MAX_LIMIT:
         raise BadRequestError(f"limit is a whole number from 1 to {MAX_LIMIT}.")
@@ -125,7 +125,7 @@ def _documents(organisation: str, ids: set[int]) -> dict[int, Document]:
 
 
 def _position(organisation: str, cursor: str | None) -> str | None:
-    """Return the rank a cursor stands for; one of another organisation is none."""
+    """Return the rank that a cursor stands for; one of another organisation is refused."""
     if cursor is None:
         return None
     owner, _, rank = pagination.decode(cursor).partition(" ")

@@ -11,7 +11,7 @@ from alma.document_types import catalogue
 from alma.documents import audit, changes, field_rows, progress, records
 from alma.documents.records import Document, DocumentStatus
 from alma.storage import queue
-from alma.storage.table import DocumentItem
+from alma.storage.items.documents import DocumentItem
 
 _READY: Any = DocumentItem.status == DocumentStatus.READY.value
 
@@ -64,7 +64,7 @@ def keep(organisation: str, document_id: int, extraction: Extraction, actor: str
         if row.status != DocumentStatus.READY.value:
             return changes.Unchanged(None)
         _, existing = records.read(organisation, document_id)
-        merged = field_rows.placed(merging.merge_re_extraction(existing, extraction.fields, schema))
+        merged = field_rows.as_stored(merging.merge_re_extraction(existing, extraction.fields, schema))
         retyped = extraction.doc_type != row.doc_type
         steps = changes.steps(existing, merged, row, rewrite=retyped)
         if not steps and not retyped:
@@ -118,7 +118,7 @@ def merge_readings(
         _, existing = records.read(organisation, document_id)
         schema = _schema(organisation, row.doc_type)
         merged = merging.merge_track(existing, found, track, schema, review_below)
-        steps = changes.steps(existing, field_rows.placed(merged), row)
+        steps = changes.steps(existing, field_rows.as_stored(merged), row)
         fields = _after(existing, steps)
         if not steps:
             return changes.Unchanged(fields)

@@ -15,7 +15,8 @@ from alma.review.queue import Queue
 
 if TYPE_CHECKING:
     from alma.review.corrections import Place
-    from alma.review.decisions import Decision, Proposal
+    from alma.review.decisions import Decision
+    from alma.review.proposals import Proposal
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +62,10 @@ class ReviewService:
         )
 
     def propose(self, document_id: int, proposal: Proposal) -> Field:
-        """Propose what a field is, for a person to decide, and return it; raises as `decisions.propose`."""
-        from alma.review import decisions
+        """Propose what a field is, for a person to decide, and return it; raises as `proposals.propose`."""
+        from alma.review import proposals
 
-        return decisions.propose(self.organisation, document_id, proposal, actor=self.actor)
+        return proposals.propose(self.organisation, document_id, proposal, actor=self.actor)
 
     def claim(self, document_id: int, seconds: int) -> Claim:
         """Claim a document for so many seconds, or renew a claim of one's own."""

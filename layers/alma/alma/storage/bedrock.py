@@ -28,18 +28,12 @@ class ModelCallError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ToolAnswer:
-    """What a model would call the tool with, and what that cost.
-
-    Attributes
-    ----------
-    input : mapping
-        Of the shape that was asked for, if the model kept to it: nothing has checked that.
-    input_tokens, output_tokens : int
-        As the service counts them.
-    """
+    """What a model would call the tool with, and what that cost."""
 
     input: Mapping[str, Any]
+    """Of the shape that was asked for, if the model kept to it: not validated."""
     input_tokens: int
+    """As the service counts them."""
     output_tokens: int
 
 

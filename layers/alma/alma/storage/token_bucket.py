@@ -1,11 +1,11 @@
-"""Rows of the limiter: when a bucket's next request would be due, moved on by conditional updates alone.
+"""Token buckets as rows: when the next request would be due, advanced by conditional updates alone.
 
 =====================================  ==============  ================================================
 pk                                     sk              row
 =====================================  ==============  ================================================
-limit#key#ORG#KEY                      FAMILY          bucket of a key; counts its requests by month
-limit#address#ADDRESS                  FAMILY          bucket of an address; gone an hour after its use
-limit#anybody#ADDRESS                  FAMILY          the same for requests without a key
+limit#key#ORG#KEY                      CLASS           bucket of a key; counts its requests by month
+limit#address#ADDRESS                  CLASS           bucket of an address; gone an hour after its use
+limit#anybody#ADDRESS                  CLASS           the same for requests without a key
 =====================================  ==============  ================================================
 
 No row stands in an organisation's partition: what one key or address does is a partition of its own, and its
@@ -43,9 +43,16 @@ def _client() -> DynamoDBClient:
 
 
 def advance(
-    partition: str, family: str, *, now: int, interval: int, tolerance: int, keep: int, counter: str | None
+    partition: str,
+    limit_class: str,
+    *,
+    now: int,
+    interval: int,
+    tolerance: int,
+    keep: int,
+    counter: str | None,
 ) -> tuple[bool, int]:
-    """Move a bucket's theoretical arrival time on by `interval`, if that stays within `now + tolerance`.
+    """Generic cell rate algorithm: advance the arrival time by `interval` if it stays in `now + tolerance`.
 
     An idle bucket starts from `now`, a busy one from where it stands, and no update can choose: these are two
     whose conditions exclude each other. Nothing is read before. The one that this process expects to hold
@@ -54,7 +61,7 @@ def advance(
 
     Parameters
     ----------
-    partition, family : str
+    partition, limit_class : str
         The row.
     now, interval, tolerance : int
         Microseconds.
@@ -73,7 +80,7 @@ def advance(
     OutOfReachError
         Nothing can be said.
     """
-    row = (partition, family)
+    row = (partition, limit_class)
     stands = _last.get(row, 0)
     latest = now + tolerance - interval
     for _ in range(3):
@@ -96,7 +103,7 @@ def advance(
 def _update(
     row: tuple[str, str], idle: bool, now: int, latest: int, interval: int, keep: int, counter: str | None
 ) -> int:
-    """Move the row on in the way of an idle or of a busy bucket; return its arrival time after that."""
+    """Conditional update of an idle or of a busy bucket; return its arrival time after that."""
     names = {"#at": "arrival", "#expiry": EXPIRY, "#kind": "kind"}
     values: dict[str, Any] = {
         ":now": {"N": str(now)},
@@ -128,7 +135,7 @@ def _update(
 
 
 def counted(partition: str, counter: str) -> int:
-    """Return how many requests of all families were let in under `counter`."""
+    """Return how many requests of all classes were let in under `counter`."""
     answer = _client().query(
         TableName=settings().table,
         KeyConditionExpression="#pk = :pk",

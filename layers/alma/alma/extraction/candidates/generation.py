@@ -6,7 +6,7 @@ A candidate is always `normalise(words)`: it carries the regions of exactly thes
    the schema names (`alma.extraction.candidates.label_search`, `alma.extraction.candidates.letterhead`): a
    vote with a readable score;
 2. any *typed span*: consecutive words on the page that look like the field's type
-   (`alma.extraction.candidates.spans`).
+   (`alma.extraction.candidates.typed_spans`).
 
 Both are scored together by `alma.extraction.scoring.scorer`, for which a rule's vote is one more thing to
 know.
@@ -21,7 +21,7 @@ from alma.datamodel.geometry import Region
 from alma.datamodel.schemas import DocumentSchema, FieldType
 from alma.extraction.candidates.label_search import PageSearch, Vote
 from alma.extraction.candidates.letterhead import by_position
-from alma.extraction.candidates.spans import typed_spans
+from alma.extraction.candidates.typed_spans import typed_spans
 from alma.extraction.page.layout import Layout
 from alma.extraction.values.locales import Locale
 from alma.extraction.values.patterns import Matcher

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from alma.datamodel.geometry import Box, enclosing
 from alma.extraction.candidates.generation import Candidate
-from alma.extraction.candidates.spans import shape
+from alma.extraction.candidates.typed_spans import shape
 from alma.extraction.page.layout import Cell, Layout
 from alma.extraction.scoring.tokens import TOKENS, squash_shape, token
 from alma.extraction.values.companies import is_company, starts_with_legal_form

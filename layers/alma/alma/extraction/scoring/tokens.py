@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from functools import lru_cache
 
-from alma.extraction.candidates.spans import shape
+from alma.extraction.candidates.typed_spans import shape
 from alma.extraction.page.labels import squash
 
 #: Tokens of one candidate; the rest is left out, which is rare.

@@ -9,8 +9,8 @@ from alma.datamodel.geometry import enclosing
 from alma.datamodel.schemas import DocumentSchema, GroupSchema
 from alma.extraction.page.layout import Layout
 from alma.extraction.tables.columns import CellValue, Column, Header, cell_value, words_in
-from alma.extraction.tables.lines import PageLines, TableLine, has_text
 from alma.extraction.tables.shape import TableShape, shape_of
+from alma.extraction.tables.table_lines import PageLines, TableLine, has_text
 from alma.extraction.values.locales import Locale
 
 #: Space between two lines of one description, in line heights, and lines it may have.

@@ -8,8 +8,8 @@ from statistics import median_high, median_low
 
 from alma.datamodel.schemas import FieldType
 from alma.extraction.tables.columns import WORDED, CellValue, Column, Header, bounded, is_number
-from alma.extraction.tables.lines import PageLines, has_text
 from alma.extraction.tables.sums import MAX_ROW_WORDS
+from alma.extraction.tables.table_lines import PageLines, has_text
 
 #: Lines that are looked at to find the shape.
 MOST_LIKELY = 60

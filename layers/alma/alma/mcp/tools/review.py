@@ -100,7 +100,7 @@ class ProposeCorrection(Tool):
     )
 
     def run(self, services: Services) -> Outcome:
-        from alma.review.decisions import Proposal  # what parses values takes long to import
+        from alma.review.proposals import Proposal  # what parses values takes long to import
 
         proposal = Proposal(
             self.comment,

@@ -3,7 +3,7 @@
 import pytest
 
 from alma.datamodel.schemas import FieldType
-from alma.extraction.candidates.spans import shape, typed_spans
+from alma.extraction.candidates.typed_spans import shape, typed_spans
 from alma.extraction.page.layout import arrange
 from alma.extraction.values.locales import Locale
 from tests.unit.written import page

@@ -1,4 +1,4 @@
-"""What a line says: CRNN-style recognition with CTC decoding (Graves et al., ICML 2006)."""
+"""What a line says: a CRNN (Shi et al., TPAMI 2017) and greedy CTC decoding (Graves et al., ICML 2006)."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 import pytest
 from PIL import Image, ImageDraw
 
-from alma.ocr.ink import tight
+from alma.ocr.word_boxes import tight
 
 
 def line(rule: tuple[int, int] | None = None) -> Image.Image:

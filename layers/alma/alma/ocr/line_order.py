@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from alma.ocr.geometry import Quad, extent
+from alma.ocr.quads import Quad, extent
 
 #: Share of the lower box's height that two boxes of one line have in common.
 SHARED_HEIGHT = 0.5

@@ -12,13 +12,13 @@ from alma.datamodel.geometry import Box, Word
 from alma.datamodel.pages import PageText, Track
 from alma.ocr.crops import crop, ways
 from alma.ocr.detection import Detector
-from alma.ocr.geometry import Quad, extent
 from alma.ocr.image import working_image
-from alma.ocr.ink import Window, tight
-from alma.ocr.layout import lines
+from alma.ocr.line_order import lines
+from alma.ocr.line_reader import LineReader, RecognizedLine
 from alma.ocr.orientation import Classifier, sideways
-from alma.ocr.recognition import LineReader, RecognizedLine
+from alma.ocr.quads import Quad, extent
 from alma.ocr.spelling import mend
+from alma.ocr.word_boxes import Window, tight
 
 DETECTION = "PP-OCRv6_det_small.onnx"
 ORIENTATION = "ch_ppocr_mobile_v2.0_cls_mobile.onnx"
