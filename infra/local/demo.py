@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import http.client
 import json
 import os
 import signal
+import sqlite3
 import sys
 import threading
 import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+from urllib.parse import unquote_plus
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from infra.local.errors import LocalRuntimeError
+from infra.local.httpd import bind
 from infra.local.runtime import Runtime
 from infra.local.template import REGION
 
@@ -29,6 +37,9 @@ HIGH_LIMITS = {
 ROLES = ("admin", "reviewer", "reader")
 #: Timeout for reading the samples in the first run, which then serves all the same.
 SAMPLES_SECONDS = 300
+#: Documents that are shown of an archive, and names in a sentence; counting ends somewhere.
+NEWEST, NAMES, COUNTED = 5, 6, 1000
+_SAMPLE_SUFFIXES = (".pdf", ".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif")
 
 console = Console()
 
@@ -46,6 +57,9 @@ def main() -> int:
     if not samples:
         return _fail(f"There are no sample documents in {options.samples}; name a folder with --samples.")
     try:
+        _check_ports(options.port)
+        options.state.mkdir(mode=0o700, parents=True, exist_ok=True)  # keys and documents are in it
+        undelivered = _undelivered(options.state / "data" / "state.sqlite")
         # The AWS endpoint's port is the next one, so that it stays the same from start to start.
         with Runtime(
             ROOT / "template.yaml",
@@ -56,56 +70,256 @@ def main() -> int:
             parameters=HIGH_LIMITS,
             logs=options.state / "logs",
         ) as runtime:
-            _serve(runtime, options.state, samples, stop)
+            state = _State(options.state, stop)
+            _serve(runtime, state, samples, undelivered, stop)
     except LocalRuntimeError as error:
         return _fail(str(error))
+    if state.lost:
+        return _fail(
+            f"{options.state} was removed while alma ran, and with it what alma knew; start it anew."
+        )
     console.print("stopped; the state is kept for the next start")
     return 0
 
 
-_SAMPLE_SUFFIXES = (".pdf", ".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif")
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """End with status 2 and a sentence, without the usage above it."""
+        sys.exit(_fail(message, 2))
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m infra.local", description=__doc__)
-    parser.add_argument("--port", type=int, default=int(os.environ.get("PORT") or 8000))
+    parser = _Parser(prog="python -m infra.local", description=__doc__)
+    parser.add_argument("--port", help="8000, or what PORT says")
     parser.add_argument("--state", type=Path, default=ROOT / ".alma", help="folder that keeps everything")
     parser.add_argument("--samples", type=Path, default=ROOT / "samples")
-    return parser.parse_args()
+    options = parser.parse_args()
+    name = "PORT" if options.port is None else "--port"
+    options.port = _port(name, options.port or os.environ.get("PORT") or "8000", parser)
+    return options
 
 
-def _fail(sentence: str) -> int:
+def _port(name: str, given: str, parser: _Parser) -> int:
+    # The port after it is that of AWS.
+    if given.isascii() and given.isdecimal() and len(given) < 6 and 0 < int(given) < 65535:
+        return int(given)
+    parser.error(f"{name} is {given!r}; give a whole number from 1 to 65534, as in `make run PORT=8010`.")
+
+
+def _fail(sentence: str, status: int = 1) -> int:
     print(f"alma: {sentence}", file=sys.stderr)
-    return 1
+    return status
 
 
-def _serve(runtime: Runtime, state: Path, samples: list[Path], stop: threading.Event) -> None:
-    known = _read_state(state)
-    first = not known.get("samples_dropped")
+def _check_ports(port: int) -> None:
+    """Check that both ports are free.
+
+    Raises
+    ------
+    LocalRuntimeError
+        One is not; it says what runs there and what to do.
+    """
+    for each, purpose in ((port, "the API"), (port + 1, "AWS")):
+        try:
+            bind(each, purpose).close()
+        except LocalRuntimeError as error:
+            if _is_alma(port):
+                raise LocalRuntimeError(
+                    f"Port {port} is taken: an alma runs there already; use it, stop it, or start this one "
+                    f"beside it: `make run PORT={_other(port)}`."
+                ) from None
+            told = str(error).partition(";")[0]
+            raise LocalRuntimeError(f"{told}; choose another one: `make run PORT={_other(port)}`.") from None
+
+
+def _other(port: int) -> int:
+    return port + 10 if port + 10 < 65535 else 8010
+
+
+def _is_alma(port: int) -> bool:
+    """Tell whether alma's gateway listens, by an answer for which no function has to start."""
+    try:
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/no-such-path", timeout=2).close()
+    except urllib.error.HTTPError as answer:
+        return b'"request_id"' in answer.read(1000)
+    except (OSError, http.client.HTTPException):
+        return False
+    return False
+
+
+class _State:
+    """The folder that keeps everything; somebody may remove it while alma runs."""
+
+    def __init__(self, folder: Path, stop: threading.Event) -> None:
+        self.folder = folder
+        self.lost = False
+        self._stop = stop
+        self._database = folder / "data" / "state.sqlite"
+        self._inode = self._database.stat().st_ino
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(0.5):
+            try:
+                self.lost = self._database.stat().st_ino != self._inode
+            except OSError:
+                self.lost = True
+            if self.lost:
+                self._stop.set()
+
+    def read(self) -> dict[str, Any]:
+        """Return what local.json holds; nothing where it is malformed."""
+        try:
+            found = json.loads((self.folder / "local.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def write(self, described: dict[str, Any]) -> None:
+        """Replace local.json atomically."""
+        path = self.folder / "local.json"
+        draft = path.with_suffix(".draft")
+        # It holds tokens: for this user alone.
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
+            json.dump(described, stream, indent=2)
+            stream.write("\n")
+        draft.replace(path)
+
+
+def _undelivered(database: Path) -> list[str]:
+    """Return the names of the files that arrived before alma was stopped, and were not begun."""
+    if not database.is_file():
+        return []
+    try:
+        with contextlib.closing(sqlite3.connect(database)) as connection:
+            payloads = [row[0] for row in connection.execute("SELECT payload FROM events ORDER BY id")]
+        keys = [
+            unquote_plus(record["s3"]["object"]["key"])
+            for payload in payloads
+            for record in json.loads(payload)["Records"]
+        ]
+    except (sqlite3.Error, ValueError, LookupError, TypeError):
+        return []  # the runtime says what is wrong with it
+    return [key.rpartition("/")[2] for key in keys if key.startswith(f"inbox/{ORGANISATION}/")]
+
+
+def _serve(
+    runtime: Runtime, state: _State, samples: list[Path], undelivered: list[str], stop: threading.Event
+) -> None:
+    known = state.read()
     described = _local_json(runtime, known)
-    _write_state(state, described)
-    if first:
+    state.write(described)
+    if not known.get("samples_dropped"):
         _drop(runtime, described["inbox"], samples)
         described["samples_dropped"] = True
-        _write_state(state, described)
+        state.write(described)
+        ready = _show_samples(described, len(samples), stop)
+    else:
+        ready = _show_archive()
+    if stop.is_set():
+        return
+    waiting = _being_read(undelivered)
+    if waiting:
+        print(f"still being read: {_listed(waiting)}", flush=True)
+    _print_hints(described, ready, state.folder)
+    if waiting and _wait_until_read(stop):
+        print("everything is read that had been left", flush=True)
+    stop.wait()
+
+
+def _show_samples(described: dict[str, Any], expected: int, stop: threading.Event) -> list[int]:
+    """Wait for the samples and show their fields; return the numbers of those that were read."""
     from alma.cli.client import Client
     from alma.cli.tables import documents_table, fields_table
     from alma.cli.target import Api
 
-    client = Client(Api(runtime.api_url, described["api_key"]))
-    documents = _wait(client, len(samples) if first else 0, stop)
+    client = Client(Api(described["api_url"], described["api_key"]))
+    documents = _wait(client, expected, stop)
     if stop.is_set():
-        return
-    if first:
-        for document in reversed(documents):
-            if document["status"] == "ready":
-                found = client.call("GET", f"/documents/{document['documentId']}")
-                console.print(fields_table(found, document["fileName"]))
-    if not first or any(document["status"] != "ready" for document in documents):
+        return []
+    ready = [document for document in reversed(documents) if document["status"] == "ready"]
+    for document in ready:
+        found = client.call("GET", f"/documents/{document['documentId']}")
+        console.print(fields_table(found, document["fileName"]))
+    if len(ready) < len(documents):
         console.print(documents_table(documents))
-    ready = [document["documentId"] for document in documents if document["status"] == "ready"]
-    _print_hints(described, ready, state)
-    stop.wait()
+    return [document["documentId"] for document in ready]
+
+
+def _show_archive() -> list[int]:
+    """Show the newest documents and how many there are; return the numbers of those that can be read.
+
+    In this process: the functions that would answer are only starting, beside those that go on reading.
+    """
+    from alma.cli.tables import documents_table
+    from alma.documents.listing import list_documents
+
+    newest = list_documents(ORGANISATION, limit=NEWEST)
+    rows = [
+        {
+            "documentId": document.id,
+            "fileName": document.file_name,
+            "docType": document.doc_type,
+            "status": document.status.value,
+            "error": document.error_code,
+            "pages": document.pages,
+            "createdAt": document.created_at,
+        }
+        for document in newest.documents
+    ]
+    console.print(documents_table(rows))
+    if newest.next_cursor is not None:
+        counts = Counter(document.status.value for document in _documents(COUNTED))
+        total = sum(counts.values())
+        by_status = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
+        print(
+            f"the newest {len(newest.documents)} of {'more than ' * (total >= COUNTED)}{total} documents "
+            f"({by_status}); all of them: .venv/bin/alma list --limit {COUNTED}"
+        )
+    return [document.id for document in newest.documents if document.status.value == "ready"]
+
+
+def _documents(most: int, status: Any = None) -> Iterator[Any]:
+    """Yield the newest documents."""
+    from alma.documents.listing import MAX_LIMIT, list_documents
+
+    cursor = None
+    while most > 0:
+        page = list_documents(ORGANISATION, cursor=cursor, limit=min(most, MAX_LIMIT), status=status)
+        yield from page.documents
+        most, cursor = most - len(page.documents), page.next_cursor
+        if cursor is None:
+            return
+
+
+def _being_read(undelivered: Iterable[str] = ()) -> list[str]:
+    """Return the files that are being read; what was announced and never sent is none."""
+    from alma.documents.records import DocumentStatus
+
+    found = {
+        document.file_name: f" ({document.pages_read} of {document.pages} pages)" if document.pages else ""
+        for document in _documents(COUNTED, DocumentStatus.PROCESSING)
+        if document.attempts or document.instance_of is not None
+    }
+    return [name + how_far for name, how_far in (dict.fromkeys(undelivered, "") | found).items()]
+
+
+def _listed(names: list[str]) -> str:
+    from alma.cli.output import visible
+
+    more = f" and {len(names) - NAMES} more" if len(names) > NAMES else ""
+    return visible(", ".join(names[:NAMES])) + more
+
+
+def _wait_until_read(stop: threading.Event) -> bool:
+    """Wait until nothing is being read; return whether that came."""
+    quiet = 0
+    while not stop.wait(1):
+        # A file may be between its event and its first attempt.
+        quiet = 0 if _being_read() else quiet + 1
+        if quiet == 3:
+            return True
+    return False
 
 
 def _local_json(runtime: Runtime, known: dict[str, Any]) -> dict[str, Any]:
@@ -144,25 +358,6 @@ def _local_json(runtime: Runtime, known: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _read_state(state: Path) -> dict[str, Any]:
-    try:
-        found = json.loads((state / "local.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _write_state(state: Path, described: dict[str, Any]) -> None:
-    """Replace local.json atomically."""
-    path = state / "local.json"
-    draft = path.with_suffix(".draft")
-    # It holds tokens: for this user alone.
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
-        json.dump(described, stream, indent=2)
-        stream.write("\n")
-    draft.replace(path)
-
-
 def _drop(runtime: Runtime, inbox: str, samples: list[Path]) -> None:
     import boto3
 
@@ -179,7 +374,7 @@ def _wait(client: Any, expected: int, stop: threading.Event) -> list[dict[str, A
         TextColumn("reading"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         TimeElapsedColumn(),
         console=console,
         transient=True,
@@ -201,8 +396,21 @@ def _wait(client: Any, expected: int, stop: threading.Event) -> list[dict[str, A
 
 
 def _progress_of(document: dict[str, Any]) -> str:
+    from alma.cli.output import visible
+
     pages = f" {document['pagesRead']}/{document['pages']}" if document["pages"] else ""
-    return f"{document['fileName']}{pages}"
+    return visible(f"{document['fileName']}{pages}")
+
+
+def _stored_elsewhere(url: str) -> str | None:
+    """Return the address of another API that commands would take before this one."""
+    from alma.cli import target
+
+    try:
+        stored = target.stored()
+    except target.TargetError:
+        return None
+    return None if stored is None or stored.url == url else stored.url
 
 
 def _print_hints(described: dict[str, Any], ready: list[int], state: Path) -> None:
@@ -215,8 +423,9 @@ def _print_hints(described: dict[str, Any], ready: list[int], state: Path) -> No
     lines = f"""
 alma serves on {url}   (AWS endpoint {described["aws_endpoint_url"]}, state in {state})
 
-Paste into another terminal:
+Paste into another terminal; `alma` then works from any folder:
 
+  export ALMA_API_URL={url}
   export ALMA_API_KEY={key}
   curl -X POST {url}/api/v1/digitize -H "Authorization: Bearer $ALMA_API_KEY" \\
       -H "Content-Type: application/json" -d '{{ "documentId": {number} }}'
@@ -241,5 +450,7 @@ Give an agent a key of its own, and a client this archive (the README has other 
 
 Ctrl-C stops it; everything is kept for the next start.
 """
+    if elsewhere := _stored_elsewhere(url):
+        print(f"\n`alma login` stored {elsewhere}: without the two exports below, commands go there.")
     # Plain print: these lines are for pasting, so nothing may wrap or colour them.
     print(lines, flush=True)

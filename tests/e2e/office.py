@@ -78,6 +78,7 @@ def open_office(runtime: Runtime, folder: Path, name: str) -> Iterator[Office]:
             "api_key": "",
         }
         state.write_text(json.dumps(described))
+        state.chmod(0o600)
         office.alma("org", "create", name)
         minted = office.alma("key", "create", "--org", name, "--name", "k", "--role", "admin")
         http.headers["Authorization"] = f"Bearer {minted['token']}"

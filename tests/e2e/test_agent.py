@@ -64,7 +64,7 @@ def test_an_agent_corrects_a_date_and_a_reviewer_sees_why_and_accepts_it(office:
 
     queue = office.alma("review", "--type", "registration_form")["items"]
     assert field in [each["field"] for each in queue]
-    accepted = office.alma("accept", str(form), "file_date", "--track", proposal["track"])
+    accepted = office.alma("accept", "registration-turned.jpg", "file_date", "--track", proposal["track"])
     assert (accepted["status"], accepted["value"]) == ("accepted", "1971-04-14")
     assert accepted["evidence"] == proposal["evidence"]
     assert asyncio.run(at_work()) == []

@@ -110,7 +110,77 @@ def test_a_taken_port_is_one_clear_line(folder: Path) -> None:
 
     assert demo.returncode == 1
     assert len(printed.splitlines()) == 1
-    assert str(port) in printed
+    assert f"Port {port} for the API is taken" in printed
+    assert f"`make run PORT={port + 10}`" in printed
+
+
+@pytest.mark.parametrize("given", ["xyz", "0", "65535", "-1", "8000.5"])
+def test_a_port_that_is_none_is_one_clear_line(given: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "infra.local"],
+        cwd=ROOT,
+        env=os.environ | {"PORT": given},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"alma: PORT is {given!r}; give a whole number from 1 to 65534, as in `make run PORT=8010`.\n"
+    )
+
+
+def test_what_a_killed_run_left_is_named_at_once_and_a_state_that_is_removed_is_noticed(folder: Path) -> None:
+    port = free_port()
+    demo = start(folder, port)
+    try:
+        output_until_ready(demo)
+        described = json.loads((folder / "state" / "local.json").read_text())
+        environ = {"ALMA_API_URL": described["api_url"], "ALMA_API_KEY": described["api_key"]}
+        names = [f"scan[red] {number}.jpg" for number in range(8)]
+        for name in names:
+            shutil.copy(ROOT / "samples" / "receipt.jpg", folder / name)
+        subprocess.run(
+            [sys.executable, "-m", "alma.cli", "drop", *names],
+            cwd=folder,
+            env=os.environ | environ,
+            check=True,
+        )
+        # Announced, and never sent: nothing that anybody could wait for.
+        httpx.post(
+            f"{described['api_url']}/api/v1/documents",
+            headers={"Authorization": f"Bearer {described['api_key']}"},
+            json={"fileName": "never.pdf"},
+            timeout=60,
+        ).raise_for_status()
+        demo.send_signal(signal.SIGKILL)
+        demo.communicate()
+
+        demo = start(folder, port)
+        printed = output_until_ready(demo)
+        beside = start(folder, port)
+        told, _ = beside.communicate(timeout=30)
+        shutil.rmtree(folder / "state", ignore_errors=True)
+        shutil.rmtree(folder / "state", ignore_errors=True)  # what was written meanwhile
+        rest, _ = demo.communicate(timeout=30)
+    finally:
+        demo.kill()
+        demo.communicate()
+
+    [line] = [each for each in printed.splitlines() if each.startswith("still being read: ")]
+    assert "scan[red] 7.jpg" in line or "more" in line
+    assert "never.pdf" not in line
+    # Before they were read, that is.
+    assert printed.count("processing") > 2
+    assert "the newest 5 of 10 documents" in printed
+    assert "never.pdf" in printed
+    assert "scan[red] 0.jpg" not in printed.partition("still being read")[0]
+    assert f"export ALMA_API_URL={described['api_url']}" in printed
+    assert f"Port {port} is taken: an alma runs there already" in told
+    assert demo.returncode == 1
+    assert "the state is kept" not in rest
+    assert f"alma: {folder / 'state'} was removed while alma ran" in rest
 
 
 def test_missing_samples_are_one_clear_line(folder: Path) -> None:

@@ -76,6 +76,9 @@ def test_notes_nobody_corrected_are_read_better_by_the_model(
         after += right(answer.json()["fields"], row["file"])
     assert before <= 6
     assert after >= 10
+    named = LEFT[0]["file"]
+    assert named == "note-13.pdf"
+    assert office.alma("model", "digitize", model["id"], named)["documentId"] == ids[named]
 
 
 def test_a_corrected_note_keeps_what_the_reviewer_said_when_the_model_reads_it(

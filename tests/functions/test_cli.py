@@ -332,7 +332,7 @@ def test_a_stored_key_is_never_sent_to_another_address(
     )
 
 
-def test_an_agents_key_is_stored_apart_and_comes_before_that_of_the_alma_here(
+def test_an_agents_key_is_stored_apart_and_the_alma_here_comes_last(
     away: tuple[str, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     url, file = away
@@ -342,13 +342,14 @@ def test_an_agents_key_is_stored_apart_and_comes_before_that_of_the_alma_here(
     local = tmp_path / ".alma" / "local.json"
     local.parent.mkdir()
     local.write_text(json.dumps({"api_url": url, "api_key": "alma_local"}))
+    local.chmod(0o600)
 
-    assert (target.api(agent=True).key, target.api().key) == ("alma_" + "a" * 33, "alma_local")
+    assert (target.api(agent=True).key, target.api().key) == ("alma_" + "a" * 33, TOKEN)
     assert main(["logout", "--agent"]) == 0
-    assert target.api(agent=True).key == "alma_local"
-    local.unlink()
     assert target.api(agent=True).key == target.api().key == TOKEN
     assert file.exists()
+    assert main(["logout"]) == 0
+    assert target.api(agent=True).key == target.api().key == "alma_local"
 
 
 def test_a_key_that_no_header_can_hold_is_refused_and_not_shown(

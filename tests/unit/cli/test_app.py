@@ -46,7 +46,7 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-@pytest.mark.parametrize("argv", [("list", "--json"), ("list",), ("logout",)])
+@pytest.mark.parametrize("argv", [("list", "--json"), ("list",), ("logout",), ("export", "7", "-o", "-")])
 def test_a_closed_pipe_ends_quietly(
     environment: dict[str, str], argv: tuple[str, ...], unbuffered: str
 ) -> None:
@@ -67,7 +67,7 @@ def test_a_closed_pipe_ends_quietly(
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-@pytest.mark.parametrize("argv", [("list", "--json"), ("list",), ("logout",)])
+@pytest.mark.parametrize("argv", [("list", "--json"), ("list",), ("logout",), ("export", "7", "-o", "-")])
 def test_a_full_disk_is_one_line(environment: dict[str, str], argv: tuple[str, ...], unbuffered: str) -> None:
     with open("/dev/full", "wb") as full:
         done = subprocess.run(
@@ -122,8 +122,8 @@ def test_help_imports_nothing_that_only_some_commands_need() -> None:
         ((), "Missing command."),
         (("lst",), "No such command 'lst'. Did you mean 'list'?"),
         (("key",), "Missing command."),
-        (("get",), "Missing argument 'ID'."),
-        (("get", "six"), "Invalid value for 'ID'"),
+        (("get",), "Missing argument 'DOCUMENT'."),
+        (("page", "6", "six"), "Invalid value for 'PAGE'"),
         (("get", "6", "--track"), "No such option: --track"),
         (("list", "--limit", "0"), "Invalid value for '--limit'"),
         (("export", "6", "--format", "doc"), "'doc' is not one of"),

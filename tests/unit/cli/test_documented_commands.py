@@ -17,6 +17,38 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 #: Words that stand for a value which the command would not take as it is written.
 STAND_INS = {"ID": "1"}
 
+#: Lines of README's code blocks by how they begin: where a test runs the same, or why none does.
+RUN = {
+    "make run": "tests/e2e/test_demo.py: infra.local",
+    "curl -X POST http://127.0.0.1:8000/api/v1/digitize": "tests/e2e/test_main_job.py: /api/v1/digitize",
+    "curl -X PATCH": "tests/e2e/test_main_job.py: http.patch",
+    "aws s3 cp": "tests/e2e/test_main_job.py: upload_file",
+    "alma drop": 'tests/e2e/test_main_job.py: alma("drop"',
+    "alma list": 'tests/functions/test_cli.py: main(["list"',
+    "alma get": 'tests/e2e/test_main_job.py: alma("get"',
+    "alma export": 'tests/e2e/test_main_job.py: alma("export"',
+    "alma schema get": 'tests/unit/cli/test_hostile_text.py: ("schema", "get", "t")',
+    "alma schema put": 'tests/e2e/test_flywheel.py: alma("schema", "put"',
+    "alma correct": 'tests/e2e/test_flywheel.py: alma("correct"',
+    "alma model train": 'tests/e2e/test_flywheel.py: "train", "--type", "delivery_note", "--name"',
+    "alma model digitize": 'tests/e2e/test_flywheel.py: alma("model", "digitize"',
+    "alma dataset pull": 'tests/e2e/test_flywheel.py: alma("dataset", "pull"',
+    "alma org create": 'tests/e2e/office.py: alma("org", "create"',
+    "alma key create": 'tests/e2e/office.py: alma("key", "create"',
+    "alma login": 'tests/e2e/test_agent.py: "alma.cli", "login"',
+    "alma review": 'tests/e2e/test_agent.py: alma("review"',
+    "alma accept": 'tests/e2e/test_agent.py: alma("accept", "registration-turned.jpg"',
+    "python -m examples.agent": "tests/e2e/test_agent.py: agent.review",
+    "make build": "Makefile: test-deploy: $(EMULATOR) build",
+}
+NOT_RUN = {
+    "make test": "it would run itself",
+    "export": "no program",
+    ".venv-sam/bin/sam deploy --guided": "it asks; `make test-deploy` deploys without being asked",
+    "python -m benchmarks.": "half an hour, and documents that are not in the repository",
+    "python -m scripts.train_": "minutes, and documents that are not in the repository",
+}
+
 _FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 _INDENTED = re.compile(r"^ {4}.*$", re.MULTILINE)
 _SPAN = re.compile(r"`([^`]+)`")
@@ -49,6 +81,9 @@ def _run_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         return None
 
     monkeypatch.setattr(Command, "invoke", parsed)
+    # These do their work while the line is parsed, and one of them in the files of whoever runs the tests.
+    monkeypatch.setattr("typer.completion.install", lambda: ("bash", "nowhere"))
+    monkeypatch.setattr("typer.completion.get_completion_script", lambda **_: "")
 
 
 @pytest.mark.parametrize(
@@ -89,8 +124,36 @@ review`, `alma`,
         ["accept", "1", "FIELD"],
     ]
     assert mentions(text) == [["review"]]
-    for argv in (["drop", "FILE", "--wiat"], ["get", "ID"], ["schema", "take", "invoice"]):
+    for argv in (["drop", "FILE", "--wiat"], ["page", "1", "ID"], ["schema", "take", "invoice"]):
         with pytest.raises(SystemExit, match="2"):
             main(argv)
     with pytest.raises(SystemExit, match="2"):
         main(["review", "--bogus", "--help"])
+
+
+def pasted(text: str) -> list[str]:
+    """Return the command lines of a page's shell blocks."""
+    blocks = "\n".join(re.findall(r"^```sh$(.*?)^```$", text, re.DOTALL | re.MULTILINE))
+    return [line.strip() for line in blocks.replace("\\\n", " ").splitlines() if line.strip()]
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "samples" / "README.md"], ids=lambda page: page.name)
+def test_what_is_pasted_names_the_program_that_setup_made(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    indented = [line.strip() for line in _INDENTED.findall(_FENCED.sub("", text))]
+    spans = [span for span in _SPAN.findall(_FENCED.sub("", text)) if "python -m" in span]
+    bare = re.compile(r"(alma|python3?|pytest|ruff|mypy|sam) ")
+    assert [line for line in (*pasted(text), *indented, *spans) if bare.match(line)] == []
+
+
+def test_every_command_of_the_readme_is_run_by_a_test_or_named_as_not_run() -> None:
+    lines = [line.removeprefix(".venv/bin/") for line in pasted(PAGES[0].read_text(encoding="utf-8"))]
+    known = [*RUN, *NOT_RUN]
+    assert [line for line in lines if sum(line.startswith(each) for each in known) != 1] == []
+    assert [each for each in known if not any(line.startswith(each) for line in lines)] == []
+
+
+@pytest.mark.parametrize("command", RUN)
+def test_a_test_of_the_readme_is_there(command: str) -> None:
+    path, _, call = RUN[command].partition(": ")
+    assert call in (ROOT / path).read_text(encoding="utf-8")

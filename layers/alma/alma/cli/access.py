@@ -13,7 +13,7 @@ import typer
 from alma.access.scopes import Role, Scope
 from alma.cli import tables, target
 from alma.cli.command import AsJson, CommandGroup, Stack
-from alma.cli.output import Output
+from alma.cli.output import Output, visible
 from alma.clock import now
 from alma.errors import BadRequestError
 
@@ -223,10 +223,11 @@ def login(
     address = url or (target.local_file() or {}).get("api_url")
     if address is None:
         raise BadRequestError("Name the API with --url, or start alma here with `make run`.")
-    token = _ask_for_key()
+    address = target.base_url(address)
+    token = _ask_for_key(address)
     if not re.fullmatch(r"alma_[0-9A-Za-z]{33}", token):
         raise BadRequestError("A key is alma_ and 33 letters and digits; `alma key create` prints one.")
-    given = target.Api(target.base_url(address), token)
+    given = target.Api(address, token)
     try:
         Client(given).call("GET", "/models")
     except ApiError as error:
@@ -236,12 +237,12 @@ def login(
     Output(as_json).show({"url": given.url, "file": str(path)}, f"the key to {given.url} is stored in {path}")
 
 
-def _ask_for_key() -> str:
+def _ask_for_key(url: str) -> str:
     if not sys.stdin.isatty():
         return sys.stdin.readline().strip()
     from getpass import getpass
 
-    return getpass("key: ").strip()
+    return getpass(visible(f"key to {url}: ")).strip()
 
 
 @commands.command("logout")

@@ -11,15 +11,16 @@ import typer
 import typer.main
 
 from alma import __version__
-from alma.cli import access, audit, document_types, documents, mcp, models, review, usage
+from alma.cli import access, audit, document_types, documents, installation, mcp, models, review, usage
 from alma.cli.command import PIPE_CLOSED, CommandGroup
 
 app = CommandGroup(
-    epilog="The API: ALMA_API_URL and ALMA_API_KEY, else the alma that runs here, else `alma login`.",
+    epilog="The API: ALMA_API_URL and ALMA_API_KEY, else that of `alma login`, else the alma that runs here; "
+    "`alma whoami` says which.",
     add_completion=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for each in (documents, review, document_types, models, access, usage, audit, mcp):
+for each in (documents, review, document_types, models, access, usage, audit, installation, mcp):
     app.add_typer(each.commands)
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import base64
 import json
-import sys
 import threading
 import time
 from typing import IO, Any
 
 from alma.cli.client import PARALLEL, ApiError, Client
+from alma.cli.output import Output
 from alma.mcp.envelope import METHOD_HEADER, NAME_HEADER, PROTOCOL_VERSION, VERSION_HEADER
 from alma.mcp.jsonrpc import INTERNAL_ERROR
 
@@ -81,7 +81,7 @@ class _Bridge:
         if message and "id" not in message:
             # Notifications have no answer.
             if answer is not None:
-                print(f"alma: {answer['error']['message']}", file=sys.stderr)
+                Output(as_json=False).remark(f"alma: {answer['error']['message']}")
             return
         if answer is None:
             return

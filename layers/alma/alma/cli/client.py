@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlencode
@@ -43,6 +44,11 @@ class Client:
         retries = urllib3.Retry(2, redirect=0, respect_retry_after_header=False)
         self._pool = urllib3.PoolManager(maxsize=PARALLEL, retries=retries, timeout=_TIMEOUT)
 
+    @property
+    def url(self) -> str:
+        """Address of the installation."""
+        return self._api.url
+
     def call(self, method: str, path: str, body: object = None, **query: object) -> dict[str, Any]:
         """Return the JSON answer of a route below /api/v1, following a redirect; 202 counts as an answer.
 
@@ -54,7 +60,12 @@ class Client:
         answer = self._follow_redirect(self._send(method, path, body, query))
         if answer.status >= 300:
             raise _error_of(answer)
-        found: dict[str, Any] = json.loads(answer.data) if answer.data else {}
+        try:
+            found = json.loads(answer.data) if answer.data else {}
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise _unexpected(answer)
         return found
 
     def post_mcp(self, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
@@ -78,48 +89,45 @@ class Client:
             raise _error_of(answer)
         return answer.status, answer.data
 
-    def download(self, path: str, **query: object) -> tuple[bytes, str | None]:
-        """Return a file and the name it comes with, following a redirect to a presigned URL.
+    @contextmanager
+    def stream(
+        self, path: str, query: Mapping[str, object] | None = None
+    ) -> Iterator[tuple[Mapping[str, str], Iterator[bytes]]]:
+        """Yield the headers and the content of a file, following a redirect to a presigned URL.
 
         Raises
         ------
         ApiError
-            Any status but 200, or the API cannot be reached.
+            Any status but 200, the API cannot be reached, or the content breaks off.
         """
-        answer = self._follow_redirect(self._send("GET", path, None, query))
-        if answer.status != 200:
-            raise _error_of(answer)
-        disposition = answer.headers.get("Content-Disposition", "")
-        name = disposition.partition('filename="')[2].rstrip('"') or None
-        return answer.data, name
+        answer = self._follow_redirect(self._send("GET", path, None, query or {}, stream=True), stream=True)
+        try:
+            if answer.status != 200:
+                raise _error_of(answer)
+            yield answer.headers, answer.stream(2**18)
+        except urllib3.exceptions.HTTPError as error:
+            raise ApiError(0, "unreachable", f"The file broke off ({error}); do it again.") from None
+        finally:
+            answer.close()  # what nobody read is not read
 
     def fetch(
-        self, path: str, into: Path, query: dict[str, object] | None = None, *, overwrite: bool = True
+        self, path: str, into: Path, query: Mapping[str, object] | None = None, *, overwrite: bool = True
     ) -> bool:
         """Stream a file to disk, following a redirect; return whether it was fetched.
 
         Without `overwrite`, a file that is there and has the size of the one that is asked for stays. A
         download that breaks off leaves no file, or the one before.
         """
-        answer = self._follow_redirect(self._send("GET", path, None, query or {}, stream=True), stream=True)
-        try:
-            if answer.status != 200:
-                raise _error_of(answer)
-            size = answer.headers.get("Content-Length")
+        with self.stream(path, query) as (headers, blocks):
+            size = headers.get("Content-Length")
             if not overwrite and into.is_file() and str(into.stat().st_size) == size:
-                answer.close()  # do not read the rest
                 return False
             into.parent.mkdir(parents=True, exist_ok=True)
             unfinished = into.with_name(into.name + ".part")
             with unfinished.open("wb") as file:
-                for block in answer.stream(2**18):
-                    file.write(block)
+                file.writelines(blocks)
             unfinished.replace(into)
             return True
-        except urllib3.exceptions.HTTPError as error:
-            raise ApiError(0, "unreachable", f"{into.name} broke off ({error}); do it again.") from None
-        finally:
-            answer.release_conn()
 
     def upload(
         self, path: Path, sent: Callable[[int], None], *, split: bool = True, doc_type: str | None = None
@@ -211,8 +219,23 @@ class Client:
             if cursor is None or len(found) == len(names):
                 return found
 
+    def named(self, name: str) -> list[dict[str, Any]]:
+        """Return the documents of files of a name, or else of names with an ending more, newest first."""
+        exact, stem = [], []
+        cursor = None
+        while True:
+            page = self.call("GET", "/documents", limit=200, cursor=cursor)
+            for each in page["documents"]:
+                if each["fileName"] == name:
+                    exact.append(each)
+                elif each["fileName"].rpartition(".")[0] == name:
+                    stem.append(each)
+            cursor = page["nextCursor"]
+            if cursor is None:
+                return exact or stem
+
     def _send(
-        self, method: str, path: str, body: object, query: dict[str, object], *, stream: bool = False
+        self, method: str, path: str, body: object, query: Mapping[str, object], *, stream: bool = False
     ) -> urllib3.BaseHTTPResponse:
         url = f"{self._api.url}/api/v1{path}"
         given = {name: value for name, value in query.items() if value is not None}
@@ -277,7 +300,9 @@ def _error_of(answer: urllib3.BaseHTTPResponse) -> ApiError:
         body = json.loads(answer.data)
         error = str(body["error"])
     except (ValueError, KeyError, TypeError):
-        return ApiError(answer.status, "unexpected", f"An unexpected answer, status {answer.status}.")
+        if answer.status == 202:
+            return ApiError(202, "still_processing", "It is still being read; ask again in a moment.")
+        return _unexpected(answer)
     if answer.status == 401:
         return ApiError(
             401,
@@ -285,3 +310,7 @@ def _error_of(answer: urllib3.BaseHTTPResponse) -> ApiError:
             "The key is malformed, expired or revoked; check ALMA_API_KEY, or log in with another.",
         )
     return ApiError(answer.status, error, str(body.get("detail", error)))
+
+
+def _unexpected(answer: urllib3.BaseHTTPResponse) -> ApiError:
+    return ApiError(answer.status, "unexpected", f"An unexpected answer, status {answer.status}.")

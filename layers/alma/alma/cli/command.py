@@ -27,7 +27,12 @@ Stack = Annotated[
 Limit = Annotated[
     int, typer.Option("--limit", min=1, show_default=False, help="At most so many: 50 without it.")
 ]
-DocumentId = Annotated[int, typer.Argument(metavar="ID", show_default=False, help="Number of the document.")]
+DocumentName = Annotated[
+    str,
+    typer.Argument(
+        metavar="DOCUMENT", show_default=False, help="Number of the document, or the name of its file."
+    ),
+]
 DocType = Annotated[str | None, typer.Option("--type", help="Only this document type.")]
 
 
@@ -59,7 +64,7 @@ class Command(TyperCommand):
 
             if unavailable(error) is None:
                 raise
-            output.warn(f"the table cannot be reached: {error}")
+            output.fail("unavailable", f"the table cannot be reached: {error}")
         raise typer.Exit(1)
 
 

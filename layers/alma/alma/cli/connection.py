@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from alma.cli import target
+from alma.errors import BadRequestError, NotFoundError
 
 if TYPE_CHECKING:
     from alma.cli.client import Client
 
 _PAGE_LIMIT = 200
 """Entries that one answer of the API has at most."""
+_CANDIDATES = 10
+"""Documents of one name that are told apart in a sentence."""
+_NUMBER = re.compile(r"-?\d+", re.ASCII)
 
 
 def connect(*, agent: bool = False) -> Client:
@@ -33,3 +38,31 @@ def list_all(path: str, items: str, limit: int, **query: object) -> dict[str, An
         if found["nextCursor"] is None:
             break
     return found
+
+
+def find_document(client: Client, named: str) -> int:
+    """Return the number of a document that is named by its number or by its file, with or without `.pdf`.
+
+    Raises
+    ------
+    NotFoundError
+        There is none of a file of that name.
+    BadRequestError
+        There are several.
+    """
+    if _NUMBER.fullmatch(named):
+        return int(named)
+    found = client.named(named)
+    if not found:
+        raise NotFoundError(f"There is no document of a file {named}; `alma list` shows their names.")
+    if len(found) > 1:
+        shown = ", ".join(map(_described, found[:_CANDIDATES]))
+        more = f", and {len(found) - _CANDIDATES} older ones" if len(found) > _CANDIDATES else ""
+        raise BadRequestError(f"{named} is the file of several documents; give one's number: {shown}{more}.")
+    return int(found[0]["documentId"])
+
+
+def _described(document: dict[str, Any]) -> str:
+    pages = document.get("pageRange")
+    part = f", pages {pages['first']} to {pages['last']}" if pages else ""
+    return f"{document['documentId']} ({document['status']}, {document['createdAt']}{part})"

@@ -1,20 +1,18 @@
-"""Documents: send, list, read, export, history."""
+"""Documents: send, list, read, export, history, remove."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from alma.cli import tables
-from alma.cli.command import AsJson, CommandGroup, DocType, DocumentId, Limit
-from alma.cli.connection import connect, list_all
+from alma.cli.command import AsJson, CommandGroup, DocType, DocumentName, Limit
+from alma.cli.connection import connect, find_document, list_all
+from alma.cli.downloads import Force, To, download
 from alma.cli.output import Output
-
-if TYPE_CHECKING:
-    from alma.cli.client import Client
+from alma.errors import BadRequestError, ConflictError
 
 commands = CommandGroup()
 
@@ -22,6 +20,9 @@ commands = CommandGroup()
 @commands.command("drop")
 def drop(
     files: Annotated[list[Path], typer.Argument(metavar="FILE", parser=Path, show_default=False)],
+    recursive: Annotated[
+        bool, typer.Option("-r", "--recursive", help="Send what is in folders, too, and in those in them.")
+    ] = False,
     doc_type: Annotated[
         str | None, typer.Option("--type", help="Type of the documents, if you know it.")
     ] = None,
@@ -31,41 +32,21 @@ def drop(
     wait: Annotated[bool, typer.Option("--wait", help="Wait, and print the fields.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Send files and have them read."""
-    from rich.progress import DownloadColumn, TextColumn
+    """Send files and have them read.
+
+    Of a folder the kinds of files are sent that alma reads, by their names' endings; hidden ones are not.
+    """
+    from alma.cli import sending
 
     client, output = connect(), Output(as_json)
-    for path in files:
-        if not path.is_file():
-            raise FileNotFoundError(f"{path} is not a file.")
-    answers: list[dict[str, Any]] = []
-    count = TextColumn("{task.percentage:>3.0f} %") if wait else DownloadColumn()
-    with output.progress(count) as progress:
-        total = sum(path.stat().st_size for path in files)
-        sending = progress.add_task("sending", total=total)
-        for path in files:
-            document_id = client.upload(
-                path, lambda size: progress.advance(sending, size), split=not whole, doc_type=doc_type
-            )
-            answers.append({"documentId": document_id, "fileName": path.name})
-        if wait:
-            reading = progress.add_task("reading", total=len(answers))
-            for answer in answers:
-                answer |= _result(client, answer["documentId"])
-                progress.advance(reading)
+    paths, left_out = sending.collect(files, recursive)
+    if left_out:
+        more = f" and {len(left_out) - 3} more" if len(left_out) > 3 else ""
+        output.remark(f"not sent, being of other kinds: {', '.join(map(str, left_out[:3]))}{more}")
+    answers = sending.send(client, paths, output, split=not whole, doc_type=doc_type, wait=wait)
     output.show({"documents": answers}, lambda: tables.dropped(answers))
     if any("error" in answer for answer in answers):
         raise typer.Exit(1)
-
-
-def _result(client: Client, document_id: int) -> dict[str, Any]:
-    """Return a document's fields once it is read, or why it cannot be."""
-    from alma.cli.client import ApiError
-
-    try:
-        return client.wait(document_id)
-    except ApiError as error:
-        return {"error": error.code, "detail": error.detail}
 
 
 @commands.command("list")
@@ -85,47 +66,84 @@ def list_documents(
 
 @commands.command("get")
 def get(
-    document_id: DocumentId,
+    document: DocumentName,
     tracks: Annotated[
         bool, typer.Option("--tracks", help="Also what every track reads, and why to look.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Print a document's fields."""
-    found = connect().call("GET", f"/documents/{document_id}", tracks="all" if tracks else None)
+    client = connect()
+    document_id = find_document(client, document)
+    found = client.call("GET", f"/documents/{document_id}", tracks="all" if tracks else None)
     Output(as_json).show(found, lambda: tables.fields(found, document_id))
 
 
 @commands.command("export")
 def export(
-    document_id: DocumentId,
+    document: DocumentName,
     file_format: Annotated[
         Literal["csv", "xlsx", "xml", "json", "jsonl"], typer.Option("--format", help="Kind of file.")
     ] = "json",
-    file: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", parser=Path, help="File to write; - for standard output."),
-    ] = None,
+    file: To = None,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Save a document's fields as a file."""
-    body, name = connect().download(f"/export/{document_id}", format=file_format)
-    if file == Path("-"):
-        sys.stdout.buffer.write(body)
+    client = connect()
+    document_id = find_document(client, document)
+    name, path = f"document-{document_id}.{file_format}", f"/export/{document_id}"
+    download(client, path, name, file=file, force=force, as_json=as_json, format=file_format)
+
+
+@commands.command("file")
+def file_of(document: DocumentName, file: To = None, force: Force = False, as_json: AsJson = False) -> None:
+    """Save the file that a document was sent as."""
+    client = connect()
+    document_id = find_document(client, document)
+    path = f"/documents/{document_id}/file"
+    download(client, path, f"document-{document_id}", file=file, force=force, as_json=as_json)
+
+
+@commands.command("page")
+def page_of(
+    document: DocumentName,
+    page: Annotated[int, typer.Argument(metavar="PAGE", min=1, help="Its number in the document.")] = 1,
+    image: Annotated[bool, typer.Option("--image", help="Save its image, a PNG.")] = False,
+    file: To = None,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print the text of a page; --json with every word's place, --image saves how it looks."""
+    if file is not None and not image:
+        raise BadRequestError("-o names the file of --image.")
+    client = connect()
+    document_id = find_document(client, document)
+    path = f"/pages/{document_id}/p{page}"
+    if image:
+        name = f"document-{document_id}-p{page}.png"
+        download(client, f"{path}.png", name, file=file, force=force, as_json=as_json)
         return
-    save(body, file or Path(name or f"document-{document_id}.{file_format}"), as_json)
+    found = client.call("GET", f"{path}.json")
+    if "tracks" not in found:
+        raise ConflictError(f"Document {document_id} is still being read; ask again in a moment.")
+    Output(as_json).show(found, lambda: tables.page_text(found))
 
 
-def save(body: bytes, path: Path, as_json: bool) -> None:
-    """Write a file that was downloaded, and say where it is."""
-    path.write_bytes(body)
-    Output(as_json).show({"file": str(path), "bytes": len(body)}, f"{path} ({len(body)} bytes)")
+@commands.command("delete")
+def delete(document: DocumentName, as_json: AsJson = False) -> None:
+    """Remove a document with all that was made of it, and the file with the last document of it."""
+    client = connect()
+    document_id = find_document(client, document)
+    client.call("DELETE", f"/documents/{document_id}")
+    Output(as_json).show({"documentId": document_id, "deleted": True}, f"document {document_id} is removed")
 
 
 @commands.command("history")
-def history(document_id: DocumentId, as_json: AsJson = False) -> None:
+def history(document: DocumentName, as_json: AsJson = False) -> None:
     """Print what happened to a document."""
     client = connect()
+    document_id = find_document(client, document)
     entries: list[dict[str, Any]] = []
     cursor = None
     while True:

@@ -10,11 +10,11 @@ from urllib.parse import quote
 
 import typer
 
-from alma.cli import tables
-from alma.cli.command import AsJson, CommandGroup, DocType
-from alma.cli.connection import connect
-from alma.cli.documents import save
-from alma.cli.output import Output, print_json
+from alma.cli import downloads, tables
+from alma.cli.command import AsJson, CommandGroup, DocType, DocumentName
+from alma.cli.connection import connect, find_document
+from alma.cli.downloads import Force, To
+from alma.cli.output import Output, print_json, visible
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -113,22 +113,25 @@ def delete(model_id: ModelId, as_json: AsJson = False) -> None:
 @model.command("download")
 def download(
     model_id: ModelId,
-    file: Annotated[Path | None, typer.Option("-o", "--output", parser=Path, help="File to write.")] = None,
+    file: To = None,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Save a model as an ONNX file."""
-    body, name = connect().download(f"{_path(model_id)}/file")
-    save(body, file or Path(name or f"{model_id}.onnx"), as_json)
+    path = f"{_path(model_id)}/file"
+    downloads.download(connect(), path, f"{model_id}.onnx", file=file, force=force, as_json=as_json)
 
 
 @model.command("digitize")
 def digitize(
     model_id: ModelId,
-    document_id: Annotated[int, typer.Argument(metavar="DOCUMENT", show_default=False)],
+    document: DocumentName,
     as_json: AsJson = False,
 ) -> None:
     """Print fields as a model reads them."""
-    found = connect().call("POST", f"{_path(model_id)}/digitize", {"documentId": document_id})
+    client = connect()
+    document_id = find_document(client, document)
+    found = client.call("POST", f"{_path(model_id)}/digitize", {"documentId": document_id})
     Output(as_json).show(found, lambda: tables.fields(found, document_id, model_id))
 
 
@@ -150,9 +153,12 @@ def pull(
     no_images: Annotated[
         bool, typer.Option("--no-images", help="Without page images: enough to train on.")
     ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite lines of that name that were not pulled.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Bring data sets to disk."""
+    """Bring data sets to disk, or up to date."""
     from rich.progress import MofNCompleteColumn
 
     from alma.cli.datasets import pull as pull_dataset
@@ -170,7 +176,8 @@ def pull(
                 folder,
                 each,
                 images=not no_images,
-                progress=partial(_advance, progress, progress.add_task(each, total=None)),
+                force=force,
+                progress=partial(_advance, progress, progress.add_task(visible(each), total=None)),
             )
             for each in types
         ]

@@ -1,12 +1,13 @@
 """What commands print: JSON for programs, or tables and sentences for people.
 
-Text of documents, keys and files is printed literally: neither markup in it nor control characters have an
-effect.
+Text of documents, keys and files is printed literally: neither markup in it nor characters that a terminal
+obeys have an effect. Nothing else in this package prints.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, TypeAlias
@@ -19,8 +20,13 @@ if TYPE_CHECKING:
 
     Printable: TypeAlias = str | Text | Table
 
-# C0, DEL and C1, all but tab and line feed: a terminal would obey escape sequences in a document's text.
-_CONTROL_CHARACTERS = dict.fromkeys([*range(9), *range(11, 32), *range(127, 160)])
+_OBEYED = re.compile(
+    "[\0-\x08\x0b-\x1f\x7f-\x9f"  # C0, DEL and C1, all but tab and line feed: escape sequences
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # bidirectional controls: fdp.exe shown as exe.pdf
+    "\u200b\u2028\u2029\u2060-\u2065\u206a-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"  # nothing to see
+    "\ud800-\udfff]"  # halves of a character, which no encoding has
+)
+"""Characters that change what a person sees of the text around them, or break the output."""
 
 
 class Output:
@@ -56,7 +62,10 @@ class Output:
             self.warn(detail)
 
     def progress(self, *count: ProgressColumn) -> Progress:
-        """Return a progress bar on standard error; it is disabled with JSON and without a terminal."""
+        """Return a progress bar on standard error; it is disabled with JSON and without a terminal.
+
+        Descriptions are printed as they are: give them through `visible`.
+        """
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
         console = _console(stderr=True)
@@ -83,12 +92,17 @@ def _print(printable: Printable) -> None:
 
 def print_json(data: object) -> None:
     """Print JSON, indented."""
-    print(json.dumps(data, ensure_ascii=False, indent=2), flush=True)
+    print(_OBEYED.sub(_escape, json.dumps(data, ensure_ascii=False, indent=2)), flush=True)
+
+
+def _escape(found: re.Match[str]) -> str:
+    """Return a character as JSON spells it without having it."""
+    return json.dumps(found[0])[1:-1]
 
 
 def visible(text: str) -> str:
-    """Return a text without control characters."""
-    return text.translate(_CONTROL_CHARACTERS)
+    """Return a text without the characters that a terminal obeys instead of showing them."""
+    return _OBEYED.sub("", text)
 
 
 def _console(*, stderr: bool = False) -> Console:

@@ -1,17 +1,17 @@
-"""Review: what waits for a person, decisions field by field, corrections from a list."""
+"""Review: what waits for a person, decisions field by field, claims, corrections from a list."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 import typer
 
 from alma.cli import tables
-from alma.cli.command import AsJson, CommandGroup, DocType, DocumentId, Limit
-from alma.cli.connection import connect, list_all
+from alma.cli.command import AsJson, CommandGroup, DocType, DocumentName, Limit
+from alma.cli.connection import connect, find_document, list_all
 from alma.cli.output import Output
 from alma.errors import BadRequestError, ConflictError, NotFoundError
 
@@ -38,21 +38,37 @@ def _box(text: str) -> dict[str, float]:
     return {"x": x, "y": y, "w": w, "h": h}
 
 
+FieldValue = Annotated[str | None, typer.Option("--value", help="What it is.")]
+FieldPage = Annotated[int | None, typer.Option("--page", help="The page it stands on.")]
+FieldBox = Annotated[
+    dict[str, float] | None,
+    typer.Option("--box", parser=_box, metavar="X,Y,W,H", help="Where on it, as shares of the page."),
+]
+
+
 @commands.command("review")
 def review(
     doc_type: DocType = None,
     field: Annotated[str | None, typer.Option("--field", help="Its key.")] = None,
+    status: Annotated[
+        Literal["escalated", "unreviewed"] | None, typer.Option("--status", help="Only with this status.")
+    ] = None,
+    max_confidence: Annotated[
+        float | None,
+        typer.Option("--max-confidence", help="Only fields at most this sure, and of unknown confidence."),
+    ] = None,
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
     """List fields that wait for a person."""
-    found = list_all("/review-queue", "items", limit, docType=doc_type, field=field)
+    only = {"docType": doc_type, "field": field, "status": status, "maxConfidence": max_confidence}
+    found = list_all("/review-queue", "items", limit, **only)
     Output(as_json).show(found, lambda: [tables.queue_table(found["items"])])
 
 
 @commands.command("accept")
 def accept(
-    document_id: DocumentId,
+    document: DocumentName,
     field: FieldId,
     comment: Comment = None,
     version: Version = None,
@@ -62,49 +78,129 @@ def accept(
     as_json: AsJson = False,
 ) -> None:
     """Say that a field's value is right."""
-    _decide(
-        "accept", document_id, field, version, comment, as_json, lambda now: {"track": _track(track, now)}
-    )
+    _decide("accept", document, field, version, comment, as_json, lambda now: {"track": _track(track, now)})
 
 
 @commands.command("edit")
 def edit(
-    document_id: DocumentId,
+    document: DocumentName,
     field: FieldId,
     comment: Comment = None,
     version: Version = None,
-    value: Annotated[str | None, typer.Option("--value", help="What it is.")] = None,
-    page: Annotated[int | None, typer.Option("--page", help="The page it stands on.")] = None,
-    box: Annotated[
-        dict[str, float] | None,
-        typer.Option("--box", parser=_box, metavar="X,Y,W,H", help="Where on it, as shares of the page."),
-    ] = None,
+    value: FieldValue = None,
+    page: FieldPage = None,
+    box: FieldBox = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what a field's value is, or where it stands."""
-    if (page is None) != (box is None):
-        raise BadRequestError("Give --page and --box together.")
-    changes: dict[str, Any] = {} if value is None else {"value": value}
-    if box is not None:
-        changes["evidence"] = {"page": page, "bbox": box}
-    _decide("edit", document_id, field, version, comment, as_json, lambda _: changes)
+    changes = _correction(value, page, box)
+    _decide("edit", document, field, version, comment, as_json, lambda _: changes)
 
 
 @commands.command("reject")
 def reject(
-    document_id: DocumentId,
+    document: DocumentName,
     field: FieldId,
     comment: Comment = None,
     version: Version = None,
     as_json: AsJson = False,
 ) -> None:
     """Say that nobody should use a field's value."""
-    _decide("reject", document_id, field, version, comment, as_json)
+    _decide("reject", document, field, version, comment, as_json)
+
+
+@commands.command("escalate")
+def escalate(
+    document: DocumentName,
+    field: FieldId,
+    comment: Comment = None,
+    version: Version = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say that a person must look at a field."""
+    _decide("escalate", document, field, version, comment, as_json)
+
+
+@commands.command("add")
+def add(
+    document: DocumentName,
+    key: Annotated[
+        str,
+        typer.Argument(metavar="KEY", show_default=False, help="Which field of its type; GROUP.COLUMN, too."),
+    ],
+    value: FieldValue = None,
+    page: FieldPage = None,
+    box: FieldBox = None,
+    row: Annotated[
+        int | None, typer.Option("--row", help="Row of the group, 0 for the first; without it, a new one.")
+    ] = None,
+    comment: Comment = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add a field that was not found; of a box alone the value is read."""
+    given = {"key": key, "row": row, "comment": comment} | _correction(value, page, box)
+    body = {name: each for name, each in given.items() if each is not None}
+    client = connect()
+    added = client.call("POST", f"/documents/{find_document(client, document)}/fields", body)
+    Output(as_json).show(added, _decided(added))
+
+
+@commands.command("claim")
+def claim(
+    document: DocumentName,
+    seconds: Annotated[
+        int, typer.Option("--seconds", show_default=False, help="For how long; ten minutes without it.")
+    ] = 600,
+    as_json: AsJson = False,
+) -> None:
+    """Work on a document alone for a while, or go on with it."""
+    client = connect()
+    document_id = find_document(client, document)
+    found = client.call("POST", f"/documents/{document_id}/claim", {"seconds": seconds})
+    Output(as_json).show(found, f"document {document_id} is yours until {found['expiresAt']}")
+
+
+@commands.command("release")
+def release(document: DocumentName, as_json: AsJson = False) -> None:
+    """End a claim: your own, or with the scope review:admin anybody's."""
+    client = connect()
+    document_id = find_document(client, document)
+    client.call("POST", f"/documents/{document_id}/release")
+    Output(as_json).show({"documentId": document_id, "released": True}, f"document {document_id} is released")
+
+
+@commands.command("extract")
+def extract(
+    document: DocumentName,
+    doc_type: Annotated[
+        str | None, typer.Option("--type", help="The type it is; the one it has now without it.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read a document again, by today's types; what people decided stays."""
+    client = connect()
+    document_id = find_document(client, document)
+    body = {} if doc_type is None else {"docType": doc_type}
+    found = client.call("POST", f"/documents/{document_id}/extract", body)
+    Output(as_json).show(found, f"document {document_id} will be read again; it stays as it is until then")
+
+
+def _correction(value: str | None, page: int | None, box: dict[str, float] | None) -> dict[str, Any]:
+    """Return what a person says of a field: its value, its place, or both."""
+    if (page is None) != (box is None):
+        raise BadRequestError("Give --page and --box together.")
+    said: dict[str, Any] = {} if value is None else {"value": value}
+    return said if box is None else said | {"evidence": {"page": page, "bbox": box}}
+
+
+def _decided(field: dict[str, Any]) -> str:
+    value = "" if field["value"] is None else f": {field['value']}"
+    return f"{field['id']} is {field['status']}{value}"
 
 
 def _decide(
     action: str,
-    document_id: int,
+    document: str,
     field: str,
     version: int | None,
     comment: str | None,
@@ -113,13 +209,13 @@ def _decide(
 ) -> None:
     """Decide a field; `more` returns what the decision says beside action, version and comment."""
     client = connect()
+    document_id = find_document(client, document)
     now = _find(client.call("GET", f"/documents/{document_id}", tracks="all"), document_id, field)
     body = {"action": action, "version": _version(version, now), **more(now)}
     if comment is not None:
         body["comment"] = comment
     decided = client.call("PATCH", f"/documents/{document_id}/fields/{quote(now['id'], safe='')}", body)
-    value = "" if decided["value"] is None else f": {decided['value']}"
-    Output(as_json).show(decided, f"{decided['id']} is {decided['status']}{value}")
+    Output(as_json).show(decided, _decided(decided))
 
 
 def _find(document: dict[str, Any], document_id: int, field: str) -> dict[str, Any]:

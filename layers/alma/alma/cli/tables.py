@@ -58,7 +58,7 @@ def _text(text: str, style: str = "") -> Text:
 def dropped(answers: Iterable[dict[str, Any]]) -> Iterator[Printable]:
     """Return what became of files that were sent: numbers, fields where they were waited for, failures."""
     for answer in answers:
-        line = f"{answer['documentId']}  {answer['fileName']}"
+        line = f"{answer.get('documentId', '–')}  {answer['fileName']}"
         if "fields" in answer:
             yield fields_table(answer, answer["fileName"])
             if answer.get("instances"):
@@ -168,6 +168,18 @@ def _reading_cells(reading: dict[str, Any], status: Text) -> Sequence[Cell]:
         status,
         "" if evidence is None else str(evidence["page"]),
     )
+
+
+def page_text(page: dict[str, Any]) -> Iterator[Printable]:
+    """Return the lines of a page, as each track reads them."""
+    tracks = page["tracks"]
+    for track in tracks:
+        if len(tracks) > 1:
+            yield _text(f"{track['track']}:", "bold")
+        lines: dict[int, list[str]] = {}
+        for text, *_, line, _confidence in track["words"]:
+            lines.setdefault(line, []).append(text)
+        yield "\n".join(" ".join(words) for words in lines.values())
 
 
 def history_table(entries: Iterable[dict[str, Any]]) -> Table:
