@@ -102,6 +102,13 @@ def export(
     file_format: Annotated[
         Literal["csv", "xlsx", "xml", "json", "jsonl"], typer.Option("--format", help="Kind of file.")
     ] = "json",
+    columns: Annotated[
+        Literal["all"] | None,
+        typer.Option("--columns", help="all: status, reasons, content and version too (csv, xlsx, xml)."),
+    ] = None,
+    bom: Annotated[
+        bool, typer.Option("--bom", help="Begin a csv with a byte order mark, by which Excel sees UTF-8.")
+    ] = False,
     file: Annotated[
         Path | None,
         typer.Option("-o", "--output", parser=Path, help="File to write; - for standard output."),
@@ -109,7 +116,9 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Save a document's fields as a file."""
-    body, name = connect().download(f"/export/{document_id}", format=file_format)
+    body, name = connect().download(
+        f"/export/{document_id}", format=file_format, columns=columns, bom=1 if bom else None
+    )
     if file == Path("-"):
         sys.stdout.buffer.write(body)
         return
