@@ -1,6 +1,6 @@
 """An organisation's services in memory for the tests of the MCP endpoint."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -8,7 +8,7 @@ from alma.access.scopes import Scope
 from alma.datamodel.fields import Field, Reading, Status
 from alma.datamodel.geometry import Box, Region, Word
 from alma.datamodel.pages import PageText, Track
-from alma.datamodel.schemas import FieldSchema, SchemaDefinition
+from alma.datamodel.schemas import FieldSchema, FieldType, SchemaDefinition
 from alma.document_types.catalogue import DocumentType, TypeOrigin
 from alma.documents.listing import Listing
 from alma.documents.records import Document, DocumentStatus
@@ -206,6 +206,9 @@ class MemoryDocuments(DocumentService):
 
     def content(self, document_id: int, *, missing: bool = False) -> DocumentContent:
         return DocumentContent(document_id, "deed_of_conveyance", fields_of(document_id))
+
+    def field_types(self, doc_type: str | None) -> Mapping[str, FieldType]:
+        return {}
 
     def publish(self, document_id: int, file: File) -> FileLink:
         return FileLink("https://archive.test/file", 300, file.media_type, file.file_name)

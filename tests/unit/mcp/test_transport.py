@@ -222,7 +222,7 @@ def test_a_call_that_is_none_is_a_protocol_error(params: dict[str, object], mess
     ("name", "arguments", "detail"),
     [
         ("get_document_fields", None, "documentId: Field required"),
-        ("get_document_fields", {"documentId": "4012"}, "documentId: Input should be a valid integer"),
+        ("get_document_fields", {"documentId": "4012a"}, "documentId: Input should be a valid integer"),
         ("get_document_fields", {"documentId": True}, "documentId: Input should be a valid integer"),
         (
             "get_document_fields",

@@ -120,11 +120,28 @@ class ExportPath(Path):
     document_id: PathDocumentId
 
 
+def _columns(given: str | None) -> str | None:
+    if given not in (None, "all"):
+        raise sentence("columns is all, for status, reasons, content and version as well; or leave it out.")
+    return given
+
+
 class ExportQuery(Query):
     """What the file is."""
 
     format: Literal["csv", "xlsx", "xml", "json", "jsonl"] = Field(
         default="json", description="What the file is."
+    )
+    columns: Annotated[
+        Annotated[str, Field(json_schema_extra={"enum": ["all"]})] | None,
+        Field(
+            description="all: status, reasons, content (as it stands on the page) and version of each field, "
+            "after the six columns; for csv, xlsx and xml."
+        ),
+        AfterValidator(_columns),
+    ] = None
+    bom: Literal["0", "1"] = Field(
+        default="0", description="1: a byte order mark first, by which Excel sees UTF-8; for csv."
     )
 
 

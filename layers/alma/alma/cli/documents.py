@@ -85,6 +85,13 @@ def export(
     file_format: Annotated[
         Literal["csv", "xlsx", "xml", "json", "jsonl"], typer.Option("--format", help="Kind of file.")
     ] = "json",
+    columns: Annotated[
+        Literal["all"] | None,
+        typer.Option("--columns", help="all: status, reasons, content and version too (csv, xlsx, xml)."),
+    ] = None,
+    bom: Annotated[
+        bool, typer.Option("--bom", help="Begin a csv with a byte order mark, by which Excel sees UTF-8.")
+    ] = False,
     file: To = None,
     force: Force = False,
     as_json: AsJson = False,
@@ -93,7 +100,8 @@ def export(
     client = connect()
     document_id = find_document(client, document)
     name, path = f"document-{document_id}.{file_format}", f"/export/{document_id}"
-    download(client, path, name, file=file, force=force, as_json=as_json, format=file_format)
+    asked = {"format": file_format, "columns": columns, "bom": 1 if bom else None}
+    download(client, path, name, file=file, force=force, as_json=as_json, **asked)
 
 
 @commands.command("file")

@@ -247,6 +247,12 @@ class DocumentSchema(SchemaDefinition):
         """Return the field named `key`, or None."""
         return next((f for f in self.fields if f.key == key), None)
 
+    @property
+    def field_types(self) -> dict[str, FieldType]:
+        """The type of each field and column by its key (`GROUP.COLUMN`), in the schema's order."""
+        columns = {group.key_of(column): column.type for group in self.groups for column in group.fields}
+        return {field.key: field.type for field in self.fields} | columns
+
     @cached_property
     def phrases(self) -> tuple[str, ...]:
         """Phrases that tell the type: its keywords, or its name and the labels of its fields."""

@@ -15,7 +15,7 @@ from functools import lru_cache
 from pydantic import ValidationError
 
 from alma.clock import timestamp
-from alma.datamodel.schemas import KEY, DocumentSchema, SchemaDefinition, shipped_schemas
+from alma.datamodel.schemas import KEY, DocumentSchema, FieldType, SchemaDefinition, shipped_schemas
 from alma.errors import BadRequestError, ConflictError, NotFoundError
 from alma.storage.items.document_types import SchemaItem
 from alma.storage.transactions import conditional_write
@@ -100,6 +100,16 @@ def get(organisation: str, doc_type: str) -> DocumentType:
     if shipped is None:
         raise NotFoundError(f"There is no document type {doc_type!r}; list the types to see those there are.")
     return DocumentType(shipped, TypeOrigin.SHIPPED)
+
+
+def field_types(organisation: str, doc_type: str | None) -> dict[str, FieldType]:
+    """Return the types of a document type's fields by key; none where it is unknown, removed or unusable."""
+    if doc_type is None:
+        return {}
+    try:
+        return get(organisation, doc_type).schema.field_types
+    except (NotFoundError, ValidationError):
+        return {}
 
 
 def put(organisation: str, doc_type: str, definition: SchemaDefinition) -> tuple[DocumentType, bool]:

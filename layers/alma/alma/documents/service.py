@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from alma.datamodel.fields import Field
 from alma.datamodel.pages import PageText, Track
+from alma.document_types import catalogue
 from alma.documents import audit, deletion, instances, intake, listing, page_records, records
 from alma.documents.errors import DocumentFailedError, DocumentProcessingError
 from alma.documents.listing import Listing
@@ -22,6 +23,7 @@ from alma.storage import objects
 
 if TYPE_CHECKING:
     from alma.datamodel.geometry import Box
+    from alma.datamodel.schemas import FieldType
     from alma.documents.text_search import SearchPage
     from alma.presentation.page_images import PageImage
 
@@ -94,11 +96,25 @@ class DocumentService:
         shown = fields if missing else [field for field in fields if not field.missing]
         return content_of(document, shown)
 
-    def export(self, document_id: int, format: str) -> File:  # noqa: A002  # the API's own word
-        """Export a document's fields as a file; raises `BadRequestError` for an unknown format."""
-        from alma.presentation.exports import export
+    def export(
+        self,
+        document_id: int,
+        format: str,  # noqa: A002  # the API's own word
+        *,
+        all_columns: bool = False,
+        bom: bool = False,
+    ) -> File:
+        """Export a document's fields as a file; raises `BadRequestError` for what no file can be."""
+        from alma.presentation.exports import Format, export
 
-        return export(self.content(document_id), format)
+        content = self.content(document_id)
+        if format == Format.XLSX:
+            content = replace(content, types=self.field_types(content.doc_type))
+        return export(content, format, all_columns=all_columns, bom=bom)
+
+    def field_types(self, doc_type: str | None) -> Mapping[str, FieldType]:
+        """Return the type of each field and column of a document type, by key."""
+        return catalogue.field_types(self.organisation, doc_type)
 
     def publish(self, document_id: int, file: File) -> FileLink:
         """Store a file that is too large for an answer beside its document, and return where to get it."""

@@ -81,8 +81,8 @@ def _initialize(params: dict[str, Any]) -> dict[str, Any]:
 def _tools(method: str, params: dict[str, Any], tools: ToolBox) -> dict[str, Any]:
     match method:
         case "tools/list":
-            # All tools fit one page, so no cursor is one of ours.
-            if params.get("cursor") is not None:
+            # All tools fit one page, so no cursor is one of ours; an empty one is how some clients send none.
+            if params.get("cursor") not in (None, ""):
                 raise RpcError(INVALID_PARAMS, "Invalid params: unknown cursor.")
             return {"tools": tools.definitions()}
         case "tools/call":

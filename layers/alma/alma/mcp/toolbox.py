@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from alma.access.rate_limit_classes import RateLimitClass
 from alma.access.scopes import Scope, listed
 from alma.errors import AlmaError
+from alma.mcp.arguments import validated
 from alma.mcp.tool import Tool, definition
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class ToolBox:
                 f"{name} needs a key with the scope {' and '.join(lacking)}; ask an administrator for one.",
             )
         try:
-            call = tool.model_validate(_numbers(arguments))
+            call = validated(tool, arguments)
         except ValidationError as error:
             return self._failure("invalid_arguments", _what_is_wrong(error))
         if (document_id := getattr(call, "document_id", None)) is not None:
@@ -113,17 +114,6 @@ class ToolBox:
         self.called["error"] = code
         text = json.dumps({"error": code, "detail": detail, **(more or {})}, ensure_ascii=False)
         return {"content": [{"type": "text", "text": text}], "isError": True}
-
-
-def _numbers(given: dict[str, Any], depth: int = 3) -> dict[str, Any]:
-    """Return arguments with 3.0 as 3: JSON has one kind of number, and some clients write all of them so."""
-    plain: dict[str, Any] = {}
-    for name, value in given.items():
-        if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
-            plain[name] = int(value)
-        else:
-            plain[name] = _numbers(value, depth - 1) if depth and isinstance(value, dict) else value
-    return plain
 
 
 def _what_is_wrong(error: ValidationError) -> str:

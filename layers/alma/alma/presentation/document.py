@@ -7,14 +7,17 @@ here needs no validation.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pydantic
 
 from alma.datamodel.fields import Field, Reading, Status, evidence_of
 from alma.presentation.view import View
+
+if TYPE_CHECKING:
+    from alma.datamodel.schemas import FieldType
 
 #: Decimal places of a confidence in answers; no calibration is finer than that.
 CONFIDENCE_PLACES = 4
@@ -207,6 +210,8 @@ class DocumentContent:
     """Where it stands in a file of several documents."""
     claim: Claim | None = None
     """Who works on it."""
+    types: Mapping[str, FieldType] = field(default_factory=dict)
+    """The type of each field and column by its key, in the schema's order; for exports that have types."""
 
 
 def project(content: DocumentContent, *, tracks: bool = False) -> dict[str, Any]:

@@ -15,6 +15,7 @@
     </document>
 
 `type` is absent where no document type fits; `confidence`, `page_number` and `bbox` where nothing is known.
+With all columns, `status`, `reasons` (slugs with spaces between them), `content` and `version` follow.
 """
 
 from __future__ import annotations
@@ -22,15 +23,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from html import escape
 
-from alma.presentation.exports.rows import Row, writable
+from alma.presentation.exports.rows import MORE_COLUMNS, Row, writable
 
 
-def write(rows: Iterable[Row], *, document_id: int, doc_type: str | None) -> bytes:
+def write(rows: Iterable[Row], *, document_id: int, doc_type: str | None, all_columns: bool = False) -> bytes:
     """Return the rows as an XML document."""
-    return "".join(_parts(rows, document_id, doc_type)).encode()
+    return "".join(_parts(rows, document_id, doc_type, all_columns=all_columns)).encode()
 
 
-def _parts(rows: Iterable[Row], document_id: int, doc_type: str | None) -> Iterator[str]:
+def _parts(
+    rows: Iterable[Row], document_id: int, doc_type: str | None, *, all_columns: bool
+) -> Iterator[str]:
     type_attribute = "" if doc_type is None else f' type="{_text(doc_type)}"'
     yield f'<?xml version="1.0" encoding="UTF-8"?>\n<document id="{document_id}"{type_attribute}>\n'
     for row in rows:
@@ -44,7 +47,11 @@ def _parts(rows: Iterable[Row], document_id: int, doc_type: str | None) -> Itera
         if row.bbox is not None:
             sides = " ".join(f'{name}="{side}"' for name, side in row.bbox.to_dict().items())
             yield f"    <bbox {sides}/>\n"
-        yield f"    <source>{_text(row.source)}</source>\n  </field>\n"
+        yield f"    <source>{_text(row.source)}</source>\n"
+        if all_columns:
+            for name, cell in zip(MORE_COLUMNS, row.more_cells(), strict=True):
+                yield f"    <{name}>{_text(str(cell))}</{name}>\n"
+        yield "  </field>\n"
     yield "</document>\n"
 
 
