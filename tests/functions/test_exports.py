@@ -4,6 +4,7 @@ import base64
 import csv
 import datetime
 import io
+import json
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -367,6 +368,37 @@ def test_several_groups_are_a_sheet_each_however_long_their_names(greaves: Tenan
 
 def test_a_document_without_groups_has_one_sheet(greaves: Tenant) -> None:
     assert len(workbook(greaves, greaves.seed_document(seed_fields())).sheetnames) == 1
+
+
+# --- agents ----------------------------------------------------------------
+
+
+def handed_on(tenant: Tenant, **arguments: object) -> dict[str, Any]:
+    """Return what `export_document` gives an agent."""
+    params = {"name": "export_document", "arguments": arguments}
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    result = json.loads(base64.b64decode(tenant.call("mcp", "POST", "/mcp", body=message).body))["result"]
+    found: dict[str, Any] = result["structuredContent"]
+    return found
+
+
+def test_an_agent_is_given_the_bytes_of_the_file_or_its_text_if_it_asks(greaves: Tenant) -> None:
+    document = deed(greaves)
+
+    for file_format in ("csv", "json"):
+        exported = body(get(greaves, document, format=file_format))
+        given = handed_on(greaves, documentId=str(document.id), format=file_format, encoding=None)
+        assert (given["encoding"], base64.b64decode(given["data"])) == ("base64", exported)
+        text = handed_on(greaves, documentId=document.id, format=file_format, encoding="utf-8")
+        assert (text["encoding"], text["data"].encode()) == ("utf-8", exported)
+
+
+def test_an_agent_is_given_the_workbook_with_its_numbers(greaves: Tenant) -> None:
+    given = handed_on(greaves, documentId=invoice(greaves).id, format="xlsx")
+
+    book = openpyxl.load_workbook(io.BytesIO(base64.b64decode(given["data"])))
+    assert book.worksheets[0]["B2"].value == 19.5
+    assert book["line_items"]["G2"].value == 12
 
 
 # --- the command -----------------------------------------------------------
