@@ -33,6 +33,11 @@ def get(call: Call[DocumentPath, TracksQuery, None]) -> Response:
     return document_fields(_service(call), call.path.document_id, call.query.tracks)
 
 
+def get_file(call: Call[DocumentPath, Nothing, None]) -> Response:
+    """Answer where the file is that the document was sent as."""
+    return Response.redirect(_service(call).file(call.path.document_id).url)
+
+
 def delete(call: Call[DocumentPath, Nothing, None]) -> Response:
     """Remove the document."""
     _service(call).delete(call.path.document_id)
@@ -50,6 +55,7 @@ handler = serve(
         "list_documents": list_documents,
         "announce_document": announce,
         "get_document": get,
+        "get_document_file": get_file,
         "delete_document": delete,
     },
 )

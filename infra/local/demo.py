@@ -333,8 +333,6 @@ def _local_json(runtime: Runtime, known: dict[str, Any]) -> dict[str, Any]:
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
     }
-    # The first use of the table fixes which indexes its connection knows: those of the rows imported by then.
-    import alma.documents.listing  # noqa: F401
     from alma.access import authentication, keys, organisations
     from alma.errors import ConflictError
 

@@ -70,7 +70,8 @@ def test_what_each_scope_opens_is_written_down() -> None:
     opened = {scope.value: {row.operation for row in ROUTES if row.scope is scope} for scope in Scope}
     assert opened == {
         "documents:read": {
-            "digitize", "list_documents", "get_document", "digitize_with_model", "list_schemas", "get_schema",
+            "digitize", "list_documents", "get_document", "get_document_file", "digitize_with_model",
+            "list_schemas", "get_schema",
             "document_history", "review_queue", "get_page",
         },
         "documents:write": {"announce_document", "delete_document", "extract_again"},

@@ -581,3 +581,55 @@ def test_a_required_field_that_was_not_found_is_shown_with_the_tracks_only() -> 
         "version": 1,
     }
     assert "total" not in exported.body
+
+
+@pytest.mark.parametrize(
+    ("file_name", "disposition"),
+    [
+        ("deed.txt", "attachment; filename=\"deed.txt\"; filename*=UTF-8''deed.txt"),
+        (
+            'Übergabe; "1".txt',
+            "attachment; filename=\"_bergabe_ _1_.txt\"; filename*=UTF-8''%C3%9Cbergabe%3B%20%221%22.txt",
+        ),
+    ],
+)
+def test_the_original_file_comes_back_under_its_own_name(file_name: str, disposition: str) -> None:
+    tenant = Tenant.create("greaves")
+    key = f"inbox/greaves/{file_name}"
+    path = {"id": str(dropped(key))}
+
+    answer = tenant.call("documents", "GET", "/v1/documents/{id}/file", path=path)
+
+    where = urllib.parse.urlsplit(answer.headers["Location"])
+    asked = {name: values[0] for name, values in urllib.parse.parse_qs(where.query).items()}
+    assert (answer.status, urllib.parse.unquote(where.path).endswith(key)) == (303, True)
+    assert asked["response-content-disposition"] == disposition
+    assert asked["response-content-type"] == "application/octet-stream"
+
+
+def test_a_file_that_was_replaced_or_never_came_is_absent() -> None:
+    tenant = Tenant.create("greaves")
+    announced = tenant.seed_document().id
+    replaced = dropped("inbox/greaves/a.txt")
+    client("s3").put_object(Bucket=settings().inbox_bucket, Key="inbox/greaves/a.txt", Body=b"another")
+
+    for document_id in (announced, replaced, 99):
+        path = {"id": str(document_id)}
+        answer = tenant.call("documents", "GET", "/v1/documents/{id}/file", path=path)
+        assert (answer.status, answer.json["error"]) == (404, "not_found")
+
+
+def test_a_file_is_nobody_elses() -> None:
+    owner, stranger = Tenant.create("greaves"), Tenant.create("stranger")
+    path = {"id": str(dropped("inbox/greaves/a.txt"))}
+
+    assert owner.call("documents", "GET", "/v1/documents/{id}/file", path=path).status == 303
+    assert stranger.call("documents", "GET", "/v1/documents/{id}/file", path=path).status == 404
+
+
+def dropped(key: str) -> int:
+    """Drop a file, and return the number of its document."""
+    put = client("s3").put_object(Bucket=settings().inbox_bucket, Key=key, Body=b"the deed")
+    document = intake.arrive("greaves", key, put["ETag"].strip('"'), "1")
+    assert document is not None
+    return document.id

@@ -30,6 +30,7 @@ COMMANDS = {
     "list_documents": "list",
     "announce_document": "drop",
     "get_document": "get",
+    "get_document_file": "file",
     "delete_document": "delete",
     "export_document": "export",
     "get_page": "page",

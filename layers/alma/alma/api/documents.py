@@ -339,6 +339,16 @@ ROUTES = (
         query=TracksQuery,
     ),
     Route(
+        "GET",
+        "/v1/documents/{id}/file",
+        "documents",
+        "get_document_file",
+        "Download the file that a document was sent as; a redirect, so follow it (curl -L).",
+        Scope.DOCUMENTS_READ,
+        {303: None, 400: ErrorView, 404: ErrorView},
+        path=DocumentPath,
+    ),
+    Route(
         "DELETE",
         "/v1/documents/{id}",
         "documents",

@@ -96,6 +96,24 @@ class DocumentService:
         shown = fields if missing else [field for field in fields if not field.missing]
         return content_of(document, shown)
 
+    def file(self, document_id: int) -> FileLink:
+        """Return where the file is that a document was sent as; that of a further instance is the whole file.
+
+        Raises
+        ------
+        NotFoundError
+            No file has come yet, or another one was put in its place since.
+        """
+        document = records.get(self.organisation, document_id)
+        etag, key = document.etag, document.object_key
+        if etag is None or objects.inbox_size(key, etag) is None:
+            raise NotFoundError(
+                f"The file of document {document_id} is not there: it has not come, or was replaced since."
+            )
+        url = objects.inbox_url(key, file_name=document.file_name)
+        media_type = document.media_type or "application/octet-stream"
+        return FileLink(url, settings().download_seconds, media_type, document.file_name)
+
     def export(
         self,
         document_id: int,

@@ -13,11 +13,13 @@ models/ID/SHA256.onnx                       a model of the organisation's own
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -198,6 +200,25 @@ def download_url(organisation: str, key: str, *, file_name: str | None = None) -
         params["ResponseContentDisposition"] = f'attachment; filename="{file_name}"'
     return _client().generate_presigned_url(
         "get_object", Params=params, ExpiresIn=settings().download_seconds
+    )
+
+
+def inbox_url(key: str, *, file_name: str) -> str:
+    """Return a presigned URL to save a file of the inbox, valid for `settings().download_seconds`.
+
+    The name is said twice (RFC 6266): in ASCII with what is not safe replaced, and as it is, percent-encoded.
+    """
+    plain = re.sub(r"[^A-Za-z0-9._ -]", "_", file_name)
+    named = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(file_name, safe='')}"
+    return _client().generate_presigned_url(
+        "get_object",
+        Params={
+            "Bucket": settings().inbox_bucket,
+            "Key": key,
+            "ResponseContentDisposition": named,
+            "ResponseContentType": "application/octet-stream",
+        },
+        ExpiresIn=settings().download_seconds,
     )
 
 

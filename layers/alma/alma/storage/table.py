@@ -45,6 +45,32 @@ class Item(Model):
     kind = DiscriminatorAttribute()
 
     @classmethod
+    def _get_schema(cls) -> Any:
+        """Return the schema with all indexes of the table.
+
+        pynamodb knows those of the items imported by the time of the first request, and keeps that: whoever
+        asks for a listing afterwards would be told that its index is not there.
+        """
+        schema: Any = super()._get_schema()
+        schema["global_secondary_indexes"] = [
+            {
+                "index_name": name,
+                "key_schema": [
+                    {"AttributeName": partition, "KeyType": "HASH"},
+                    {"AttributeName": sort, "KeyType": "RANGE"},
+                ],
+                "projection": {"ProjectionType": "ALL"},
+            }
+            for name, (partition, sort) in INDEXES.items()
+        ]
+        known = {each["AttributeName"] for each in schema["attribute_definitions"]}
+        schema["attribute_definitions"] += [
+            {"AttributeName": name, "AttributeType": "S"}
+            for name in sorted({each for pair in INDEXES.values() for each in pair} - known)
+        ]
+        return schema
+
+    @classmethod
     def find(cls, pk: str, sk: str) -> Self | None:
         """Return an item as the last write left it; None where there is none."""
         try:
