@@ -187,4 +187,4 @@ def test_the_environment_is_read_in_one_module() -> None:
 
 
 def test_the_base_model_has_one_name() -> None:
-    assert models.BASE == registry.BASE
+    assert models.BASE_MODEL == registry.BASE_MODEL == "alma-base"

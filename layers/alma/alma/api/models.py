@@ -14,8 +14,9 @@ from alma.api.errors import ErrorView
 from alma.api.operation import Route
 from alma.api.request_models import Body, Cursor, Path, Query
 from alma.datamodel.examples import Manifest
+from alma.datamodel.fields import BASE_MODEL
 from alma.datamodel.schemas import KEY
-from alma.models.registry import BASE, Model, ModelOrigin, ModelStatus
+from alma.models.registry import Model, ModelOrigin, ModelStatus
 from alma.models.service import ModelUpload
 from alma.presentation.view import View, is_none
 
@@ -38,7 +39,7 @@ class ModelBody(Body):
     name: str = Field(min_length=1, max_length=100, description="What people call it.")
     doc_type: str = Field(pattern=KEY, description="The type of document it reads.")
     base_model: str = Field(
-        default=BASE,
+        default=BASE_MODEL,
         max_length=100,
         description="What it is tuned from: alma-base, or a ready model of yours for that type.",
     )

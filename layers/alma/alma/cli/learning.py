@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from alma.cli import target
-from alma.cli.models import BASE
 from alma.cli.output import Output
 from alma.datamodel.examples import read_folder
+from alma.datamodel.fields import BASE_MODEL
 from alma.errors import BadRequestError
 
 
@@ -42,7 +42,7 @@ def train(lines: Path, base: str, out: Path, name: str | None, output: Output) -
 
     schema, documents = read_folder(lines)
     content, calibration = base_model(), shipped_calibration()
-    if base != BASE:
+    if base != BASE_MODEL:
         content = Path(base).read_bytes()
         try:
             calibration = Scorer(content).calibration or calibration
@@ -55,7 +55,7 @@ def train(lines: Path, base: str, out: Path, name: str | None, output: Output) -
             schema,
             content,
             name=name or out.stem,
-            base_name=base if base == BASE else Path(base).stem,
+            base_name=base if base == BASE_MODEL else Path(base).stem,
             calibration=calibration,
             report=lambda what, share: progress.update(task, description=what, completed=share),
         )

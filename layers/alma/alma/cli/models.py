@@ -15,6 +15,7 @@ from alma.cli.command import AsJson, CommandGroup, DocType, DocumentName
 from alma.cli.connection import connect, find_document
 from alma.cli.downloads import Force, To
 from alma.cli.output import Output, print_json, visible
+from alma.datamodel.fields import BASE_MODEL
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -26,8 +27,6 @@ model = CommandGroup(help="Models of your own.")
 dataset = CommandGroup(help="Verified fields to learn from.")
 commands.add_typer(model, name="model")
 commands.add_typer(dataset, name="dataset")
-
-BASE = "alma-base"
 
 ModelId = Annotated[str, typer.Argument(metavar="ID", show_default=False)]
 ModelName = Annotated[str, typer.Option("--name", help="For people; its id is made of it.")]
@@ -53,7 +52,7 @@ def get(model_id: ModelId, as_json: AsJson = False) -> None:
 
 @model.command("train")
 def train_model(
-    name: ModelName, doc_type: ReadType, base: Base = BASE, wait: Wait = False, as_json: AsJson = False
+    name: ModelName, doc_type: ReadType, base: Base = BASE_MODEL, wait: Wait = False, as_json: AsJson = False
 ) -> None:
     """Train a model from your verified fields."""
     client = connect()
@@ -74,7 +73,7 @@ def register(
     ],
     name: ModelName,
     doc_type: ReadType,
-    base: Base = BASE,
+    base: Base = BASE_MODEL,
     wait: Wait = False,
     as_json: AsJson = False,
 ) -> None:
@@ -205,7 +204,7 @@ def train(
     base: Annotated[
         str,
         typer.Option("--base", help="alma-base, or an ONNX file that alma trained.", show_default=False),
-    ] = BASE,
+    ] = BASE_MODEL,
     out: Annotated[Path, typer.Option("--out", parser=Path, help="File to write.")] = Path("model.onnx"),
     name: Annotated[str | None, typer.Option("--name", help="What the model is called.")] = None,
     as_json: AsJson = False,

@@ -213,11 +213,15 @@ def use_table(stack: str | None) -> None:
 
     Raises
     ------
+    NotFoundError
+        There is no such stack.
     TargetError
-        There is no such stack, or nothing to point at.
+        There is nothing to point at.
     """
     if stack is not None:
-        os.environ["ALMA_TABLE"] = _stack_outputs(stack)["TableName"]
+        from alma.storage import stacks  # boto3, which few commands need
+
+        os.environ["ALMA_TABLE"] = stacks.outputs(stack)["TableName"]
     elif "ALMA_TABLE" not in os.environ:
         local = local_file()
         if local is None or not {"table", "aws_endpoint_url", "region"} <= local.keys():
@@ -241,14 +245,3 @@ def use_one_blas_thread() -> None:
     The matrices are small: threads that wait for each other take eight times as long as one.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
-
-def _stack_outputs(stack: str) -> dict[str, str]:
-    import boto3
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        found = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
-    except (BotoCoreError, ClientError) as error:
-        raise TargetError(f"The stack {stack!r} cannot be read: {error}") from None
-    return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}

@@ -9,6 +9,8 @@ from enum import StrEnum
 
 from alma.datamodel.geometry import Region, enclosing
 
+#: The model that comes with alma, which others are tuned from.
+BASE_MODEL = "alma-base"
 #: What the name of a track begins with that an agent proposes on; the id of its key follows.
 AGENT = "agent:"
 #: Occurrences of a field, and rows of a group: as many as an id counts.

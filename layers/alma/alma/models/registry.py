@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import Any
 
 from alma.clock import now, parsed, timestamp
+from alma.datamodel.fields import BASE_MODEL
 from alma.document_types import catalogue
 from alma.documents import listing
 from alma.errors import BadRequestError, ConflictError, NotFoundError
@@ -24,8 +25,6 @@ from alma.storage import objects, queue
 from alma.storage.items.models import CounterItem, ModelItem
 from alma.storage.transactions import conditional_write
 
-#: What a model is tuned from unless one of the organisation's own is named.
-BASE = "alma-base"
 #: Models of one organisation.
 MOST_MODELS = 50
 #: Seconds after which a training that has not ended does not keep the next one waiting.
@@ -162,7 +161,12 @@ def begin_attempt(organisation: str, model_id: str) -> Model | None:
 
 
 def begin_training(
-    organisation: str, name: str, doc_type: str, base_model: str = BASE, *, created_by: str | None = None
+    organisation: str,
+    name: str,
+    doc_type: str,
+    base_model: str = BASE_MODEL,
+    *,
+    created_by: str | None = None,
 ) -> Model:
     """Make a model and have it trained from the verified fields of a type's documents.
 
@@ -205,7 +209,12 @@ def begin_training(
 
 
 def announce(
-    organisation: str, name: str, doc_type: str, base_model: str = BASE, *, created_by: str | None = None
+    organisation: str,
+    name: str,
+    doc_type: str,
+    base_model: str = BASE_MODEL,
+    *,
+    created_by: str | None = None,
 ) -> Model:
     """Make a model whose file will be uploaded to `objects.model_upload_key` within `upload_seconds`.
 
@@ -305,11 +314,13 @@ def _check(organisation: str, doc_type: str, base_model: str) -> list[Model]:
     """Return the organisation's models if one more may be made of that type and that base."""
     catalogue.check(organisation, doc_type)
     others = list_models(organisation)
-    if base_model != BASE and not any(
+    if base_model != BASE_MODEL and not any(
         other.id == base_model and other.status is ModelStatus.READY and other.doc_type == doc_type
         for other in others
     ):
-        raise BadRequestError(f"baseModel is {BASE}, or the id of a ready model of yours for {doc_type}.")
+        raise BadRequestError(
+            f"baseModel is {BASE_MODEL}, or the id of a ready model of yours for {doc_type}."
+        )
     if len(others) >= MOST_MODELS:
         raise ConflictError(
             f"Your organisation has {MOST_MODELS} models; remove one first.", code="too_many_models"

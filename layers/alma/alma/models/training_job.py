@@ -9,6 +9,7 @@ import hashlib
 import logging
 import time
 
+from alma.datamodel.fields import BASE_MODEL
 from alma.document_types import catalogue
 from alma.errors import AlmaError, ConflictError
 from alma.extraction.scoring.confidence import Calibration, shipped_calibration
@@ -89,7 +90,7 @@ def _train(model: Model, deadline: float) -> None:
 
 def _base(model: Model) -> tuple[bytes, Calibration]:
     """Return the model to start from, and what its confidence rests on."""
-    if model.base_model == registry.BASE:
+    if model.base_model == BASE_MODEL:
         return base_model(), shipped_calibration()
     try:
         base = registry.get_ready(model.organisation, model.base_model)
