@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from infra.local.errors import LocalRuntimeError
 from infra.local.runtime import Runtime
+from infra.local.store import private_folder
 from infra.local.template import REGION
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,6 +47,7 @@ def main() -> int:
     if not samples:
         return _fail(f"There are no sample documents in {options.samples}; name a folder with --samples.")
     try:
+        private_folder(options.state)
         # The AWS endpoint's port is the next one, so that it stays the same from start to start.
         with Runtime(
             ROOT / "template.yaml",
