@@ -44,7 +44,7 @@ def rotate(call: Call[KeyPath, Nothing, RotateKeyBody]) -> Response:
 
 def _minted(call: Call[Any, Any, Any], key: Key, token: str) -> Response:
     call.log.add(minted=key.id)
-    return Response.of(MintedKey.of(key, token), 201, {"Cache-Control": "no-store"})
+    return Response.of(MintedKey.of(key, token), 201)
 
 
 def revoke(call: Call[KeyPath, RevokeKeyQuery, None]) -> Response:

@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from socket import socket
 from typing import Any
+from urllib.parse import unquote
 
 from moto.core.model_instances import reset_model_data
 from moto.core.request import Request as MotoRequest
@@ -26,7 +27,7 @@ from werkzeug.datastructures import Headers
 from werkzeug.test import run_wsgi_app
 
 from infra.local import emulation
-from infra.local.httpd import Request, Response, Server
+from infra.local.httpd import Answer, Request, Response, Server
 from infra.local.store import Store
 from infra.local.template import ACCOUNT, REGION, Stack
 
@@ -62,7 +63,22 @@ _UNSUPPORTED = (
     "ImportTable",
 )
 
+#: What moto serves beside AWS: its own controls, and credentials of an instance.
+_MOTOS_OWN = ("/moto-api", "/latest/meta-data", "/latest/api", "/favicon.ico")
+#: An object that somebody opens in a browser is shown, and does nothing.
+_FOR_BROWSERS = {
+    "Content-Security-Policy": "script-src 'none'; form-action 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
+
 Notification = Callable[[str, str, Any], None]
+
+
+def _backend_app(service: Any) -> Any:
+    """Return moto's application for a service of the stack; for any other, one that has nothing."""
+    if service in ("s3", "dynamodb", "sqs"):
+        return create_backend_app(service)
+    return Response(f"{service} is not run on this machine.\n", 404, content_type="text/plain")
 
 
 class Aws:
@@ -86,7 +102,7 @@ class Aws:
         self._changed: dict[tuple[str, str], None] = {}
         self._notifications: dict[tuple[str, str, str], tuple[str, Any]] = {}
         self._known: dict[str, dict[str, int]] = {}
-        self._app = DomainDispatcherApplication(create_backend_app)
+        self._app = DomainDispatcherApplication(_backend_app)
         self.messages_arrived = threading.Condition(self.lock)
 
     # ------------------------------------------------------------ life
@@ -109,7 +125,7 @@ class Aws:
 
     def serve(self, listener: socket) -> None:
         """Serve requests on a bound socket, in a thread."""
-        self._undo.callback(Server(listener, self.answer, limit=_LARGEST_BODY).stop)
+        self._undo.callback(Server(listener, self.admit, limit=_LARGEST_BODY).stop)
 
     def stop(self) -> None:
         """Stop serving and undo the patches of moto."""
@@ -145,6 +161,27 @@ class Aws:
 
     # ------------------------------------------------------------ requests
 
+    def admit(self, request: Request) -> Response | Answer:
+        """Refuse what a web page sends: loopback is no authentication, and signatures are not looked at.
+
+        A page of another name has an Origin, is cross-site, or has had its name resolved to this machine.
+        """
+        path = unquote(request.target.partition("?")[0])
+        if (
+            not request.names_this_machine
+            or any(name.lower() == "origin" for name, _ in request.headers)
+            or request.header("sec-fetch-site").lower() == "cross-site"
+        ):
+            return Response(
+                "The AWS endpoint of this machine takes no requests of web pages.\n",
+                403,
+                _FOR_BROWSERS,
+                content_type="text/plain",
+            )
+        if path.startswith(_MOTOS_OWN):
+            return Response("There is nothing here.\n", 404, _FOR_BROWSERS, content_type="text/plain")
+        return self.answer
+
     def answer(self, request: Request) -> Response:
         """Answer one request; what it changed is persisted before the response leaves."""
         request = self._with_bucket_in_path(request)
@@ -176,6 +213,10 @@ class Aws:
         with self.lock:
             response = Response(*run_wsgi_app(self._app, translated.environ, buffered=True))
             self.persist(touched)
+        for name, _ in list(response.headers):
+            if name.lower().startswith("access-control-"):
+                del response.headers[name]  # what a bucket's CORS says is for pages, which are not served
+        response.headers.extend(_FOR_BROWSERS)
         return response
 
     def _receive(self, request: Request) -> Response:

@@ -26,6 +26,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from infra.local.errors import LocalRuntimeError
 from infra.local.httpd import bind
 from infra.local.runtime import Runtime
+from infra.local.store import private_folder
 from infra.local.template import REGION
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,7 +59,7 @@ def main() -> int:
         return _fail(f"There are no sample documents in {options.samples}; name a folder with --samples.")
     try:
         _check_ports(options.port)
-        options.state.mkdir(mode=0o700, parents=True, exist_ok=True)  # keys and documents are in it
+        private_folder(options.state)
         undelivered = _undelivered(options.state / "data" / "state.sqlite")
         # The AWS endpoint's port is the next one, so that it stays the same from start to start.
         with Runtime(

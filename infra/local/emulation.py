@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import os
 import uuid
 from collections import defaultdict
 from collections.abc import Callable
@@ -20,9 +21,12 @@ from moto.core.serialize import BaseJSONSerializer
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
 from moto.dynamodb.models.table import Table
+from moto.moto_server import werkzeug_app
 from moto.s3 import models as s3
 from moto.s3 import notifications
 from moto.s3.utils import _VersionedKeyStore
+
+from infra.local.store import private_file
 
 
 class Body:
@@ -43,7 +47,8 @@ class Body:
     def write(self, data: bytes) -> None:
         if data:
             self.path = self._folder / uuid.uuid4().hex
-            self.path.write_bytes(data)
+            with os.fdopen(private_file(self.path), "wb") as file:
+                file.write(data)
 
     def read(self, size: int = -1) -> bytes:
         if self.path is None:
@@ -130,12 +135,26 @@ def patch(
     replace(s3, "tempfile", SimpleNamespace(SpooledTemporaryFile=lambda max_size=0: Body(bodies)))
     replace(s3, "_VersionedKeyStore", Keys)
     replace(s3.FakeKey, "__deepcopy__", _copy_without_body)
+    replace(werkzeug_app, "DISABLE_GLOBAL_CORS", True)
+    _patch_puts(replace)
     replace(
         notifications,
         "send_event",
         lambda account, event, bucket, key: on_notification(event, bucket, key),
     )
     _patch_dynamodb(replace)
+
+
+def _patch_puts(replace: Callable[[Any, str, Any], None]) -> None:
+    """Keep what is put as it is: moto looks for a form in it, where its type says so, and loses the bytes."""
+    dispatcher = werkzeug_app.DomainDispatcherApplication
+    body_of = dispatcher._get_body
+
+    def body_of_others(self: Any, environ: dict[str, Any]) -> str | None:
+        return None if environ["REQUEST_METHOD"] == "PUT" else body_of(self, environ)
+
+    replace(dispatcher, "_get_body", body_of_others)
+    replace(werkzeug_app.BackendRequest, "want_form_data_parsed", property(lambda each: each.method != "PUT"))
 
 
 def _candidates(

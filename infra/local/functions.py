@@ -21,6 +21,7 @@ from typing import Any
 
 from infra.local.errors import LocalRuntimeError
 from infra.local.httpd import bind
+from infra.local.store import private_folder
 from infra.local.template import REGION, Resource, Stack
 
 _LOG = logging.getLogger(__name__)
@@ -64,7 +65,7 @@ class Functions:
     """
 
     def __init__(self, stack: Stack, endpoint: str, logs: Path, concurrency: int = 4) -> None:
-        logs.mkdir(parents=True, exist_ok=True)
+        private_folder(logs)
         layers = {r.reference: r.folder for _, r in stack.of("AWS::Lambda::LayerVersion") if r.folder}
         self._zygote = _Zygote()
         self.by_name = {

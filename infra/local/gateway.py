@@ -1,7 +1,7 @@
 """API Gateway's REST API (v1) in front of the functions, read from the translated template.
 
-`Gateway.answer` takes a request as it came over the wire and behaves as the service does: routing,
-authorizer, proxy events, gateway responses, binary bodies, limits.
+`Gateway.admit` takes a request as it came over the wire and behaves as the service does: routing, authorizer,
+and once the body is there proxy events, gateway responses, binary bodies, limits.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from urllib.parse import parse_qsl, unquote
 from werkzeug.datastructures import Headers, MultiDict
 
 from infra.local.functions import PAYLOAD_LIMIT, Function, Functions
-from infra.local.httpd import Request, Response
+from infra.local.httpd import Answer, Request, Response
 from infra.local.template import ACCOUNT, REGION, Stack
 
 REQUEST_LIMIT = 10 * 2**20
@@ -118,22 +118,33 @@ class Gateway:
 
     # ------------------------------------------------------------ one request
 
-    def answer(self, request: Request) -> Response:
-        """Answer a request as API Gateway would."""
-        call = _Call(request, self.stage, self.api)
-        response = self._answer(call)
-        response.headers.extend([("x-amzn-RequestId", call.id), ("x-amz-apigw-id", call.id[:16])])
-        return response
+    def admit(self, request: Request) -> Response | Answer:
+        """Match and authorize a request, whose body is not there yet, as API Gateway would.
 
-    def _answer(self, call: _Call) -> Response:
+        Returns
+        -------
+        Response or callable
+            The refusal, or what answers the whole request.
+        """
+        call = _Call(request, self.stage, self.api)
+        if not request.names_this_machine:
+            return _told(call, _foreign_host(call))
         route, parameters = self._match(call)
         if route is None:
-            return self._gateway_response("MISSING_AUTHENTICATION_TOKEN", call)
+            return _told(call, self._gateway_response("MISSING_AUTHENTICATION_TOKEN", call))
         call.resource, call.parameters = route.resource, parameters
+        if route.authorizer is not None and (refused := self._authorize(route.authorizer, call)):
+            return _told(call, self._gateway_response(refused, call))
+
+        def answer(whole: Request) -> Response:
+            call.request = whole
+            return _told(call, self._answer(call, route))
+
+        return answer
+
+    def _answer(self, call: _Call, route: _Route) -> Response:
         if call.request.body is None:
             return self._gateway_response("REQUEST_TOO_LARGE", call)
-        if route.authorizer is not None and (refused := self._authorize(route.authorizer, call)):
-            return self._gateway_response(refused, call)
         if route.function is None:
             return _mock_response(route.mock or {})
         event = json.dumps(call.event(self._binary)).encode()
@@ -241,6 +252,21 @@ class Gateway:
             if target.startswith("gatewayresponse.header."):
                 headers.append((target.removeprefix("gatewayresponse.header."), value.strip("'")))
         return Response(body, status, headers)
+
+
+def _told(call: _Call, response: Response) -> Response:
+    """Return a response with the ids of its request."""
+    response.headers.extend([("x-amzn-RequestId", call.id), ("x-amz-apigw-id", call.id[:16])])
+    return response
+
+
+def _foreign_host(call: _Call) -> Response:
+    error = {
+        "error": "forbidden",
+        "detail": "This machine answers for 127.0.0.1 and localhost only.",
+        "request_id": call.id,
+    }
+    return Response(json.dumps(error), 403, content_type="application/json")
 
 
 class _Call:

@@ -1,22 +1,31 @@
-"""The HTTP/1.1 server of the API and of the AWS endpoint: whole requests in, whole responses out."""
+"""The HTTP/1.1 server of the API and of the AWS endpoint: whole requests in, whole responses out.
+
+Both listen on loopback, where every web page that a person opens can send requests, too. So a request has to
+name this machine, or a page could have its own name resolved here (DNS rebinding).
+"""
 
 from __future__ import annotations
 
 import errno
+import json
 import logging
 import socket
 import sys
 import threading
+import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
+from urllib.parse import urlsplit
 
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from infra.local.errors import LocalRuntimeError
 
 _LOG = logging.getLogger(__name__)
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +45,20 @@ class Request:
     def header(self, name: str) -> str:
         """Return the last value of a header, or an empty string."""
         return next((value for key, value in reversed(self.headers) if key.lower() == name.lower()), "")
+
+    @property
+    def names_this_machine(self) -> bool:
+        """Whether its Host is a name of loopback; a client that sends none is no browser."""
+        return all(_is_loopback(value) for key, value in self.headers if key.lower() == "host")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        name = (urlsplit(f"//{host}").hostname or "").removesuffix(".")
+    except ValueError:
+        return False
+    # RFC 6761: names below localhost are loopback, whoever resolves them.
+    return name in ("127.0.0.1", "::1", "localhost") or name.endswith(".localhost")
 
 
 class Response(WerkzeugResponse):
@@ -76,21 +99,26 @@ def bind(port: int, purpose: str) -> socket.socket:
     return listener
 
 
+Answer: TypeAlias = Callable[[Request], Response]
+#: From a request without its body to the refusal, or to what answers the whole request.
+Admit: TypeAlias = Callable[[Request], "Response | Answer"]
+
+
 class Server:
-    """Threaded server: calls `answer` for every request, each connection in a thread of its own.
+    """Threaded server: each connection in a thread of its own; an exception becomes a 500 and a log line.
 
     Parameters
     ----------
     listener : socket
         From `bind`.
-    answer : callable
-        Request to response; an exception becomes a 500 and a log line.
+    admit : callable
+        Asked before the body is read, which nobody has to hold who is refused.
     limit : int
         Largest body in bytes.
     """
 
-    def __init__(self, listener: socket.socket, answer: Callable[[Request], Response], limit: int) -> None:
-        handler = type("Handler", (_Handler,), {"answer": staticmethod(answer), "limit": limit})
+    def __init__(self, listener: socket.socket, admit: Admit, limit: int) -> None:
+        handler = type("Handler", (_Handler,), {"admit": staticmethod(admit), "limit": limit})
         self._server = _Threads(listener.getsockname(), handler, bind_and_activate=False)
         self._server.socket.close()
         self._server.socket = listener
@@ -114,35 +142,56 @@ class _Threads(ThreadingHTTPServer):
             _LOG.exception("A connection failed")
 
 
+class _MalformedBodyError(Exception):
+    """A length is not a number."""
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 120  # seconds until an idle connection is closed
     disable_nagle_algorithm = True
     wbufsize = -1
-    answer: Callable[[Request], Response]
+    admit: Admit
     limit: int
 
     def serve(self) -> None:
+        head = Request(
+            self.command, self.path, list(self.headers.items()), client=str(self.client_address[0])
+        )
+        admitted = self._guarded(self.admit, head)
         try:
+            if isinstance(admitted, Response):
+                self._discard()
+                self._send(admitted)
+                return
+            if self.headers.get("Expect", "").lower() == "100-continue":
+                self.send_response_only(HTTPStatus.CONTINUE)
+                self.end_headers()
+                self.wfile.flush()
             body = self._body()
-        except ValueError:
+        except _MalformedBodyError:
             self.send_error(400, "Content-Length or a chunk's size is not a number")
             return
-        request = Request(
-            self.command, self.path, list(self.headers.items()), body, str(self.client_address[0])
-        )
+        if body is None:
+            self.close_connection = True
+        self._send(self._guarded(admitted, replace(head, body=body)))
+
+    def _guarded(self, work: Callable[[Request], _T], request: Request) -> _T | Response:
+        """Return what work makes of a request, or a 500: the top level of a request."""
         try:
-            response = self.answer(request)
-        except Exception:  # the top of a request: logged, and answered with 500
+            return work(request)
+        except Exception:
             _LOG.exception("%s %s failed", self.command, self.path.partition("?")[0])
-            response = Response(b'{"message":"internal error"}', 500, content_type="application/json")
+            return Response(b'{"message":"internal error"}', 500, content_type="application/json")
+
+    def _send(self, response: Response) -> None:
         parts, _, headers = response.get_wsgi_response({"REQUEST_METHOD": self.command})
         self.send_response_only(response.status_code)
         for name, value in headers:
             self.send_header(name, value)
         if "Date" not in response.headers:
             self.send_header("Date", self.date_time_string())
-        if body is None:
+        if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.writelines(parts)
@@ -150,33 +199,77 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = serve
 
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Answer what is no request that is served here, in the API's error shape."""
+        status = HTTPStatus(code)
+        detail = f"{message or status.phrase}."
+        if status is HTTPStatus.NOT_IMPLEMENTED:
+            detail = f"This server knows no method {self.command}."
+        error = {"error": status.name.lower(), "detail": detail, "request_id": str(uuid.uuid4())}
+        self.close_connection = True
+        self._send(Response(json.dumps(error), code, content_type="application/json"))
+
     def handle_expect_100(self) -> bool:
-        super().handle_expect_100()
-        self.wfile.flush()
+        """Go on without a word: whether the body is wanted is known once the request is admitted."""
         return True
 
+    def _length(self) -> int:
+        try:
+            length = int(self.headers.get("Content-Length") or 0)
+        except ValueError:
+            raise _MalformedBodyError from None
+        if length < 0:
+            raise _MalformedBodyError
+        return length
+
+    def _is_chunked(self) -> bool:
+        return "chunked" in self.headers.get("Transfer-Encoding", "").lower()
+
+    def _discard(self) -> None:
+        """Take a body that is not wanted, or the client would miss the response; a long one ends with it."""
+        if self.headers.get("Expect", "").lower() == "100-continue":
+            self.close_connection = True  # it is not sent, or it is: only the client knows
+        elif self._is_chunked():
+            self._chunks(most=0)
+        else:
+            self._drain(self._length())
+
+    def _drain(self, remaining: int) -> None:
+        while remaining and (part := self.rfile.read(min(remaining, 1 << 16))):
+            remaining -= len(part)
+
     def _body(self) -> bytes | None:
-        if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
-            return self._chunks()
-        length = int(self.headers.get("Content-Length") or 0)
+        if self._is_chunked():
+            return self._chunks(self.limit)
+        length = self._length()
         if length <= self.limit:
             return self.rfile.read(length)
-        remaining = length
-        while remaining and (part := self.rfile.read(min(remaining, 1 << 16))):
-            remaining -= len(part)  # drain it, or the client would miss the response
+        self._drain(length)
         return None
 
-    def _chunks(self) -> bytes | None:
+    def _chunks(self, most: int) -> bytes | None:
         parts, total = [], 0
-        while size := int(self.rfile.readline().partition(b";")[0], 16):
-            part = self.rfile.read(size)
+        while size := self._chunk_size():
+            left = size
+            while left and (part := self.rfile.read(min(left, 1 << 16))):
+                left -= len(part)
+                if total + size <= most:
+                    parts.append(part)
             self.rfile.readline()
             total += size
-            if total <= self.limit:
-                parts.append(part)
         while self.rfile.readline().strip():
             pass  # trailers
-        return b"".join(parts) if total <= self.limit else None
+        return b"".join(parts) if total <= most else None
+
+    def _chunk_size(self) -> int:
+        line = self.rfile.readline()
+        try:
+            size = int(line.partition(b";")[0], 16)
+        except ValueError:
+            raise _MalformedBodyError from None
+        if size < 0:
+            raise _MalformedBodyError
+        return size
 
     def log_message(self, *_: object) -> None:
         return

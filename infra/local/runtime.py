@@ -143,7 +143,7 @@ class Runtime:
         self._exit.callback(dispatcher.join)
         self._exit.callback(functions.stop)
         self._exit.callback(dispatcher.stop)
-        self._exit.callback(Server(listener, gateway.answer, REQUEST_LIMIT).stop)
+        self._exit.callback(Server(listener, gateway.admit, REQUEST_LIMIT).stop)
         self.outputs = {
             key: value.replace(_CLOUD_HOST, self.api_url) for key, value in self.stack.outputs.items()
         }

@@ -7,8 +7,10 @@ process loses nothing that was acknowledged; a crash of the operating system may
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -45,8 +47,9 @@ class Store:
         self.folder = folder
         self.bodies = folder / "objects"
         try:
-            self.bodies.mkdir(parents=True, exist_ok=True)
-            self._lock = (folder / "lock").open("w")
+            for each in (folder, self.bodies):
+                private_folder(each)
+            self._lock = os.fdopen(private_file(folder / "lock"), "w")
         except OSError as error:
             raise LocalRuntimeError(f"The data folder {folder} cannot be used: {error.strerror}.") from None
         try:
@@ -66,6 +69,9 @@ class Store:
 
     @staticmethod
     def _opened(path: Path) -> sqlite3.Connection:
+        for existing in path.parent.glob(f"{path.name}*"):
+            existing.chmod(0o600)
+        os.close(private_file(path))  # what SQLite puts beside it is as private
         database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
             database.execute("PRAGMA journal_mode=WAL")
@@ -178,6 +184,18 @@ class Store:
             self._database.execute("DELETE FROM events WHERE id=?", (identifier,))
         else:
             self._database.execute("UPDATE events SET attempt=? WHERE id=?", (attempt, identifier))
+
+
+def private_folder(path: Path) -> None:
+    """Make a folder, or an existing one, this user's alone: documents and keys are in it."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with contextlib.suppress(PermissionError):  # somebody else's, who decides
+        path.chmod(0o700)
+
+
+def private_file(path: Path) -> int:
+    """Open a file that is this user's alone, making it if it is not there; return its descriptor."""
+    return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
 
 
 def _json(value: Any) -> str:

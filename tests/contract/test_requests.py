@@ -1,13 +1,21 @@
 """What every route makes of its method and parameters, as its row of the table declares them."""
 
 import re
+from typing import Any
 
 import pytest
+from pydantic.alias_generators import to_camel
+from pynamodb.connection.base import Connection
 
+from alma.access.keys import Role
 from alma.api.openapi import openapi
 from alma.api.operation import Route
 from alma.api.request_models import Nothing
 from alma.api.routes import ROUTES
+from alma.mcp.tool import Tool
+from alma.mcp.tools import TOOLS
+from alma.storage import objects
+from alma.storage.table import INDEXES, PARTITION_KEY, SORT_KEY
 from tests.cloud import Tenant, function, seed_fields
 
 pytestmark = pytest.mark.usefixtures("aws")
@@ -137,3 +145,101 @@ def test_the_description_names_exactly_the_parameters_that_are_validated(row: Ro
 
 def test_no_route_takes_parameters_by_accident() -> None:
     assert not Nothing.model_fields
+
+
+@pytest.mark.parametrize("row", ROUTES, ids=lambda row: row.operation)
+def test_what_is_an_organisations_is_kept_by_nobody_on_the_way(row: Route) -> None:
+    tenant = Tenant.create("greaves")
+    tenant.seed_document(seed_fields(), doc_type="invoice")
+
+    for role in (Role.ADMIN, None):
+        answer = tenant.call(row.function, row.method, row.resource, path=path_of(row), role=role)
+        assert answer.headers.get("Cache-Control") == (None if row.scope is None else "no-store"), answer
+    other = tenant.call(row.function, "PROPFIND", row.resource, path=path_of(row))
+    assert (other.status, other.headers["Cache-Control"]) == (405, "no-store")
+
+
+def test_a_file_that_an_answer_redirects_to_is_kept_by_nobody_either() -> None:
+    assert "response-cache-control=no-store" in objects.download_url("greaves", "pages/1/p1.png")
+
+
+#: Longest partition key and sort key of DynamoDB, in bytes.
+LONGEST = {PARTITION_KEY: 2048, SORT_KEY: 1024} | {name: 1024 for _, name in INDEXES.values() if name != "pk"}
+TOO_LONG = ("x" * 2100, "7" * 1100, "\N{MATHEMATICAL SCRIPT CAPITAL A}" * 600, "")
+
+
+@pytest.fixture
+def keys_asked_for(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every text that goes into a request to the table: moto is kinder about keys than DynamoDB."""
+    asked: list[str] = []
+    dispatch = Connection.dispatch
+
+    def record(self: Connection, operation: str, kwargs: dict[str, Any]) -> Any:
+        def look(value: object) -> None:
+            if isinstance(value, dict):
+                for each in value.values():
+                    look(each)
+            elif isinstance(value, list):
+                for each in value:
+                    look(each)
+            elif isinstance(value, str):
+                asked.append(value)
+
+        look(kwargs)
+        return dispatch(self, operation, kwargs)
+
+    monkeypatch.setattr(Connection, "dispatch", record)
+    return asked
+
+
+@pytest.mark.parametrize("row", ROUTES, ids=lambda row: row.operation)
+def test_a_text_that_is_too_long_for_a_key_is_refused_before_the_table_is_asked(
+    row: Route, keys_asked_for: list[str]
+) -> None:
+    tenant = Tenant.create("greaves")
+    tenant.seed_document(seed_fields(), doc_type="invoice")
+    parameters = {
+        "path": list(path_of(row)),
+        "query": [str(field.alias) for field in row.query.model_fields.values()] if row.query else [],
+        "body": list(row.body.model_fields) if row.body else [],
+    }
+    for place, names in parameters.items():
+        for name in names:
+            for text in TOO_LONG:
+                sent: dict[str, Any] = {"path": path_of(row), "query": {}, "body": {}}
+                alias = to_camel(name) if place == "body" and row.operation != "put_schema" else name
+                sent[place] = sent[place] | {alias: text}
+                options = {**sent, "body": sent["body"] if row.body else None, "query": sent["query"] or None}
+                answer = tenant.call(row.function, row.method, row.resource, **options)
+                assert answer.status < 500, (place, name, text[:20], answer.body)
+                assert text == "" or answer.status in (400, 403, 404, 405), (place, name, answer.body)
+    assert [text[:40] for text in keys_asked_for if len(text.encode()) > LONGEST[SORT_KEY]] == []
+
+
+@pytest.mark.parametrize("tool", list(TOOLS), ids=lambda tool: tool.name)
+def test_agents_texts_that_are_too_long_for_a_key_are_refused(
+    tool: type[Tool], keys_asked_for: list[str]
+) -> None:
+    tenant = Tenant.create("greaves")
+    tenant.seed_document(seed_fields(), doc_type="invoice")
+    for field in tool.model_fields.values():
+        for text in TOO_LONG[:3]:
+            arguments = {"documentId": 1, str(field.alias): text}
+            params = {"name": tool.name, "arguments": arguments}
+            message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+            answer = tenant.call("mcp", "POST", "/mcp", body=message)
+            assert answer.json["result"].get("isError") is True, (field.alias, answer.json)
+    assert [text[:40] for text in keys_asked_for if len(text.encode()) > LONGEST[SORT_KEY]] == []
+
+
+def test_a_month_that_is_empty_is_none() -> None:
+    answer = Tenant.create("greaves").call("keys", "GET", "/v1/usage", query={"month": ""})
+
+    assert (answer.status, answer.json["detail"]) == (400, "month is a year and a month, such as 2026-11.")
+
+
+def test_a_page_that_is_still_read_is_documented() -> None:
+    row = next(row for row in ROUTES if row.operation == "get_page")
+
+    assert 202 in row.answers
+    assert "202" in openapi()["paths"][row.resource]["get"]["responses"]

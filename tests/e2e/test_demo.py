@@ -93,6 +93,7 @@ def test_it_reads_the_samples_survives_a_kill_and_starts_warm(folder: Path) -> N
     assert f"export ALMA_API_KEY={described['api_key']}" in first
     assert "invoice.pdf" in second
     assert again == described
+    assert (folder / "state").stat().st_mode & 0o777 == 0o700
     assert described["api_url"] == f"http://127.0.0.1:{port}"
     assert described["inbox"].endswith("/inbox/demo/")
     assert set(described["keys"]) == {"admin", "reviewer", "reader"}

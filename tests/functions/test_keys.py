@@ -423,6 +423,72 @@ def test_a_revoked_key_mints_and_rotates_nothing_while_the_authorizer_remembers_
     assert keys.list_keys("greaves") == before
 
 
+def test_a_revoked_key_revokes_nothing_while_the_authorizer_remembers_it(clock: Clock) -> None:
+    tenant = Tenant.create("greaves").mint_all()
+    reader, admin = tenant.ids[Role.READER], tenant.ids[Role.ADMIN]
+    passing = mint(tenant, role="admin", expiresAt="2026-11-24T12:01:00Z").json["id"]
+    keys.revoke("greaves", admin)
+    before = keys.list_keys("greaves")
+
+    for key_id in (reader, admin, passing):
+        for descendants in (None, "true"):
+            assert revoke(tenant, key_id, descendants).status == 401
+    clock.move(minutes=2)
+    tenant.ids[Role.ADMIN] = passing
+    assert revoke(tenant, reader).status == 401
+    assert keys.list_keys("greaves") == before
+
+
+def test_a_key_that_is_revoked_at_the_same_moment_revokes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    tenant = Tenant.create("greaves").mint_all()
+    monkeypatch.setattr(keys, "_check_still_good", lambda by: keys.revoke("greaves", by.key_id))
+
+    assert revoke(tenant, tenant.ids[Role.READER]).status == 401
+    assert _authorize(tenant.tokens[Role.READER])["effect"] == "Allow"
+
+
+def test_a_key_takes_away_no_more_than_it_could_give() -> None:
+    tenant = Tenant.create("greaves").mint_all()
+    full, like = tenant.ids[Role.ADMIN], mint(tenant, role="admin", scopes=["keys:admin"]).json["id"]
+    narrow = mint(tenant, role="admin", scopes=["keys:admin"]).json["id"]
+
+    def call(method: str, resource: str, key_id: str) -> Answer:
+        return tenant.call("keys", method, resource, path={"id": key_id}, scopes=["keys:admin"])
+
+    tenant.ids[Role.ADMIN] = narrow
+    for key_id in (full, tenant.ids[Role.READER]):
+        refused = call("DELETE", "/v1/keys/{id}", key_id)
+        assert (refused.status, refused.json["error"]) == (403, "forbidden")
+        assert refused.json["detail"].startswith(f"{key_id} has documents:read, ")
+        assert call("POST", "/v1/keys/{id}/rotate", key_id).status == 403
+    assert [key.id for key in keys.list_keys("greaves") if key.revoked_at] == []
+    assert call("DELETE", "/v1/keys/{id}", like).status == 204
+    assert call("DELETE", "/v1/keys/{id}", narrow).status == 204  # itself
+
+
+def test_a_key_may_revoke_its_maker_and_itself_with_all_that_that_made() -> None:
+    tenant = Tenant.create("greaves").mint_all()
+    maker, sibling = tenant.ids[Role.ADMIN], mint(tenant).json["id"]
+    own = mint(tenant, role="admin").json["id"]
+    tenant.ids[Role.ADMIN] = own
+    child = mint(tenant).json["id"]
+
+    assert revoke(tenant, maker, "true").status == 204
+
+    gone = {key.id for key in keys.list_keys("greaves") if key.revoked_at}
+    assert gone == {maker, sibling, own, child}
+
+
+def test_the_last_administrators_key_goes_and_the_operator_mints_another() -> None:
+    tenant = Tenant.create("greaves")
+
+    assert revoke(tenant, tenant.ids[Role.ADMIN]).status == 204
+
+    assert _authorize(tenant.tokens[Role.ADMIN])["effect"] == "Deny"
+    _, token = keys.create("greaves", "next", Role.ADMIN)
+    assert _authorize(token)["effect"] == "Allow"
+
+
 def test_an_expired_key_mints_nothing_while_the_authorizer_remembers_it(clock: Clock) -> None:
     tenant = Tenant.create("greaves").mint_all()
     tenant.ids[Role.ADMIN] = mint(tenant, role="admin", expiresAt="2026-11-24T12:01:00Z").json["id"]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -25,6 +26,7 @@ from alma.documents import audit, deletion, intake, page_records, progress, reco
 from alma.documents.audit import Event
 from alma.documents.records import Document
 from alma.errors import ConflictError
+from alma.models import datasets
 from alma.pipeline import extract as pipeline_extract
 from alma.review import merging, proposals, re_extraction
 from alma.review import queue as review_queue
@@ -45,10 +47,10 @@ LINES = [
 ]
 
 
-def words() -> tuple[Word, ...]:
+def words(lines: Sequence[tuple[float, str]] = tuple(LINES)) -> tuple[Word, ...]:
     return tuple(
         Word(word, Box(0.1 + 0.1 * n, top, 0.08, 0.02), line)
-        for line, (top, text) in enumerate(LINES)
+        for line, (top, text) in enumerate(lines)
         for n, word in enumerate(text.split())
     )
 
@@ -135,6 +137,29 @@ class Desk:
         entries: list[dict[str, Any]] = answer.json["entries"]
         return entries
 
+    def put_words(self, track: Track, page: int, lines: list[tuple[float, str]]) -> None:
+        """Have a page read as these lines."""
+        page_records.put_page(
+            self.document, page, width=10, height=10, has_text=track is Track.TEXT, waiting=False
+        )
+        if track is Track.VISION:
+            page_records.page_recognised(self.document, page, 0)
+        read = PageText(page, 100, 100, track, words(lines))
+        key = objects.words_key(self.document.id, page, track)
+        objects.put("greaves", key, read.to_json(), "application/json")
+
+    def examples(self) -> list[tuple[str, str, float]]:
+        """Key, text and top edge of each line of the document's jsonl."""
+        answer = self.tenant.call(
+            "export",
+            "GET",
+            "/v1/export/{documentId}",
+            path={"documentId": str(self.document.id)},
+            query={"format": "jsonl"},
+        )
+        lines = map(json.loads, base64.b64decode(answer.body).splitlines())
+        return [(line["field_key"], line["text"], line["bbox"]["y"]) for line in lines]
+
     def verified(self) -> int:
         return int(DocumentItem.get("greaves", document_key(self.document.id)).verified)
 
@@ -187,12 +212,102 @@ def test_an_accepted_field_says_by_whom_and_keeps_its_reading(
     assert desk.verified() == 1
 
 
-def test_an_edited_value_keeps_the_place_of_the_reading_and_is_in_the_form_of_its_type(desk: Desk) -> None:
+def test_an_edited_value_is_in_the_form_of_its_type(desk: Desk) -> None:
     answer = desk.patch("deed_date", "edit", value="15 May 1952")
 
     assert (answer.status, answer.json["value"], answer.json["status"]) == (200, "1952-05-15", "edited")
-    assert answer.json["evidence"]["bbox"]["y"] == 0.2
     assert answer.json["reasons"] == []
+
+
+# --- the place of a value that came without one ------------------------------
+
+
+def test_a_value_that_stands_nowhere_has_no_place_and_is_no_example(desk: Desk) -> None:
+    desk.patch("grantor_name", "accept")
+    answer = desk.patch("deed_date", "edit", value="1952-05-15")
+
+    assert (answer.status, answer.json["evidence"]) == (200, None)
+    assert desk.examples() == [("grantor_name", "Josiah Greaves", 0.1)]
+    (labelled,) = datasets.documents_of("greaves", "deed")
+    assert [example.field_key for example in labelled.examples] == ["grantor_name"]
+    assert labelled.unplaced == {"deed_date"}
+
+
+def test_a_value_finds_its_own_place_among_the_words(desk: Desk) -> None:
+    name = desk.patch("grantor_name", "edit", value="josiah a greaves")
+    amount = desk.add("consideration", value="1250")
+    date = desk.patch("deed_date", "edit", value="14 May 1952")
+
+    assert name.json["evidence"]["bbox"] == {"x": 0.2, "y": 0.1, "w": 0.28, "h": 0.02}
+    assert amount.json["evidence"]["bbox"]["y"] == 0.3
+    assert amount.json["evidence"]["bbox"]["w"] < 0.2
+    # The value that was read, written in another way, stands where it was read.
+    assert date.json["evidence"]["bbox"] == {"x": 0.2, "y": 0.2, "w": 0.28, "h": 0.02}
+    assert sorted(desk.examples()) == [
+        ("consideration", "1250.00", 0.3),
+        ("deed_date", "1952-05-14", 0.2),
+        ("grantor_name", "josiah a greaves", 0.1),
+    ]
+
+
+def test_of_several_places_the_nearest_to_the_former_one_is_taken_on_all_tracks_and_pages() -> None:
+    desk = Desk()
+    desk.put_words(Track.VISION, 2, [(0.5, "Ellen Greaves"), (0.8, "Ellen Marsh")])
+    desk.put_words(Track.VISION, 1, [(0.10, "Ellen Marsh"), (0.85, "Ellen Marsh")])
+
+    there = desk.patch("grantor_name", "edit", value="Ellen Marsh").json
+    elsewhere = desk.patch("grantor_name", "edit", version=2, value="Ellen Greaves").json
+
+    assert (there["evidence"]["page"], there["evidence"]["bbox"]["y"]) == (1, 0.1)
+    assert (elsewhere["evidence"]["page"], elsewhere["evidence"]["bbox"]["y"]) == (2, 0.5)
+
+
+def test_a_value_that_was_read_in_the_wrong_way_stands_where_it_was_read(desk: Desk) -> None:
+    desk.put_words(Track.TEXT, 1, [(0.2, "Signed 03/04/1952"), (0.3, "for 5,000")])
+
+    date = desk.patch("deed_date", "edit", value="1952-03-04").json
+    amount = desk.add("consideration", value="5000").json
+
+    assert (date["evidence"]["bbox"]["x"], date["evidence"]["bbox"]["y"]) == (0.2, 0.2)
+    assert (amount["value"], amount["evidence"]["bbox"]["y"]) == ("5000.00", 0.3)
+
+
+def test_without_a_former_place_several_are_none(desk: Desk) -> None:
+    desk.put_words(Track.VISION, 1, [(0.6, "$ 1,250.00")])
+
+    assert desk.add("consideration", value="1250.00").json["evidence"] is None
+    assert desk.add("parcels.acres", value="9").json["evidence"] is None
+
+
+def test_other_numbers_of_the_same_digits_are_another_value(desk: Desk) -> None:
+    desk.put_words(Track.TEXT, 1, [(0.2, "Lot 1/12")])
+
+    assert desk.add("parcels.name", value="Lot 11/2").json["evidence"] is None
+    assert desk.add("parcels.name", value="lot 1/12").json["evidence"]["bbox"]["y"] == 0.2
+
+
+def test_what_a_person_types_is_kept_though_the_words_are_lost(desk: Desk) -> None:
+    objects.delete_pages("greaves", desk.document.id, [1])
+
+    answer = desk.patch("grantor_name", "edit", value="Ann")
+
+    assert (answer.status, answer.json["evidence"]) == (200, None)
+
+
+def test_a_box_that_moves_says_so_in_the_history(
+    desk: Desk, command: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.patch("deed_date", "edit", evidence=box(0.19, 0.19, 0.12, 0.04))
+
+    moved = desk.history()[-1]
+    monkeypatch.setenv("COLUMNS", "300")
+    printed = command("history", "1")[1]
+
+    assert moved["before"]["value"] == moved["after"]["value"] == "1952-05-14"
+    assert moved["before"]["evidence"] == box(0.2, 0.2, 0.28, 0.02)
+    assert moved["after"]["evidence"] == box(0.2, 0.2, 0.08, 0.02)
+    assert "1952-05-14 (page 1, 0.2,0.2,0.28,0.02)" in printed
+    assert "1952-05-14 (page 1, 0.2,0.2,0.08,0.02)" in printed
 
 
 @pytest.mark.parametrize(
@@ -899,7 +1014,7 @@ def test_the_history_says_who_did_what_with_before_and_after(desk: Desk) -> None
             "reasons": [],
             "version": 2,
             "value": "1952-05-15",
-            "evidence": place,
+            "evidence": None,
         },
         "comment": "<b>smudged</b>",
         "digest": None,

@@ -1,15 +1,22 @@
 """Document types over HTTP."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from alma.access.keys import Role
 from alma.cli import main
 from alma.cli.client import Client
+from alma.datamodel.schemas import SchemaDefinition
 from alma.document_types import catalogue
+from alma.errors import BadRequestError
+from alma.extraction.values.patterns import Matcher, compiled
 from tests.cloud import Answer, Tenant
 
 pytestmark = pytest.mark.usefixtures("aws")
@@ -158,6 +165,68 @@ def test_a_definition_that_is_not_one_is_refused_with_the_place(definition: obje
 )
 def test_a_pattern_that_is_costly_to_compile_is_refused(bomb: str) -> None:
     assert "repeats too often" in refusal({"fields": [{"key": "a", "patterns": [bomb]}]})
+
+
+@pytest.mark.parametrize(
+    ("pattern", "why"),
+    [
+        ("(?x)(?P<value>a{1 0 0 0 0 0 0 0 0})", "repeats too often"),
+        ("(?x)(?P<value>a{1 0 0})", "has a brace that is no count"),
+        ("(?P<value>{e})", "has a brace that is no count"),
+        ("(?P<value>(?:total){e<=3})", "has a brace that is no count"),
+        ("(?P<value>(?:total amount due){i<=5,d<=5,s<=5,e<=9})", "has a brace that is no count"),
+        ("(?P<value>a){", "has a brace that is no count"),
+        (r"(?P<value>\\{e})", "has a brace that is no count"),
+        ("(?P<value>(?:a+)+$)", "takes more than 0.5 s to search a page"),
+        (r"(?P<value>(?<=a+)b)", "is not a regular expression"),
+        ("a(?#(?P<value>)", "has no group named value"),
+        (f"(?P<value>(?:{'{PLACE}' * 8}){{13}})", "repeats too often"),
+    ],
+)
+@pytest.mark.parametrize("name", ["patterns", "rejects"])
+def test_a_pattern_that_would_fail_or_exhaust_later_is_refused(name: str, pattern: str, why: str) -> None:
+    detail = refusal({"fields": [{"key": "a", name: [pattern]}]})
+
+    assert why in detail
+    assert repr(pattern) in detail
+
+
+def test_patterns_that_need_a_brace_or_much_are_taken() -> None:
+    patterns = [r"(?P<value>\{e\})", "[a-z]{2,5} (?P<value>{DATE})", r"(?ix) no \s* (?P<value> \d{3,} )"]
+
+    assert (
+        put(Tenant.create("greaves"), "note", {"fields": [{"key": "a", "patterns": patterns}]}).status == 201
+    )
+
+
+def test_a_pattern_that_was_kept_before_it_could_be_tried_costs_its_field_alone() -> None:
+    assert Matcher().find("(?P<value>{e})", "text") == []
+    assert [match["value"] for match in Matcher().find("(?P<value>t)", "text", most=9)] == ["t", "t"]
+
+
+PIECES = [
+    "(?P<value>", "(?:", "(?=", "(?<!", "(?>", ")", "[", "]", "[^", "|", "*", "+", "?", "*+", "{2}", "{,3}",
+    "{2,}", "{e}", "{e<=2}", "{i,d<3}", "{1 0}", "{ 2 }", "{", "}", "\\{", "\\", "\\d", "\\b", "\\w+", "\\1",
+    "(?x)", "(?i)", "(?s-i:", "^", "$", ".", ".*", "a", "b", " ", "#", "\n", "{DATE}", "{PLACE}", "{NAME}",
+    "a{99}", "(a*)*", "(?P=value)", "é", "\0",
+]  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=12).map("".join))
+def test_what_is_accepted_compiles_and_searches_within_its_limits(text: str) -> None:
+    pattern = f"(?P<value>{text})"
+    try:
+        definition = SchemaDefinition.model_validate({"fields": [{"key": "a", "patterns": [pattern]}]})
+        catalogue._try_patterns(definition)
+    except (ValidationError, BadRequestError):
+        return
+
+    begun = time.monotonic()
+    compiled(pattern)
+    for page in ("a" * 20_000 + "b", "On 14 May 2018 in New York, {e} a\n" * 300):
+        Matcher().find(pattern, page, most=1000)
+    assert time.monotonic() - begun < 5
 
 
 def test_a_type_over_64_kb_is_refused() -> None:

@@ -224,7 +224,7 @@ def test_a_value_without_a_place_is_neither_taught_nor_taken_for_absent(
 ) -> None:
     row = LABELS[0] | {"fields": [dict(field) for field in LABELS[0]["fields"]]}
     missing = next(field for field in row["fields"] if field["key"] == "recipient")
-    missing["bbox"] = None
+    missing |= {"bbox": None, "value": "Nobody & Daughters", "normalized": "Nobody & Daughters"}
     corrected(carriers, row)
     asked(carriers)
     taught: list[Any] = []

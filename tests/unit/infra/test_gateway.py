@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -50,9 +51,75 @@ def test_the_event_names_route_path_and_parameters(api: httpx.Client) -> None:
 
 
 def test_the_domain_is_the_gateways_own_whatever_host_is_asked_for(api: httpx.Client) -> None:
-    event = event_of(api.get("/things/7", headers={"Host": "evil.test"}))
+    event = event_of(api.get("/things/7", headers={"Host": "alma.localhost:99"}))
 
     assert event["requestContext"]["domainName"] == "localhost"
+
+
+@pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1", "[::1]:8000", "LOCALHOST", "localhost."])
+def test_every_name_of_this_machine_is_served(api: httpx.Client, host: str) -> None:
+    assert api.get("/things/7", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.test", "127.0.0.1.evil.test", "localhost.evil.test", "evil.test:8000", "[", "", "0.0.0.0"]
+)
+def test_a_name_that_somebody_else_resolved_to_this_machine_is_refused(api: httpx.Client, host: str) -> None:
+    response = api.get("/things/7", headers={"Host": host})
+
+    assert (response.status_code, response.json()["error"]) == (403, "forbidden")
+    assert response.json()["detail"] == "This machine answers for 127.0.0.1 and localhost only."
+
+
+def test_who_is_refused_is_so_before_the_body_is_sent(runtime: Runtime) -> None:
+    address = httpx.URL(runtime.api_url)
+    with socket.create_connection((address.host, address.port or 0), timeout=5) as client:
+        client.sendall(
+            b"POST /api/things/7 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer other\r\n"
+            b"Content-Length: 9000000\r\nExpect: 100-continue\r\n\r\n"
+        )
+        assert client.recv(4096).startswith(b"HTTP/1.1 401 ")
+    with socket.create_connection((address.host, address.port or 0), timeout=5) as client:
+        client.sendall(
+            b"POST /api/things/7 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer good\r\n"
+            b"Content-Length: 2\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n"
+        )
+        assert client.recv(4096).startswith(b"HTTP/1.1 100 ")
+        client.sendall(b"{}")
+        assert client.recv(4096).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_connection_goes_on_after_a_refused_body(api: httpx.Client) -> None:
+    for content in (b"x" * 100_000, iter([b"x" * 70_000, b"y"])):
+        assert (
+            api.post("/things/1", headers={"Authorization": "Bearer other"}, content=content).status_code
+            == 401
+        )
+        assert api.post("/things/1", content=b"x").status_code == 200
+
+
+@pytest.mark.parametrize("method", ["TRACE", "CONNECT", "PROPFIND"])
+def test_a_method_that_nobody_knows_is_501_in_json(api: httpx.Client, method: str) -> None:
+    response = api.request(method, "/things/1")
+
+    assert (response.status_code, response.json()["error"]) == (501, "not_implemented")
+    assert response.json()["detail"] == f"This server knows no method {method}."
+    assert "request_id" in response.json()
+
+
+@pytest.mark.parametrize(
+    "header", [b"Content-Length: many", b"Content-Length: -1", b"Transfer-Encoding: chunked"]
+)
+def test_a_length_that_is_none_is_400_in_json(runtime: Runtime, header: bytes) -> None:
+    address = httpx.URL(runtime.api_url)
+    with socket.create_connection((address.host, address.port or 0), timeout=5) as client:
+        client.sendall(b"POST /api/open HTTP/1.1\r\nHost: localhost\r\n" + header + b"\r\n\r\nzz\r\n")
+        answer = b""
+        while part := client.recv(4096):
+            answer += part
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert json.loads(body)["error"] == "bad_request"
 
 
 def test_absent_parameters_and_bodies_are_null(api: httpx.Client) -> None:

@@ -310,6 +310,9 @@ def revoke(
 ) -> list[str]:
     """Revoke a key: its token's row goes, its own row stays and says when and by whom. Idempotent.
 
+    The last administrator's key goes like any other, for it may be the one in wrong hands; the operator mints
+    the next one.
+
     Parameters
     ----------
     by : Caller, optional
@@ -324,13 +327,24 @@ def revoke(
 
     Raises
     ------
+    ForbiddenError
+        The key may do more than the one that revokes it.
     NotFoundError
         The organisation has no such key.
+    UnauthorizedError
+        The revoker's key has been revoked meanwhile.
     """
     waiting, revoked = [_row(organisation, key_id)], []
+    if by is not None:
+        _check_still_good(by)
+        _check_can_revoke(by, waiting[0])
     while waiting:
-        # What is revoked mints no more, so what it has minted by now is all.
-        revoked += [item.key_id for item in waiting if _revoke(item, by)]
+        # What is revoked mints no more, so what it has minted by now is all. The revoker's own key, which may
+        # be among them, is the last of its generation; the rest of what was asked for is done all the same.
+        for item in sorted(waiting, key=lambda each: by is not None and each.key_id == by.key_id):
+            asking = None if by is None or by.key_id in revoked else by
+            if _revoke(item, by, asking):
+                revoked.append(item.key_id)
         if not descendants:
             break
         gone = {item.key_id for item in waiting}
@@ -341,8 +355,25 @@ def revoke(
     return revoked
 
 
-def _revoke(item: KeyItem, by: Caller | None) -> bool:
-    """Revoke a key and tell whether it was not revoked before."""
+def _check_still_good(by: Caller) -> None:
+    """Refuse what a revoked or expired key asks for, which the authorizer may remember a little longer."""
+    own = KeyItem.find(by.organisation, key_key(by.key_id))
+    expired = own is not None and own.valid_until is not None and own.valid_until <= timestamp()
+    if own is None or own.revoked_at is not None or expired:
+        raise _not_good(by)
+
+
+def _check_can_revoke(by: Caller, item: KeyItem) -> None:
+    """Refuse a key that would take away what it could not give."""
+    if excess := access_scopes.listed(access_scopes.parse(item.scopes, Role(item.role)) - by.scopes):
+        raise ForbiddenError(
+            f"{item.key_id} has {', '.join(excess)}, which your key does not have, so it cannot revoke it; "
+            "ask somebody whose key has, or the operator."
+        )
+
+
+def _revoke(item: KeyItem, by: Caller | None, asking: Caller | None) -> bool:
+    """Revoke a key and tell whether it was not revoked before; only if the key of who asks is good."""
     if item.revoked_at is not None:
         return False
     actions: list[Any] = [KeyItem.revoked_at.set(timestamp())]
@@ -351,14 +382,19 @@ def _revoke(item: KeyItem, by: Caller | None) -> bool:
     token = TokenItem.find(*token_key(item.key_id))
     if token is not None and token.last_used_at is not None:
         actions.append(KeyItem.last_used_at.set(token.last_used_at))
+    checked = asking is not None and asking.key_id != item.key_id  # no row is twice in a transaction
 
     def write(transact: Transaction) -> None:
+        if checked and asking is not None:
+            _check_good(transact, asking)
         transact.update(item, actions=actions, condition=KeyItem.revoked_at.does_not_exist())
         transact.delete(TokenItem(*token_key(item.key_id)))
 
     try:
         write_transaction(write)
-    except ConditionFailedError:
+    except ConditionFailedError as error:
+        if checked and asking is not None and error.failed[0]:
+            raise _not_good(asking) from None
         return False  # somebody else was at it
     return True
 

@@ -14,7 +14,7 @@ from alma.access.rate_limit_classes import RateLimitClass
 from alma.access.rate_limits import RateLimitStatus
 from alma.access.scopes import Scope
 from alma.api.errors import error_response
-from alma.api.operation import Route
+from alma.api.operation import PUBLIC, Route
 from alma.api.parameters import json_body, path_parameters, query_parameters
 from alma.api.request import Call, Request, Response, no_key
 from alma.api.request_models import Nothing
@@ -25,6 +25,8 @@ from alma.telemetry import Metric
 Operation = Callable[[Call[Any, Any, Any]], Response]
 Refusal = Callable[[Request, AlmaError], Response]
 
+#: No proxy and no browser keeps what is an organisation's; the few routes that anybody may ask can be kept.
+_NOT_KEPT = {"Cache-Control": "no-store"}
 _FAILED = "Something went wrong on our side; try again, and quote the request_id."
 
 
@@ -92,8 +94,8 @@ class Handler:
 
     def _answer(self, request: Request) -> Response:
         limit: RateLimitStatus | None = None
+        row = self._row(request)
         try:
-            row = self._row(request)
             limit = rate_limits.take(_rate_limit_class(row, request), request.caller, request.address)
             if limit.refusal is not None:
                 raise limit.refusal
@@ -107,6 +109,8 @@ class Handler:
             # The top level: whatever it is, the caller gets the one error shape and the log the traceback.
             self._logger.exception("failed")
             response = self._refuse(request, unavailable(error) or AlmaError(_FAILED))
+        if "Cache-Control" not in response.headers and (row is None or row.scope is not PUBLIC):
+            response = response.with_headers(_NOT_KEPT)
         return response.with_headers(limit.headers) if limit else response
 
     def _row(self, request: Request) -> Route | None:

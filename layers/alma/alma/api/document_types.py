@@ -107,7 +107,7 @@ ROUTES = (
         "put_schema",
         "Make or replace a document type of your own; a shipped type's name takes its place for you alone.",
         Scope.MODELS_WRITE,
-        {200: SchemaView, 201: SchemaView, 400: ErrorView, 409: ErrorView},
+        {200: SchemaView, 201: SchemaView, 400: ErrorView, 409: ErrorView, 503: ErrorView},
         path=DocTypePath,
         body=SchemaDefinition,
     ),

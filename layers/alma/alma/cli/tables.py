@@ -194,8 +194,7 @@ def history_table(entries: Iterable[dict[str, Any]]) -> Table:
                 entry["by"],
                 entry["action"],
                 entry["field"] or "",
-                str((entry["before"] or {}).get("value") or ""),
-                _value_after(entry["after"] or {}),
+                *_before_and_after(entry["before"] or {}, entry["after"] or {}),
                 entry["comment"] or "",
             )
             for entry in entries
@@ -203,10 +202,22 @@ def history_table(entries: Iterable[dict[str, Any]]) -> Table:
     )
 
 
-def _value_after(after: dict[str, Any]) -> str:
-    """Return the value a field has since, or what is proposed for it."""
-    proposal = after.get("proposal")
-    return str(after.get("value") or "") if proposal is None else f"proposed: {proposal[1]}"
+def _before_and_after(before: dict[str, Any], after: dict[str, Any]) -> tuple[str, str]:
+    """Return a field's value before and since, with their places where it moved; or what is proposed."""
+    was, now = str(before.get("value") or ""), str(after.get("value") or "")
+    if (proposal := after.get("proposal")) is not None:
+        return was, f"proposed: {proposal[1]}"
+    if before.get("value") is not None and after and before.get("evidence") != after.get("evidence"):
+        return f"{was} ({_place(before.get('evidence'))})", f"{now} ({_place(after.get('evidence'))})"
+    return was, now
+
+
+def _place(evidence: dict[str, Any] | None) -> str:
+    """Return a place as `alma edit` takes it."""
+    if evidence is None:
+        return "no place"
+    box = ",".join(f"{evidence['bbox'][side]:g}" for side in "xywh")
+    return f"page {evidence['page']}, {box}"
 
 
 # --- review -------------------------------------------------------------------

@@ -1,14 +1,16 @@
 """Document types as data: which fields a type has and what stands beside them on a page.
 
 Organisations bring types of their own (see `alma.document_types.catalogue`), so everything here is checked
-as what strangers send: sizes are bounded, and patterns may not be such that merely compiling them exhausts
-the memory. How long they may search is bounded where they are used (`alma.extraction.values.patterns`).
+as what strangers send: sizes are bounded, and patterns looked at for what is plainly wrong with them. Before
+a type is kept, the engine that runs its patterns tries them (`alma.extraction.values.pattern_trial`); how
+long they may search is bounded where they are used (`alma.extraction.values.patterns`).
 """
 
 from __future__ import annotations
 
 import json
 import re
+import warnings
 from collections import Counter
 from enum import StrEnum
 from functools import cached_property, lru_cache
@@ -40,6 +42,7 @@ MAX_PLACEHOLDERS = 8
 #: What the name of a type, of a field and of a group looks like.
 KEY = r"^[a-z][a-z0-9_]{0,63}$"
 _PLACEHOLDER = re.compile(r"\{([A-Z]+)\}")
+_VERBOSE = re.compile(r"\(\?[a-zA-Z]*x")
 _LEAST = re.compile(r"\{(\d*)(?:,\d*)?\}")
 
 _Phrase = Annotated[str, StringConstraints(min_length=1, max_length=80)]
@@ -140,12 +143,16 @@ def _check_pattern(pattern: str) -> None:
     if len(placeholders) > MAX_PLACEHOLDERS:
         raise ValueError(f"{pattern!r} has more than {MAX_PLACEHOLDERS} of {{NAME}}, {{DATE}}, …")
     try:
-        re.compile(_PLACEHOLDER.sub("x", pattern))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            re.compile(_PLACEHOLDER.sub("x", pattern))
     except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
-    # A repeat of at least n is written out n times when it is compiled, and nested ones multiply.
-    least = prod(max(int(count or 0), 1) for count in _LEAST.findall(pattern))
-    if least * (100 if placeholders else 1) > MAX_REPEATS:
+    # A repeat of at least n is written out n times when it is compiled, and nested ones multiply. The engine
+    # reads counts with blanks in them where a pattern is verbose.
+    plain = "".join(pattern.split()) if _VERBOSE.search(pattern) else pattern
+    least = prod(max(int(count or 0), 1) for count in _LEAST.findall(plain))
+    if least * max(100 * len(placeholders), 1) > MAX_REPEATS:
         raise ValueError(f"{pattern!r} repeats too often; use * or + instead of large counts")
 
 

@@ -118,7 +118,7 @@ def put(organisation: str, doc_type: str, definition: SchemaDefinition) -> tuple
     Raises
     ------
     BadRequestError
-        The name is malformed, or the type is too large.
+        The name is malformed, the type is too large, or a pattern would fail or exhaust where it is used.
     ConflictError
         The organisation has as many types as it may have.
     """
@@ -129,6 +129,7 @@ def put(organisation: str, doc_type: str, definition: SchemaDefinition) -> tuple
     body = definition.model_dump_json(exclude_defaults=True)
     if len(body.encode()) > MAX_BYTES:
         raise BadRequestError(f"A document type has at most {MAX_BYTES // 1024} KB; this one has more.")
+    _try_patterns(definition)
     item = SchemaItem(
         organisation, _SORT_PREFIX + doc_type, doc_type=doc_type, definition=body, updated_at=timestamp()
     )
@@ -143,6 +144,16 @@ def put(organisation: str, doc_type: str, definition: SchemaDefinition) -> tuple
             return _from_item(item), True
     item.save()
     return _from_item(item), False
+
+
+def _try_patterns(definition: SchemaDefinition) -> None:
+    patterns = dict.fromkeys(
+        pattern for field in definition.fields for pattern in (*field.patterns, *field.rejects)
+    )
+    if patterns:
+        from alma.extraction.values import pattern_trial  # most requests, and most types, need no process
+
+        pattern_trial.check(list(patterns))
 
 
 def delete(organisation: str, doc_type: str) -> None:

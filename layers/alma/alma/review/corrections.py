@@ -1,6 +1,6 @@
 """Corrections: a value that a person typed, a box that they drew, or both, as a reading.
 
-A value alone keeps the place of what was read; a box alone is read by the words that stand in it.
+A value alone stands where words read as it, or nowhere; a place alone is read by the words that stand in it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from alma.extraction.values.locales import Locale, locale_of
 from alma.extraction.values.names import last_name_last
 from alma.extraction.values.parsed_spans import Span
 from alma.extraction.values.parsers import parse, spans
-from alma.extraction.values.text import squeeze
+from alma.extraction.values.text import comparison_key, squeeze
+from alma.review.locating import locate, same_numbers
 
 #: The track of what people say.
 TRACK = "review"
@@ -66,7 +67,7 @@ def correction(
     value, place : optional
         What the person gave; one of them at least.
     former : Field, optional
-        The field as it was, which keeps its place where only a value is given.
+        The field as it was: a value alone is looked for near its place.
 
     Raises
     ------
@@ -80,14 +81,35 @@ def correction(
         if not squeeze(value):
             raise BadRequestError("value is empty; where the document has none, a person rejects the field.")
         if place is not None:
-            regions: tuple[Region, ...] = (Region(place.page, place.box),)
-        else:
-            regions = former.best.regions if former is not None and not former.missing else ()
-        page = regions[0].page if regions else 1
-        return Reading(TRACK, _typed(document, column, value, page), squeeze(value), None, regions)
+            typed = _typed(document, column, value, place.page)
+            return Reading(TRACK, typed, squeeze(value), None, (Region(place.page, place.box),))
+        return _placed(document, column, value, former)
     if place is None:
         raise BadRequestError("Say the value, or the place it stands at (evidence), or both.")
     return _read(document, column, place)
+
+
+def _placed(document: Document, column: ColumnSchema | None, value: str, former: Field | None) -> Reading:
+    """Return a value that came without a place, with its own: where it was read, or words that say it.
+
+    The place of another value is not its own; what stands nowhere has none.
+    """
+    known = [] if former is None or former.missing else [former.best, *former.readings]
+    near = known[0].regions if known else ()
+    typed = _typed(document, column, value, near[0].page if near else 1)
+    kind = FieldType.TEXT if column is None else column.type
+    for reading in known:
+        trusted = reading is known[0] or not reading.proposed
+        if trusted and reading.regions and _same(kind, reading.value, typed):
+            return Reading(TRACK, typed, squeeze(value), None, reading.regions)
+    found = locate(document, column, typed, near)
+    if found is None:
+        return Reading(TRACK, typed, squeeze(value), None, ())
+    return Reading(TRACK, typed, found.content, None, found.regions)
+
+
+def _same(kind: FieldType, one: str, other: str) -> bool:
+    return comparison_key(one) == comparison_key(other) and same_numbers(kind, one, other)
 
 
 def _check(document: Document, place: Place) -> None:

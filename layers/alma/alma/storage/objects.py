@@ -195,6 +195,7 @@ def download_url(organisation: str, key: str, *, file_name: str | None = None) -
     params: dict[str, Any] = {
         "Bucket": settings().archive_bucket,
         "Key": _archive_key(organisation, key),
+        "ResponseCacheControl": "no-store",
     }
     if file_name:
         params["ResponseContentDisposition"] = f'attachment; filename="{file_name}"'

@@ -89,11 +89,15 @@ class Matcher:
                 found.append(match)  # one by one: what was found before the time is up counts
         except TimeoutError:
             _log.warning("a pattern took too long and was given up", extra={"pattern": pattern})
+        except (regex.error, OverflowError, RecursionError, MemoryError):
+            # Kept before patterns were tried: it costs its field, not the document.
+            _log.warning("a pattern cannot be used", extra={"pattern": pattern}, exc_info=True)
         self._left -= time.monotonic() - begun
         return found
 
 
-@lru_cache(maxsize=2048)
+# The heaviest that is accepted takes some 6 MB.
+@lru_cache(maxsize=128)
 def compiled(pattern: str) -> regex.Pattern[str]:
     """Return a schema's pattern with its {NAME}, {DATE}, … spelled out, case-insensitive."""
 
