@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
+from alma.access import keys
 from alma.access.keys import Role
 from alma.cli import main
 from alma.datamodel.fields import Extraction, Field
+from alma.datamodel.pages import Track
+from alma.documents import changes
 from alma.review import re_extraction
 from alma.storage.items.documents import FieldItem, field_key
 from tests.functions.test_reviews import Desk, deed, read_as
@@ -87,6 +90,59 @@ def test_a_proposal_escalates_the_field_and_stands_beside_its_value(desk: Desk) 
         desk.tenant.ids[Role.REVIEWER],
     )
     assert whole()
+
+
+def test_proposals_leave_a_person_room_to_decide(desk: Desk) -> None:
+    long, why = "\N{GRINNING FACE}" * 4000, "\N{GRINNING FACE}" * 2000
+    version, codes = 1, []
+    for number in range(14):
+        desk.tenant.ids[Role.REVIEWER] = keys.create("greaves", f"agent {number}", Role.REVIEWER)[0].id
+        result = propose(desk, version=version, value=long, comment=why[:1000])
+        if "structuredContent" in result:
+            version = result["structuredContent"]["version"]
+            codes.append("proposed")
+        else:
+            codes.append(refused(result)["error"])
+
+    assert codes[0] == "proposed"
+    assert codes[-1] == "too_many_proposals"
+    assert set(codes) == {"proposed", "too_many_proposals"}
+    decided = desk.patch("grantor_name", "edit", version, value=long, comment=why, evidence=BOX)
+    assert (decided.status, decided.json["value"]) == (200, long)
+    again = desk.patch("grantor_name", "edit", version + 1, value=long[:-1] + "b", comment=why)
+    assert again.status == 200
+    assert whole()
+
+
+def test_a_value_that_grows_as_it_is_normalised_is_measured_as_it_is_kept(desk: Desk) -> None:
+    answer = desk.patch("grantor_name", "edit", value="\N{ARABIC LIGATURE SALLALLAHOU ALAYHE WASALLAM}" * 300)
+
+    assert (answer.status, answer.json["error"]) == (400, "bad_request")
+    assert answer.json["detail"] == "The value has 5400 characters as it is kept, and may have 4000."
+
+
+def test_what_is_more_than_a_row_holds_is_refused_and_not_a_failure(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "MAX_ITEM", 2000)
+
+    answer = desk.patch("grantor_name", "edit", value="x" * 4000)
+
+    assert (answer.status, answer.json["error"]) == (409, "too_large")
+    assert shown(desk, "grantor_name")["version"] == 1
+
+
+@pytest.mark.parametrize("line", ["w" * 1500, "w"])
+def test_more_than_a_value_holds_is_not_read_in_a_box(desk: Desk, line: str) -> None:
+    desk.put_words(Track.TEXT, 1, [(0.001 * n, line) for n in range(250 if line == "w" else 3)])
+
+    everything = {"page": 1, "bbox": {"x": 0, "y": 0, "w": 1, "h": 1}}
+    answer = desk.patch("grantor_name", "edit", evidence=everything)
+    result = refused(propose(desk, evidence=everything))
+
+    assert (answer.status, answer.json["error"]) == (400, "bad_request")
+    assert answer.json["detail"].startswith("More stands in this box than a value holds, 4000 characters")
+    assert (result["error"], result["detail"]) == ("bad_request", answer.json["detail"])
 
 
 def test_a_person_accepts_a_proposal_by_its_track(desk: Desk) -> None:

@@ -13,8 +13,9 @@ from typing import Any, Generic, TypeVar
 
 from alma.datamodel.fields import Field
 from alma.documents import audit, field_rows, records
-from alma.errors import NotFoundError
+from alma.errors import ConflictError, NotFoundError
 from alma.storage.items.documents import DocumentItem, FieldItem
+from alma.storage.table import MAX_ITEM, Item, size_of
 from alma.storage.transactions import Transaction, retry, transaction
 
 #: Fields in one transaction, which takes a hundred actions: the document's row and the entry are two.
@@ -80,6 +81,8 @@ def change(
     ------
     NotFoundError
         The organisation has no such document (any more).
+    ConflictError
+        The change is more than a row holds (`too_large`).
     UnavailableError
         Others were faster each time.
     """
@@ -158,6 +161,7 @@ def _write(row: DocumentItem, actor: str, planned: Change[Any]) -> None:
     """Write a change onto the row as it was read. Many fields take several transactions, the entry last."""
     condition = as_read(row) if planned.condition is None else as_read(row) & planned.condition
     entry = audit.next_item(row, actor, planned.event)
+    _check_fits(entry)
     verified = sum(
         int(each.after is not None and each.after.status.verified)
         - int(each.before is not None and each.before.status.verified)
@@ -201,4 +205,14 @@ def _write_fields(
         if after is None:
             write.delete(item, condition=condition)
         else:
+            _check_fits(item)
             write.save(item, condition=condition)
+
+
+def _check_fits(item: Item) -> None:
+    if size_of(item) > MAX_ITEM:
+        raise ConflictError(
+            f"This is more than can be kept of one field ({MAX_ITEM // 1024} KB with all that was read and "
+            "said of it); say less.",
+            code="too_large",
+        )

@@ -7,6 +7,7 @@ its size before it is fetched at all.
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import re
 import time
@@ -24,6 +25,8 @@ from alma.storage import objects
 TRIALS = (1, 7, 1000, 5000)
 #: Seconds the last of these may take; a document has them once per track.
 MOST_SECONDS = 2.0
+#: Characters of what the checking process says of a file; a row of the table has to hold it.
+MOST_CARD = 100_000
 
 _UPLOAD = re.compile(
     re.escape(objects.MODEL_INBOX) + r"(?P<organisation>[^/]+)/(?P<model>mdl_[a-z0-9_]+)\.onnx"
@@ -108,6 +111,8 @@ def _checked(model: Model, content: bytes) -> dict[str, Any]:
             f"It takes {seconds[TRIALS[-1]]:.1f} s for {TRIALS[-1]} candidates and may take "
             f"{MOST_SECONDS:.0f}; make it smaller.",
         )
+    if len(json.dumps(scorer.card)) > MOST_CARD:
+        raise ModelFailedError("wrong_features", "What the file says of itself is too long to keep.")
     # First what the process says of the file: what is known without it is not its to say.
     return {
         **(scorer.card or {}),

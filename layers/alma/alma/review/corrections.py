@@ -36,6 +36,8 @@ _ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _PLAIN_NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 #: What may stand beside an amount that a person types.
 _CURRENCIES = re.compile(CURRENCY, re.IGNORECASE)
+#: What a value may be that is read in a box: as long as one that is typed.
+LONGEST_VALUE, MOST_LINES = 4000, 200
 #: Characters of a date, an amount or a number: more are no such thing, and no sum can be made of them.
 _MOST = 30
 
@@ -80,6 +82,10 @@ def correction(
     if value is not None:
         if not squeeze(value):
             raise BadRequestError("value is empty; where the document has none, a person rejects the field.")
+        if (length := len(squeeze(value))) > LONGEST_VALUE:
+            raise BadRequestError(
+                f"The value has {length} characters as it is kept, and may have {LONGEST_VALUE}."
+            )
         if place is not None:
             typed = _typed(document, column, value, place.page)
             return Reading(TRACK, typed, squeeze(value), None, (Region(place.page, place.box),))
@@ -175,6 +181,11 @@ def _read(document: Document, column: ColumnSchema | None, place: Place) -> Read
         if not inside:
             continue
         content = squeeze(" ".join(word.text for word in inside))
+        if len(content) > LONGEST_VALUE or len({word.line for word in inside}) > MOST_LINES:
+            raise BadRequestError(
+                f"More stands in this box than a value holds, {LONGEST_VALUE} characters in {MOST_LINES} "
+                "lines; draw a smaller one, or say the value too."
+            )
         value = _value(content, column, locale_of([plain_text([read])]))
         if value:
             return Reading(TRACK, value, content, None, regions_of(place.page, inside))

@@ -16,6 +16,10 @@ from alma.presentation.document import project_field
 from alma.review import targets
 from alma.review.corrections import Place, correction
 from alma.storage.items.documents import DocumentItem
+from alma.storage.table import size_of
+
+#: Bytes of a field's row beyond which no agent adds to it: people have room to decide.
+MOST_PROPOSED = 200 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,14 @@ def propose(organisation: str, document_id: int, proposal: Proposal, *, actor: s
             reasons=tuple(dict.fromkeys((*known.reasons, Reason.PROPOSED))),
             version=targets.next_version(row, there),
         )
+        item = field_rows.to_item(row.pk, document.id, row.doc_type, after)
+        if size_of(item) > MOST_PROPOSED:
+            raise ConflictError(
+                "So much is proposed for this field already that it holds no more; tell the user, who has to "
+                "decide it.",
+                code="too_many_proposals",
+                more={"current": {"id": known.id, "version": known.version}},
+            )
         return targets.change_of(row, Action.PROPOSED, there, after, actor, proposal=reading)
 
     return changes.change(organisation, document_id, actor, plan)

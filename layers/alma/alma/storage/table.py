@@ -88,6 +88,23 @@ def client(config: Config) -> DynamoDBClient:
     )
 
 
+#: Bytes of an item that DynamoDB keeps, names of attributes among them; some are left to be sure.
+MAX_ITEM = 390 * 1024
+
+
+def size_of(item: Item) -> int:
+    """Return the bytes of an item as DynamoDB counts them: names and values in UTF-8."""
+    return sum(len(name) + _size(value) for name, value in item.serialize().items())
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, dict):
+        return sum(_size(each) for each in value.values())
+    if isinstance(value, list):
+        return sum(_size(each) for each in value)
+    return len(str(value).encode("utf-8", "replace"))
+
+
 @dataclass(frozen=True, slots=True)
 class UnreadableItem:
     """A row that is none of the table's: attributes of another type, a kind nobody knows."""
