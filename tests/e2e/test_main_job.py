@@ -6,6 +6,7 @@ import asyncio
 import csv
 import io
 import json
+import re
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -271,6 +272,8 @@ def test_an_unknown_path_has_the_one_error_shape(runtime: Runtime) -> None:
 
     assert answer.status_code == 404
     assert set(answer.json()) == {"error", "detail", "request_id"}
+    [named] = re.findall(r"/\S+json", answer.json()["detail"])
+    assert httpx.get(runtime.api_url + named).json()["openapi"] == "3.1.0"
 
 
 def test_a_document_is_reviewed_read_again_and_its_trail_is_whole(offices: tuple[Office, Office]) -> None:
