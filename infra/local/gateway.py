@@ -23,6 +23,7 @@ from werkzeug.datastructures import Headers, MultiDict
 from infra.local.functions import PAYLOAD_LIMIT, Function, Functions
 from infra.local.httpd import Request, Response
 from infra.local.template import ACCOUNT, REGION, Stack
+from infra.local.welcome import welcome
 
 REQUEST_LIMIT = 10 * 2**20
 INTEGRATION_SECONDS = 29.0
@@ -85,9 +86,10 @@ class _Route:
 
 
 class Gateway:
-    """The REST API of a stack; there is one."""
+    """The REST API of a stack; there is one. `address` is where it is served on this machine."""
 
-    def __init__(self, stack: Stack, functions: Functions) -> None:
+    def __init__(self, stack: Stack, functions: Functions, address: str) -> None:
+        self._address = address
         ((_, resource),) = stack.of("AWS::ApiGateway::RestApi")
         self.api = resource.reference
         stages = [r.properties["StageName"] for _, r in stack.of("AWS::ApiGateway::Stage")]
@@ -128,7 +130,8 @@ class Gateway:
     def _answer(self, call: _Call) -> Response:
         route, parameters = self._match(call)
         if route is None:
-            return self._gateway_response("MISSING_AUTHENTICATION_TOKEN", call)
+            page = welcome(call.request, self._address)
+            return page or self._gateway_response("MISSING_AUTHENTICATION_TOKEN", call)
         call.resource, call.parameters = route.resource, parameters
         if call.request.body is None:
             return self._gateway_response("REQUEST_TOO_LARGE", call)
