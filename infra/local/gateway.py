@@ -23,6 +23,7 @@ from werkzeug.datastructures import Headers, MultiDict
 from infra.local.functions import PAYLOAD_LIMIT, Function, Functions
 from infra.local.httpd import Answer, Request, Response
 from infra.local.template import ACCOUNT, REGION, Stack
+from infra.local.welcome import welcome
 
 REQUEST_LIMIT = 10 * 2**20
 INTEGRATION_SECONDS = 29.0
@@ -85,9 +86,10 @@ class _Route:
 
 
 class Gateway:
-    """The REST API of a stack; there is one."""
+    """The REST API of a stack; there is one. `address` is where it is served on this machine."""
 
-    def __init__(self, stack: Stack, functions: Functions) -> None:
+    def __init__(self, stack: Stack, functions: Functions, address: str) -> None:
+        self._address = address
         ((_, resource),) = stack.of("AWS::ApiGateway::RestApi")
         self.api = resource.reference
         stages = [r.properties["StageName"] for _, r in stack.of("AWS::ApiGateway::Stage")]
@@ -131,7 +133,8 @@ class Gateway:
             return _told(call, _foreign_host(call))
         route, parameters = self._match(call)
         if route is None:
-            return _told(call, self._gateway_response("MISSING_AUTHENTICATION_TOKEN", call))
+            page = welcome(call.request, self._address)
+            return page or _told(call, self._gateway_response("MISSING_AUTHENTICATION_TOKEN", call))
         call.resource, call.parameters = route.resource, parameters
         if route.authorizer is not None and (refused := self._authorize(route.authorizer, call)):
             return _told(call, self._gateway_response(refused, call))

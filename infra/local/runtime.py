@@ -131,7 +131,7 @@ class Runtime:
         from infra.local.events import Dispatcher
         from infra.local.gateway import REQUEST_LIMIT, Gateway
 
-        gateway = Gateway(self.stack, functions)
+        gateway = Gateway(self.stack, functions, self.api_url)
         dispatcher = self._dispatcher = Dispatcher(
             self.stack, functions, store, self._workers, self._retry_seconds
         )

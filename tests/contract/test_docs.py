@@ -171,3 +171,10 @@ def test_a_link_to_a_file_leads_to_one(path: Path) -> None:
     links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8"))
     files = [link for link in links if not link.startswith(("http:", "https:"))]
     assert [link for link in files if not (path.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("path", DOCUMENTATION, ids=lambda path: path.name)
+def test_a_path_of_the_api_is_said_in_full(path: Path) -> None:
+    said = re.findall(r"`(?:[A-Z\\|]+ )?/v1/[^`]*`", path.read_text(encoding="utf-8"))
+
+    assert not said, f"{path.name} says {said}, which are reached below /api"

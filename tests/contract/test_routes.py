@@ -1,5 +1,7 @@
 """The route table, the functions, the API's description and the errors agree."""
 
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -151,6 +153,13 @@ def test_the_description_is_served_to_anybody() -> None:
 
     assert answer["statusCode"] == 200
     assert answer["headers"]["Content-Type"] == "application/json"
+
+
+def test_what_the_description_says_of_paths_is_said_in_full() -> None:
+    described = openapi()
+    described["paths"] = list(described["paths"].values())  # their names follow the server's address
+
+    assert not re.findall(r"(?<!/api)/v1/[^ \"]*", json.dumps(described["paths"] + [described["components"]]))
 
 
 @pytest.mark.usefixtures("aws")

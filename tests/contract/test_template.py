@@ -206,6 +206,15 @@ def test_every_other_answer_of_the_gateway_has_the_error_shape() -> None:
         assert filled["request_id"] == "$context.requestId"
 
 
+def test_a_path_that_the_gateway_names_is_one_that_exists() -> None:
+    api = resources("AWS::Serverless::Api")["Api"]
+    said = re.findall(r"/[\w/.]*\w", json.dumps(list(api["GatewayResponses"].values())))
+    named = {path for path in said if "v1" in path}
+
+    assert named == {"/api/v1/openapi.json", "/api/v1/documents"}
+    assert named <= {f"/{api['StageName']}{row.resource}" for row in ROUTES}
+
+
 def test_no_policy_has_a_wildcard_resource() -> None:
     for name, statement in statements():
         for resource in as_list(statement["Resource"]):

@@ -6,6 +6,7 @@ import asyncio
 import csv
 import io
 import json
+import re
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -271,6 +272,41 @@ def test_an_unknown_path_has_the_one_error_shape(runtime: Runtime) -> None:
 
     assert answer.status_code == 404
     assert set(answer.json()) == {"error", "detail", "request_id"}
+    [named] = re.findall(r"/\S+json", answer.json()["detail"])
+    assert httpx.get(runtime.api_url + named).json()["openapi"] == "3.1.0"
+
+
+@pytest.mark.parametrize("path", ["", "/", "/api", "/api/"])
+def test_the_bare_address_tells_a_program_where_things_are(runtime: Runtime, path: str) -> None:
+    for accept in ("*/*", "application/json"):
+        answer = httpx.get(runtime.api_url + path, headers={"Accept": accept})
+
+        assert answer.status_code == 200
+        assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
+        for place in ("/api/v1/", "/api/v1/openapi.json", "/api/mcp"):
+            assert runtime.api_url + place in answer.text
+        assert "alma list" in answer.text
+        assert "README.md" in answer.text
+
+
+def test_the_bare_address_shows_a_browser_a_page_that_loads_nothing(runtime: Runtime) -> None:
+    headers = {
+        "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+        "Host": "evil.test",
+    }
+    answer = httpx.get(f"{runtime.api_url}/", headers=headers)
+    head = httpx.head(f"{runtime.api_url}/", headers=headers)
+
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; style-src 'sha256-")
+    assert f'href="{runtime.api_url}/api/v1/openapi.json"' in answer.text
+    assert re.findall(r"<(?:script|img|link|iframe)|src=|evil", answer.text) == []
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["Content-Length"] == answer.headers["Content-Length"]
+
+
+def test_the_bare_address_takes_nothing(runtime: Runtime) -> None:
+    assert httpx.post(f"{runtime.api_url}/", json={}).status_code == 404
 
 
 def test_a_document_is_reviewed_read_again_and_its_trail_is_whole(offices: tuple[Office, Office]) -> None:

@@ -165,7 +165,7 @@ ROUTES = (
         "/v1/pages/{documentId}/{file}",
         "datasets",
         "get_page",
-        "Download the image of a page (p1.png, a redirect) or its words (p1.json): /v1/ and an image_key.",
+        "Download the image of a page (p1.png, a redirect) or its words (p1.json): /api/v1/ + an image_key.",
         Scope.DOCUMENTS_READ,
         {200: PageWords, 202: Processing, 303: None, 400: ErrorView, 404: ErrorView, 422: FailedDocument},
         path=PagePath,

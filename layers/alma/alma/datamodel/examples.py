@@ -148,7 +148,7 @@ class Manifest(BaseModel):
 
     doc_type: str = Field(pattern=KEY)
     definition: SchemaDefinition = Field(
-        alias="schema", description="The document type as PUT /v1/schemas/{docType} takes it."
+        alias="schema", description="The document type as PUT /api/v1/schemas/{docType} takes it."
     )
     documents: list[ManifestDocument] = Field(description="Oldest first.")
     examples: int = Field(ge=0, description="Lines of all of them.")

@@ -215,7 +215,7 @@ class DocumentContent:
 
 
 def project(content: DocumentContent, *, tracks: bool = False) -> dict[str, Any]:
-    """Serialise a document: the body of `GET /v1/documents/{id}`, keys in the documented order.
+    """Serialise a document: the body of `GET /api/v1/documents/{id}`, keys in the documented order.
 
     Returns
     -------
