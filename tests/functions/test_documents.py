@@ -583,6 +583,24 @@ def test_a_required_field_that_was_not_found_is_shown_with_the_tracks_only() -> 
     assert "total" not in exported.body
 
 
+def test_required_fields_that_were_not_found_are_named_beside_the_fields() -> None:
+    tenant = Tenant.create("greaves")
+    missing = Field("total", 0, (), Status.ESCALATED, reasons=("required_missing",))
+    document, whole = tenant.seed_document([*seed_fields(), missing]), tenant.seed_document(seed_fields())
+
+    def body(document_id: int, **query: str) -> dict[str, object]:
+        path = {"id": str(document_id)}
+        answer = tenant.call("documents", "GET", "/v1/documents/{id}", path=path, query=query)
+        DocumentView.model_validate(answer.json)
+        shown: dict[str, object] = answer.json
+        return shown
+
+    assert body(document.id)["missing"] == ["total"]
+    assert body(document.id)["fields"] == SEED_FIELDS
+    assert "missing" not in body(document.id, tracks="all")
+    assert "missing" not in body(whole.id)
+
+
 @pytest.mark.parametrize(
     ("file_name", "disposition"),
     [

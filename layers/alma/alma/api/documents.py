@@ -148,6 +148,14 @@ class ExportQuery(Query):
 # --- what is answered ------------------------------------------------------
 
 
+class ReviewCountsView(View):
+    """How many fields of a document wait for a person."""
+
+    escalated: int = Field(description="A person must look, missing ones included.")
+    unreviewed: int = Field(description="Nobody has looked.")
+    missing: int = Field(description="Required, and not found.")
+
+
 class DocumentSummary(View):
     """A document in a list."""
 
@@ -185,6 +193,12 @@ class DocumentSummary(View):
     )
     claimed_until: str | None = Field(
         default=None, exclude_if=is_none, description="When that ends by itself."
+    )
+
+    review: ReviewCountsView | None = Field(
+        default=None,
+        exclude_if=is_none,
+        description="What is left to review; only given on documents that are ready, if it was counted.",
     )
 
     @field_validator("page_range", mode="before")

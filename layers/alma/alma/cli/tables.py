@@ -61,6 +61,7 @@ def dropped(answers: Iterable[dict[str, Any]]) -> Iterator[Printable]:
         line = f"{answer.get('documentId', '–')}  {answer['fileName']}"
         if "fields" in answer:
             yield fields_table(answer, answer["fileName"])
+            yield from _missing(answer)
             if answer.get("instances"):
                 yield f"The file holds further documents: {', '.join(map(str, answer['instances']))}"
         elif "error" in answer:
@@ -116,8 +117,15 @@ def fields(document: dict[str, Any], document_id: int, title: str | None = None)
     """Return a document's fields, or that it has none yet."""
     if "fields" in document:
         yield fields_table(document, title)
+        yield from _missing(document)
     else:
         yield f"document {document_id} is still being read; ask again in a moment"
+
+
+def _missing(document: dict[str, Any]) -> Iterator[Printable]:
+    """Return which required fields were not found, if any."""
+    if document.get("missing"):
+        yield _text(f"not found, though the type requires it: {', '.join(document['missing'])}", "yellow")
 
 
 def fields_table(document: dict[str, Any], title: str | None = None) -> Table:

@@ -91,10 +91,14 @@ class DocumentService:
         deletion.delete(self.organisation, document_id, actor=self.actor)
 
     def content(self, document_id: int, *, missing: bool = False) -> DocumentContent:
-        """Return a document's fields; with `missing` also those that were looked for and not found."""
+        """Return a document's fields; with `missing` also those that were looked for and not found,
+        which are else only named.
+        """
         document, fields = self.ready(document_id)
-        shown = fields if missing else [field for field in fields if not field.missing]
-        return content_of(document, shown)
+        if missing:
+            return content_of(document, fields)
+        content = content_of(document, [field for field in fields if not field.missing])
+        return replace(content, missing=[field.id for field in fields if field.wanted])
 
     def file(self, document_id: int) -> FileLink:
         """Return where the file is that a document was sent as; that of a further instance is the whole file.
@@ -125,7 +129,8 @@ class DocumentService:
         """Export a document's fields as a file; raises `BadRequestError` for what no file can be."""
         from alma.presentation.exports import Format, export
 
-        content = self.content(document_id)
+        # A file holds fields only, not what is not there.
+        content = replace(self.content(document_id), missing=())
         if format == Format.XLSX:
             content = replace(content, types=self.field_types(content.doc_type))
         return export(content, format, all_columns=all_columns, bom=bom)
