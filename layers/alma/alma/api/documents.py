@@ -348,7 +348,7 @@ ROUTES = (
         "get_document",
         "Fetch a document's fields; a large answer is a redirect, so follow it (curl -L).",
         Scope.DOCUMENTS_READ,
-        READ_OR_REDIRECT,
+        READ_OR_REDIRECT | {304: None},
         path=DocumentPath,
         query=TracksQuery,
     ),
