@@ -14,6 +14,7 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from alma import clock
+from alma.access import keys
 from alma.access.keys import Role
 from alma.access.scopes import Scope
 from alma.cli import main
@@ -31,6 +32,7 @@ from alma.review import queue as review_queue
 from alma.review.corrections import Place
 from alma.review.proposals import Proposal
 from alma.storage import objects
+from alma.storage.items.access import KeyItem, key_key
 from alma.storage.items.documents import AuditItem, DocumentItem, document_key
 from tests.cloud import Answer, Tenant
 from tests.reading import extract, messages
@@ -646,6 +648,51 @@ def test_while_one_key_works_on_a_document_no_other_decides(desk: Desk) -> None:
     assert desk.patch("grantor_name", "accept").status == 200
 
 
+def test_claims_and_history_name_the_keys(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.patch("grantor_name", "accept")
+    refused = [desk.claim() and desk.claim(Role.ADMIN), desk.patch("deed_date", "accept", role=Role.ADMIN)]
+    listed = desk.tenant.call("documents", "GET", "/v1/documents").json["documents"][0]
+
+    for shown in (desk.shown(), listed, *(answer.json for answer in refused)):
+        assert (shown["claimedBy"], shown["claimedByName"]) == (desk.tenant.ids[Role.REVIEWER], "reviewer")
+    assert refused[0].json["detail"].startswith(f"reviewer ({desk.tenant.ids[Role.REVIEWER]}) works on this")
+    assert [(each["by"], each["byName"]) for each in desk.history()] == [
+        ("alma", None),
+        (desk.tenant.ids[Role.REVIEWER], "reviewer"),
+    ]
+
+    queries: list[Any] = []
+    query = KeyItem.query
+
+    def count(*args: Any, **options: Any) -> Any:
+        queries.append(args)
+        return query(*args, **options)
+
+    monkeypatch.setattr(KeyItem, "query", count)
+    desk.history()
+    desk.tenant.call("documents", "GET", "/v1/documents")
+    assert len(queries) == 2
+    desk.release()
+    desk.tenant.call("documents", "GET", "/v1/documents")
+    desk.shown()
+    assert len(queries) == 2  # nobody to name
+
+
+def test_a_key_that_is_gone_has_no_name_and_a_revoked_one_has(desk: Desk) -> None:
+    reviewer = desk.tenant.ids[Role.REVIEWER]
+    desk.patch("grantor_name", "accept")
+    desk.claim()
+
+    keys.revoke("greaves", reviewer)
+    assert desk.history()[-1]["byName"] == "reviewer"
+    KeyItem.get("greaves", key_key(reviewer)).delete()
+    last, listed = desk.history()[-1], desk.tenant.call("documents", "GET", "/v1/documents")
+
+    assert (last["by"], last["byName"]) == (reviewer, None)
+    assert listed.json["documents"][0]["claimedBy"] == reviewer
+    assert "claimedByName" not in listed.json["documents"][0]
+
+
 def test_a_claim_expires_and_is_anybodys_then(desk: Desk, moment: Any) -> None:
     desk.claim(seconds=60)
     moment(59)
@@ -940,6 +987,7 @@ def test_the_history_says_who_did_what_with_before_and_after(desk: Desk) -> None
         "sequence": 2,
         "at": None,
         "by": desk.tenant.ids[Role.REVIEWER],
+        "byName": "reviewer",
         "action": "edited",
         "field": "deed_date",
         "before": {

@@ -191,6 +191,7 @@ class DocumentSummary(View):
         exclude_if=is_none,
         description="Id of the key that works on it now; only given if one does.",
     )
+    claimed_by_name: str | None = Field(default=None, exclude_if=is_none, description="Name of that key.")
     claimed_until: str | None = Field(
         default=None, exclude_if=is_none, description="When that ends by itself."
     )

@@ -102,7 +102,7 @@ def documents_table(documents: Iterable[dict[str, Any]]) -> Table:
                 each["fileName"],
                 each["docType"] or "",
                 _text(
-                    each["status"] + (f": {each['error']}" if each["error"] else ""),
+                    each["status"] + (f": {each['error']}" if each["error"] else "") + _claim(each),
                     _DOCUMENT_COLOURS.get(each["status"], ""),
                 ),
                 "" if each["pages"] is None else str(each["pages"]),
@@ -111,6 +111,12 @@ def documents_table(documents: Iterable[dict[str, Any]]) -> Table:
             for each in documents
         ),
     )
+
+
+def _claim(document: dict[str, Any]) -> str:
+    """Return who works on a document of a list, if anybody does."""
+    holder = document.get("claimedByName") or document.get("claimedBy")
+    return "" if holder is None else f", claimed by {holder}"
 
 
 def fields(document: dict[str, Any], document_id: int, title: str | None = None) -> Iterator[Printable]:
@@ -199,7 +205,7 @@ def history_table(entries: Iterable[dict[str, Any]]) -> Table:
             (
                 str(entry["sequence"]),
                 entry["at"],
-                entry["by"],
+                entry.get("byName") or entry["by"],
                 entry["action"],
                 entry["field"] or "",
                 str((entry["before"] or {}).get("value") or ""),

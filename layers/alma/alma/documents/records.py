@@ -98,6 +98,8 @@ class Document:
     claimed_by: str | None = None
     """Id of the key that works on it; None while nobody does."""
     claimed_until: str | None = None
+    claimed_by_name: str | None = None
+    """Name of that key, where it was asked for."""
     review: ReviewCounts | None = None
     """How much is left to review; None until it is ready, and where its row is older than the counters."""
 

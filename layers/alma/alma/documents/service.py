@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from alma.access import keys
 from alma.datamodel.fields import Field
 from alma.datamodel.pages import PageText, Track
 from alma.document_types import catalogue
@@ -69,9 +70,10 @@ class DocumentService:
         status: DocumentStatus | None = None,
     ) -> Listing:
         """List documents, newest first; raises `BadRequestError` for a malformed cursor."""
-        return listing.list_documents(
+        found = listing.list_documents(
             self.organisation, cursor=cursor, limit=limit, doc_type=doc_type, status=status
         )
+        return replace(found, documents=self._named(found.documents))
 
     def announce(self, file_name: str, doc_type: str | None, *, whole: bool) -> Announcement:
         """Announce a file: make its document and the presigned URL to upload it to.
@@ -96,7 +98,8 @@ class DocumentService:
         """
         document, fields = self.ready(document_id)
         if missing:
-            return content_of(document, fields)
+            [named] = self._named([document])
+            return content_of(named, fields)
         content = content_of(document, [field for field in fields if not field.missing])
         return replace(content, missing=[field.id for field in fields if field.wanted])
 
@@ -210,6 +213,11 @@ class DocumentService:
         _check_read(document)
         return document, fields
 
+    def _named(self, documents: Sequence[Document]) -> list[Document]:
+        """Return documents with the names of the keys that work on them."""
+        names = keys.names(self.organisation, (each.claimed_by for each in documents))
+        return [replace(each, claimed_by_name=names.get(each.claimed_by or "")) for each in documents]
+
     def _page(self, document_id: int, page: int) -> tuple[Document, PageRecord]:
         document = records.get(self.organisation, document_id)
         if document.pages is None:
@@ -254,4 +262,4 @@ def _claim(document: Document) -> Claim | None:
     """Return who works on a document now."""
     if document.claimed_by is None or document.claimed_until is None:
         return None
-    return Claim(document.claimed_by, document.claimed_until)
+    return Claim(document.claimed_by, document.claimed_until, document.claimed_by_name)

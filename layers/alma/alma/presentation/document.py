@@ -152,10 +152,13 @@ class Claim:
     """Id of the key."""
     until: str
     """When it ends by itself (ISO 8601)."""
+    name: str | None = None
+    """Name of the key, where it is known."""
 
     def body(self) -> dict[str, Any]:
         """Return the keys of an answer."""
-        return {"claimedBy": self.by, "claimedUntil": self.until}
+        name = {} if self.name is None else {"claimedByName": self.name}
+        return {"claimedBy": self.by, **name, "claimedUntil": self.until}
 
 
 class PageRangeView(View):
@@ -187,6 +190,7 @@ class DocumentView(View):
     claimed_by: str | None = pydantic.Field(
         default=None, description="Id of the key that works on it now; only with tracks, if one does."
     )
+    claimed_by_name: str | None = pydantic.Field(default=None, description="Name of that key.")
     claimed_until: str | None = pydantic.Field(default=None, description="When that ends by itself.")
     fields: list[FieldView] = pydantic.Field(description="A repeated field has one entry for each value.")
     missing: list[str] = pydantic.Field(
