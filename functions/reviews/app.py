@@ -68,9 +68,9 @@ def extract(call: Call[DocumentPath, Nothing, ExtractBody]) -> Response:
 
 def history(call: Call[DocumentPath, HistoryQuery, None]) -> Response:
     """Answer with a page of what happened to a document."""
-    document_id = call.path.document_id
-    found = _service(call).history(document_id, cursor=call.query.cursor, limit=call.query.limit)
-    return Response.of(HistoryView.of(document_id, found))
+    document_id, service = call.path.document_id, _service(call)
+    found = service.history(document_id, cursor=call.query.cursor, limit=call.query.limit)
+    return Response.of(HistoryView.of(document_id, found, service.key_names(found)))
 
 
 def review_queue(call: Call[Nothing, ReviewFilter, None]) -> Response:

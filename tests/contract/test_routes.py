@@ -147,6 +147,21 @@ def test_both_headers_and_the_scope_are_described_for_every_route_with_a_key() -
         )
 
 
+def test_what_may_be_304_is_described_with_its_headers() -> None:
+    paths = openapi()["paths"]
+    conditional = {
+        path: operation
+        for path, methods in paths.items()
+        for operation in methods.values()
+        if "304" in operation["responses"]
+    }
+
+    assert set(conditional) == {"/v1/documents/{id}", "/v1/pages/{documentId}/{file}"}
+    for operation in conditional.values():
+        assert "If-None-Match" in {each["name"] for each in operation["parameters"] if each["in"] == "header"}
+        assert all("ETag" in operation["responses"][status]["headers"] for status in ("200", "304"))
+
+
 @pytest.mark.usefixtures("aws")
 def test_the_description_is_served_to_anybody() -> None:
     answer = function("portal").handler(proxy_event("GET", "/v1/openapi.json"), Context())

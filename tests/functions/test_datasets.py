@@ -86,7 +86,7 @@ def get(tenant: Tenant, doc_type: str = "deed_of_conveyance", **query: str) -> A
     )
 
 
-def page(tenant: Tenant, document_id: int | str, file: str) -> Answer:
+def page(tenant: Tenant, document_id: int | str, file: str, headers: dict[str, str] | None = None) -> Answer:
     """Ask for a page."""
     return tenant.call(
         "datasets",
@@ -94,6 +94,7 @@ def page(tenant: Tenant, document_id: int | str, file: str) -> Answer:
         "/v1/pages/{documentId}/{file}",
         path={"documentId": str(document_id), "file": file},
         role=Role.READER,
+        headers=headers,
     )
 
 
@@ -380,6 +381,19 @@ def test_the_words_of_a_page_are_those_in_the_archive_track_by_track() -> None:
             ["Greaves\ud800", 0.25, 0.331, 0.16, 0.041, 0, 0.9731],
         ],
     }
+
+
+def test_words_that_the_client_has_are_304_and_an_image_is_a_redirect_all_the_same() -> None:
+    greaves = Tenant.create("greaves")
+    document = seed(greaves)
+
+    tag = page(greaves, document.id, "p1.json").headers["ETag"]
+    known = page(greaves, document.id, "p1.json", {"If-None-Match": f"W/{tag}"})
+    image = page(greaves, document.id, "p1.png", {"If-None-Match": "*"})
+
+    assert (known.status, known.body, known.headers["ETag"]) == (304, "", tag)
+    assert image.status == 303
+    assert "ETag" not in image.headers
 
 
 def test_words_too_many_for_an_answer_are_a_redirect(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import re
 import urllib.parse
 
 import pytest
@@ -16,7 +17,7 @@ from alma.documents.records import DocumentStatus
 from alma.presentation.document import DocumentView
 from alma.settings import settings
 from alma.storage.table import Item
-from tests.cloud import Tenant, client, seed_fields
+from tests.cloud import Answer, Tenant, client, seed_fields
 
 pytestmark = pytest.mark.usefixtures("aws")
 
@@ -581,6 +582,68 @@ def test_a_required_field_that_was_not_found_is_shown_with_the_tracks_only() -> 
         "version": 1,
     }
     assert "total" not in exported.body
+
+
+@pytest.mark.parametrize("query", [{}, {"tracks": "all"}], ids=["fields", "tracks"])
+def test_a_document_that_is_as_the_client_knows_it_is_304(query: dict[str, str]) -> None:
+    tenant = Tenant.create("greaves")
+    document = tenant.seed_document(seed_fields())
+
+    def get(method: str = "GET", **headers: str) -> Answer:
+        path = {"id": str(document.id)}
+        route = "/v1/documents/{id}"
+        return tenant.call("documents", method, route, path=path, query=query, headers=headers)
+
+    first = get()
+    tag = first.headers["ETag"]
+    assert re.fullmatch('"[0-9a-f]{32}"', tag)
+    assert get("HEAD").headers["ETag"] == tag
+
+    known = [tag, f"W/{tag}", "*", f'"a,b", W/{tag}', f'"x" ,{tag},"y"']
+    for answer in [get(**{"If-None-Match": each}) for each in known] + [
+        get("HEAD", **{"If-None-Match": tag})
+    ]:
+        assert (answer.status, answer.body, answer.headers["ETag"]) == (304, "", tag)
+        assert "Content-Type" not in answer.headers
+    for other in ['"x"', tag.strip('"'), "", f'"{tag[1:5]}"']:
+        answer = get(**{"If-None-Match": other})
+        assert (answer.status, answer.json) == (200, first.json)
+
+    decided = {"action": "accept", "version": 1}
+    path = {"id": str(document.id), "field": "parcel_acreage"}
+    tenant.call("reviews", "PATCH", "/v1/documents/{id}/fields/{field}", path=path, body=decided)
+    changed = get(**{"If-None-Match": tag})
+    assert changed.status == 200
+    assert changed.headers["ETag"] != tag
+
+
+def test_a_document_that_is_being_read_or_not_there_is_no_304() -> None:
+    tenant = Tenant.create("greaves")
+    document = intake.announce("greaves", "deed.pdf")
+
+    for document_id, status in ((document.id, 202), (999, 404)):
+        path, headers = {"id": str(document_id)}, {"If-None-Match": "*"}
+        answer = tenant.call("documents", "GET", "/v1/documents/{id}", path=path, headers=headers)
+        assert answer.status == status
+        assert "ETag" not in answer.headers
+
+
+def test_required_fields_that_were_not_found_are_named_beside_the_fields() -> None:
+    tenant = Tenant.create("greaves")
+    missing = Field("total", 0, (), Status.ESCALATED, reasons=("required_missing",))
+    document, whole = tenant.seed_document([*seed_fields(), missing]), tenant.seed_document(seed_fields())
+
+    def body(document_id: int, **query: str) -> dict[str, object]:
+        path = {"id": str(document_id)}
+        answer = tenant.call("documents", "GET", "/v1/documents/{id}", path=path, query=query)
+        DocumentView.model_validate(answer.json)
+        shown: dict[str, object] = answer.json
+        return shown
+
+    assert body(document.id)["missing"] == ["total"]
+    assert body(document.id)["fields"] == SEED_FIELDS
+    assert "missing" not in body(document.id, tracks="all")
+    assert "missing" not in body(whole.id)
 
 
 @pytest.mark.parametrize(

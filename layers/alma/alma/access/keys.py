@@ -305,6 +305,20 @@ def list_keys(organisation: str) -> list[Key]:
     )
 
 
+def names(organisation: str, key_ids: Iterable[str | None]) -> dict[str, str]:
+    """Return the names of keys by their ids, revoked ones included, in one Query at most.
+
+    What is no key of the organisation's has none.
+    """
+    wanted = {each for each in key_ids if each is not None and each.startswith("key_")}
+    if not wanted:
+        return {}
+    items = KeyItem.query(
+        organisation, KeyItem.sk.startswith(KEY_PREFIX), attributes_to_get=["kind", "key_id", "name"]
+    )
+    return {item.key_id: item.name for item in items if item.key_id in wanted}
+
+
 def revoke(
     organisation: str, key_id: str, *, by: Caller | None = None, descendants: bool = False
 ) -> list[str]:

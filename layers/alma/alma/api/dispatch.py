@@ -131,7 +131,8 @@ class Handler:
         for given in (path, body):
             if (document_id := getattr(given, "document_id", None)) is not None:
                 request.log.add(document_id=document_id)
-        return self.operations[row.operation](Call(request, path, query, body))
+        response = self.operations[row.operation](Call(request, path, query, body))
+        return response.conditional(request.headers.get("if-none-match")) if row.conditional else response
 
 
 def _rate_limit_class(row: Route | None, request: Request) -> RateLimitClass:

@@ -148,6 +148,14 @@ class ExportQuery(Query):
 # --- what is answered ------------------------------------------------------
 
 
+class ReviewCountsView(View):
+    """How many fields of a document wait for a person."""
+
+    escalated: int = Field(description="A person must look, missing ones included.")
+    unreviewed: int = Field(description="Nobody has looked.")
+    missing: int = Field(description="Required, and not found.")
+
+
 class DocumentSummary(View):
     """A document in a list."""
 
@@ -183,8 +191,15 @@ class DocumentSummary(View):
         exclude_if=is_none,
         description="Id of the key that works on it now; only given if one does.",
     )
+    claimed_by_name: str | None = Field(default=None, exclude_if=is_none, description="Name of that key.")
     claimed_until: str | None = Field(
         default=None, exclude_if=is_none, description="When that ends by itself."
+    )
+
+    review: ReviewCountsView | None = Field(
+        default=None,
+        exclude_if=is_none,
+        description="What is left to review; only given on documents that are ready, if it was counted.",
     )
 
     @field_validator("page_range", mode="before")
@@ -334,7 +349,7 @@ ROUTES = (
         "get_document",
         "Fetch a document's fields; a large answer is a redirect, so follow it (curl -L).",
         Scope.DOCUMENTS_READ,
-        READ_OR_REDIRECT,
+        READ_OR_REDIRECT | {304: None},
         path=DocumentPath,
         query=TracksQuery,
     ),

@@ -33,6 +33,16 @@ _RATE_LIMIT_HEADERS: dict[str, Any] = {
         "schema": {"type": "integer"},
     },
 }
+_ETAG: dict[str, Any] = {
+    "ETag": {"description": "Names the answer as it is, for If-None-Match.", "schema": {"type": "string"}}
+}
+_IF_NONE_MATCH: dict[str, Any] = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "ETags of answers that you have, with commas, or *; 304 if one is still right.",
+    "schema": {"type": "string"},
+}
 _RETRY_AFTER: dict[str, Any] = {"Retry-After": {"schema": {"type": "integer"}}}
 _MEANING = {
     200: "As asked.",
@@ -40,6 +50,7 @@ _MEANING = {
     202: "Taken in; there is nothing more to say yet.",
     204: "Done.",
     303: "What was asked for is large and waits at Location; get it without a key.",
+    304: "It is as If-None-Match names it.",
     400: "The request is not one; the detail says why.",
     401: "The token is missing, malformed, expired or revoked, or two headers name different ones.",
     403: "The key lacks the scope; the detail names it.",
@@ -98,7 +109,7 @@ def _operation(row: Route) -> dict[str, Any]:
         "operationId": row.operation,
         "summary": row.summary,
         "security": [{scheme: [row.scope.value]} for scheme in _SECURITY_SCHEMES] if row.scope else [],
-        "responses": {str(status): _answer(status, answers[status]) for status in sorted(answers)},
+        "responses": {str(status): _answer(status, answers[status], row) for status in sorted(answers)},
     }
     if row.scope:
         bucket = limit_of(row.rate_limit_class)
@@ -107,6 +118,8 @@ def _operation(row: Route) -> dict[str, Any]:
             f"minute and {bucket.burst} at once for a key."
         )
     parameters = [*_parameters(row.path, "path"), *_parameters(row.query, "query")]
+    if row.conditional:
+        parameters.append(_IF_NONE_MATCH)
     if parameters:
         operation["parameters"] = parameters
     if row.body:
@@ -146,7 +159,7 @@ def _parameters(model: type[BaseModel] | None, place: str) -> list[dict[str, Any
     return found
 
 
-def _answer(status: int, answer: Answer) -> dict[str, Any]:
+def _answer(status: int, answer: Answer, row: Route) -> dict[str, Any]:
     described: dict[str, Any] = {"description": _MEANING[status]}
     if isinstance(answer, tuple):
         described["content"] = {media_type: {} for media_type in answer}
@@ -155,6 +168,8 @@ def _answer(status: int, answer: Answer) -> dict[str, Any]:
     headers: dict[str, Any] = {}
     if status != 401:  # most of which the gateway answers, before anything is counted
         headers |= {name: {"$ref": f"#/components/headers/{name}"} for name in _RATE_LIMIT_HEADERS}
+    if row.conditional and status in (200, 304):
+        headers |= _ETAG
     if status == 303:
         headers["Location"] = {"schema": {"type": "string", "format": "uri"}}
     if status in (202, 429, 503):

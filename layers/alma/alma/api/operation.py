@@ -42,6 +42,11 @@ class Route:
     """The bucket it shares, where scope and method do not tell."""
 
     @property
+    def conditional(self) -> bool:
+        """Its answers have an `ETag`, and may be 304: it names that among them."""
+        return 304 in self.answers
+
+    @property
     def rate_limit_class(self) -> RateLimitClass:
         """The bucket that its requests share."""
         if self.limited_as is not None:

@@ -167,7 +167,15 @@ ROUTES = (
         "get_page",
         "Download the image of a page (p1.png, a redirect) or its words (p1.json): /api/v1/ + an image_key.",
         Scope.DOCUMENTS_READ,
-        {200: PageWords, 202: Processing, 303: None, 400: ErrorView, 404: ErrorView, 422: FailedDocument},
+        {
+            200: PageWords,
+            202: Processing,
+            303: None,
+            304: None,
+            400: ErrorView,
+            404: ErrorView,
+            422: FailedDocument,
+        },
         path=PagePath,
     ),
 )

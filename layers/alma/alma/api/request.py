@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -142,6 +144,14 @@ def _caller(authorizer: Mapping[str, Any]) -> Caller:
     return Caller(authorizer["organisation"], key_id, authorizer.get("user") or key_id, role, allowed)
 
 
+#: An entity tag, weak or strong; the group is what the weak comparison compares.
+_ENTITY_TAG = re.compile(r'(?:W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
+
+
+def _as_json(body: Mapping[str, Any]) -> str:
+    return json.dumps(body, ensure_ascii=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Response:
     """An answer before it is spelled for the gateway."""
@@ -160,6 +170,34 @@ class Response:
         """Return the redirect to what is too large for an answer; followed with a plain GET."""
         return cls(303, headers={"Location": url})
 
+    def conditional(self, wanted: str | None) -> Response:
+        """Return a 200 with its strong `ETag`, or 304 where `If-None-Match` names it (RFC 9110, 13.1.2).
+
+        Parameters
+        ----------
+        wanted : str, optional
+            The header as it came: `*`, or tags with commas, which are compared weakly.
+        """
+        if self.status != 200:
+            return self
+        tag = hashlib.sha256(self._text_or_bytes()).hexdigest()[:32]
+        headers = {"ETag": f'"{tag}"'}
+        if wanted is not None and (wanted.strip() == "*" or tag in _ENTITY_TAG.findall(wanted)):
+            return Response(304, headers=headers)
+        return self.with_headers(headers)
+
+    def _text_or_bytes(self) -> bytes:
+        """Return the body as bytes."""
+        match self.body:
+            case None:
+                return b""
+            case bytes():
+                return self.body
+            case str():
+                return self.body.encode()
+            case _:
+                return _as_json(self.body).encode(errors="backslashreplace")
+
     def with_headers(self, headers: Mapping[str, str]) -> Response:
         """Return the answer with further headers."""
         return replace(self, headers={**self.headers, **headers})
@@ -176,7 +214,7 @@ class Response:
                 text, encoded = self.body, False
             case _:
                 headers.setdefault("Content-Type", "application/json")
-                text, encoded = json.dumps(self.body, ensure_ascii=False), False
+                text, encoded = _as_json(self.body), False
         return {
             "statusCode": self.status,
             "headers": headers,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import unquote
 
@@ -152,6 +153,7 @@ class ReviewConflict(ErrorView):
         default=None, description="What the field is now; with stale_version and field_exists."
     )
     claimed_by: str | None = Field(default=None, description="Who works on the document; with claimed.")
+    claimed_by_name: str | None = Field(default=None, description="Name of that key; with claimed.")
     expires_at: str | None = Field(default=None, description="When that ends by itself; with claimed.")
 
 
@@ -217,6 +219,10 @@ class HistoryEntry(View):
     sequence: int = Field(description="1 for the first.")
     at: str
     by: str = Field(description="Id of the key; alma for what nobody asked for.")
+    by_name: str | None = Field(
+        description="Name of the key as it is now, no part of the chain; null for alma and for a key that "
+        "is gone."
+    )
     action: Action
     field: str | None = Field(description="Id of the field; null for the document as a whole.")
     before: dict[str, Any] | None = Field(description="What it was; null where there was nothing.")
@@ -226,13 +232,14 @@ class HistoryEntry(View):
     previous: str = Field(description="The digest of the entry before; 64 zeros for the first.")
 
     @classmethod
-    def of(cls, entry: Entry) -> HistoryEntry:
+    def of(cls, entry: Entry, names: Mapping[str, str]) -> HistoryEntry:
         """Return the view of an entry."""
         event = entry.event
         return cls(
             sequence=entry.sequence,
             at=event.at,
             by=entry.actor,
+            by_name=names.get(entry.actor),
             action=event.action,
             field=event.subject,
             before=event.before,
@@ -251,9 +258,9 @@ class HistoryView(View):
     next_cursor: str | None = Field(description="Send it as cursor for the next page; null on the last.")
 
     @classmethod
-    def of(cls, document_id: int, found: History) -> HistoryView:
-        """Return the view of a page of a trail."""
-        entries = [HistoryEntry.of(entry) for entry in found.entries]
+    def of(cls, document_id: int, found: History, names: Mapping[str, str]) -> HistoryView:
+        """Return the view of a page of a trail, with the names of keys by their ids."""
+        entries = [HistoryEntry.of(entry, names) for entry in found.entries]
         return cls(document_id=document_id, entries=entries, next_cursor=found.next_cursor)
 
 

@@ -61,6 +61,7 @@ def dropped(answers: Iterable[dict[str, Any]]) -> Iterator[Printable]:
         line = f"{answer.get('documentId', '–')}  {answer['fileName']}"
         if "fields" in answer:
             yield fields_table(answer, answer["fileName"])
+            yield from _missing(answer)
             if answer.get("instances"):
                 yield f"The file holds further documents: {', '.join(map(str, answer['instances']))}"
         elif "error" in answer:
@@ -101,7 +102,7 @@ def documents_table(documents: Iterable[dict[str, Any]]) -> Table:
                 each["fileName"],
                 each["docType"] or "",
                 _text(
-                    each["status"] + (f": {each['error']}" if each["error"] else ""),
+                    each["status"] + (f": {each['error']}" if each["error"] else "") + _claim(each),
                     _DOCUMENT_COLOURS.get(each["status"], ""),
                 ),
                 "" if each["pages"] is None else str(each["pages"]),
@@ -112,12 +113,25 @@ def documents_table(documents: Iterable[dict[str, Any]]) -> Table:
     )
 
 
+def _claim(document: dict[str, Any]) -> str:
+    """Return who works on a document of a list, if anybody does."""
+    holder = document.get("claimedByName") or document.get("claimedBy")
+    return "" if holder is None else f", claimed by {holder}"
+
+
 def fields(document: dict[str, Any], document_id: int, title: str | None = None) -> Iterator[Printable]:
     """Return a document's fields, or that it has none yet."""
     if "fields" in document:
         yield fields_table(document, title)
+        yield from _missing(document)
     else:
         yield f"document {document_id} is still being read; ask again in a moment"
+
+
+def _missing(document: dict[str, Any]) -> Iterator[Printable]:
+    """Return which required fields were not found, if any."""
+    if document.get("missing"):
+        yield _text(f"not found, though the type requires it: {', '.join(document['missing'])}", "yellow")
 
 
 def fields_table(document: dict[str, Any], title: str | None = None) -> Table:
@@ -191,7 +205,7 @@ def history_table(entries: Iterable[dict[str, Any]]) -> Table:
             (
                 str(entry["sequence"]),
                 entry["at"],
-                entry["by"],
+                entry.get("byName") or entry["by"],
                 entry["action"],
                 entry["field"] or "",
                 *_before_and_after(entry["before"] or {}, entry["after"] or {}),

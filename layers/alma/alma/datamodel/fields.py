@@ -161,6 +161,11 @@ class Field:
         return not self.readings and not (self.reviewed is not None and self.status.verified)
 
     @property
+    def wanted(self) -> bool:
+        """It is missing, and no person has said that there is none."""
+        return self.missing and not self.status.decided
+
+    @property
     def best(self) -> Reading:
         """The reviewed value where there is one, else the reading with the highest confidence.
 

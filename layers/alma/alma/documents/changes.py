@@ -7,11 +7,11 @@ entries cannot get lost. Who loses against another reads again and plans anew.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
-from alma.datamodel.fields import Field
+from alma.datamodel.fields import Field, Status
 from alma.documents import audit, field_rows, records
 from alma.errors import ConflictError, NotFoundError
 from alma.storage.items.documents import DocumentItem, FieldItem
@@ -162,18 +162,12 @@ def _write(row: DocumentItem, actor: str, planned: Change[Any]) -> None:
     condition = as_read(row) if planned.condition is None else as_read(row) & planned.condition
     entry = audit.next_item(row, actor, planned.event)
     _check_fits(entry)
-    verified = sum(
-        int(each.after is not None and each.after.status.verified)
-        - int(each.before is not None and each.before.status.verified)
-        for each in planned.fields
-    )
     actions = [
         DocumentItem.audit_count.set(entry.sequence),
         DocumentItem.audit_head.set(entry.digest),
         *planned.actions,
     ]
-    if verified:
-        actions.append(DocumentItem.verified.add(verified))
+    actions += _counted(row, planned.fields)
     starts = range(0, len(planned.fields), _TRANSACTION)
     *earlier, last = [planned.fields[start : start + _TRANSACTION] for start in starts] or [()]
     for batch in earlier:
@@ -184,6 +178,27 @@ def _write(row: DocumentItem, actor: str, planned: Change[Any]) -> None:
         write.update(DocumentItem(row.pk, row.sk), actions=actions, condition=condition)
         write.save(entry, condition=type(entry).pk.does_not_exist())
         _write_fields(write, row, planned, last)
+
+
+def _counted(row: DocumentItem, fields: Sequence[FieldChange]) -> Iterator[Any]:
+    """Return the actions on the row's counters of fields; a row without counters of what waits gets none."""
+    counters: list[tuple[Any, Callable[[Field], bool]]] = [
+        (DocumentItem.verified, lambda field: field.status.verified)
+    ]
+    if row.escalated is not None:
+        counters += [
+            (DocumentItem.escalated, lambda field: field.status is Status.ESCALATED),
+            (DocumentItem.unreviewed, lambda field: field.status is Status.UNREVIEWED),
+            (DocumentItem.missing, lambda field: field.wanted),
+        ]
+    for attribute, counts in counters:
+        more = sum(
+            int(each.after is not None and counts(each.after))
+            - int(each.before is not None and counts(each.before))
+            for each in fields
+        )
+        if more:
+            yield attribute.add(more)
 
 
 def _write_fields(

@@ -38,6 +38,17 @@ class Instance:
 
 
 @dataclass(frozen=True, slots=True)
+class ReviewCounts:
+    """How many fields of a document wait for a person."""
+
+    escalated: int
+    """Missing ones included."""
+    unreviewed: int
+    missing: int
+    """Required fields that were not found, and of which nobody said that there is none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """A document instance: one logical record out of an uploaded file."""
 
@@ -87,6 +98,10 @@ class Document:
     claimed_by: str | None = None
     """Id of the key that works on it; None while nobody does."""
     claimed_until: str | None = None
+    claimed_by_name: str | None = None
+    """Name of that key, where it was asked for."""
+    review: ReviewCounts | None = None
+    """How much is left to review; None until it is ready, and where its row is older than the counters."""
 
     @property
     def pages_read(self) -> int:
@@ -167,6 +182,9 @@ def new_item(organisation: str, document_id: int, file_name: str, object_key: st
         file_name=file_name,
         object_key=object_key,
         created_at=timestamp(),
+        escalated=0,
+        unreviewed=0,
+        missing=0,
     )
 
 
@@ -206,7 +224,14 @@ def from_item(item: DocumentItem) -> Document:
         announced_by=item.announced_by,
         claimed_by=item.claimed_by if claimed else None,
         claimed_until=timestamp(until) if claimed else None,
+        review=_review_counts(item) if status is DocumentStatus.READY else None,
     )
+
+
+def _review_counts(item: DocumentItem) -> ReviewCounts | None:
+    if item.escalated is None:
+        return None
+    return ReviewCounts(int(item.escalated), int(item.unreviewed or 0), int(item.missing or 0))
 
 
 def row_of(organisation: str, document_id: int) -> DocumentItem:

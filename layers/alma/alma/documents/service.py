@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from alma.access import keys
 from alma.datamodel.fields import Field
 from alma.datamodel.pages import PageText, Track
 from alma.document_types import catalogue
@@ -69,9 +70,10 @@ class DocumentService:
         status: DocumentStatus | None = None,
     ) -> Listing:
         """List documents, newest first; raises `BadRequestError` for a malformed cursor."""
-        return listing.list_documents(
+        found = listing.list_documents(
             self.organisation, cursor=cursor, limit=limit, doc_type=doc_type, status=status
         )
+        return replace(found, documents=self._named(found.documents))
 
     def announce(self, file_name: str, doc_type: str | None, *, whole: bool) -> Announcement:
         """Announce a file: make its document and the presigned URL to upload it to.
@@ -91,10 +93,15 @@ class DocumentService:
         deletion.delete(self.organisation, document_id, actor=self.actor)
 
     def content(self, document_id: int, *, missing: bool = False) -> DocumentContent:
-        """Return a document's fields; with `missing` also those that were looked for and not found."""
+        """Return a document's fields; with `missing` also those that were looked for and not found,
+        which are else only named.
+        """
         document, fields = self.ready(document_id)
-        shown = fields if missing else [field for field in fields if not field.missing]
-        return content_of(document, shown)
+        if missing:
+            [named] = self._named([document])
+            return content_of(named, fields)
+        content = content_of(document, [field for field in fields if not field.missing])
+        return replace(content, missing=[field.id for field in fields if field.wanted])
 
     def file(self, document_id: int) -> FileLink:
         """Return where the file is that a document was sent as; that of a further instance is the whole file.
@@ -125,7 +132,8 @@ class DocumentService:
         """Export a document's fields as a file; raises `BadRequestError` for what no file can be."""
         from alma.presentation.exports import Format, export
 
-        content = self.content(document_id)
+        # A file holds fields only, not what is not there.
+        content = replace(self.content(document_id), missing=())
         if format == Format.XLSX:
             content = replace(content, types=self.field_types(content.doc_type))
         return export(content, format, all_columns=all_columns, bom=bom)
@@ -205,6 +213,11 @@ class DocumentService:
         _check_read(document)
         return document, fields
 
+    def _named(self, documents: Sequence[Document]) -> list[Document]:
+        """Return documents with the names of the keys that work on them."""
+        names = keys.names(self.organisation, (each.claimed_by for each in documents))
+        return [replace(each, claimed_by_name=names.get(each.claimed_by or "")) for each in documents]
+
     def _page(self, document_id: int, page: int) -> tuple[Document, PageRecord]:
         document = records.get(self.organisation, document_id)
         if document.pages is None:
@@ -249,4 +262,4 @@ def _claim(document: Document) -> Claim | None:
     """Return who works on a document now."""
     if document.claimed_by is None or document.claimed_until is None:
         return None
-    return Claim(document.claimed_by, document.claimed_until)
+    return Claim(document.claimed_by, document.claimed_until, document.claimed_by_name)

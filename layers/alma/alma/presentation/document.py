@@ -152,10 +152,13 @@ class Claim:
     """Id of the key."""
     until: str
     """When it ends by itself (ISO 8601)."""
+    name: str | None = None
+    """Name of the key, where it is known."""
 
     def body(self) -> dict[str, Any]:
         """Return the keys of an answer."""
-        return {"claimedBy": self.by, "claimedUntil": self.until}
+        name = {} if self.name is None else {"claimedByName": self.name}
+        return {"claimedBy": self.by, **name, "claimedUntil": self.until}
 
 
 class PageRangeView(View):
@@ -187,8 +190,14 @@ class DocumentView(View):
     claimed_by: str | None = pydantic.Field(
         default=None, description="Id of the key that works on it now; only with tracks, if one does."
     )
+    claimed_by_name: str | None = pydantic.Field(default=None, description="Name of that key.")
     claimed_until: str | None = pydantic.Field(default=None, description="When that ends by itself.")
     fields: list[FieldView] = pydantic.Field(description="A repeated field has one entry for each value.")
+    missing: list[str] = pydantic.Field(
+        default=[],
+        description="Fields that the type requires and that were not found; only given if there are any and "
+        "without tracks, which show them among the fields.",
+    )
 
 
 def rounded(confidence: float | None) -> float | None:
@@ -210,6 +219,8 @@ class DocumentContent:
     """Where it stands in a file of several documents."""
     claim: Claim | None = None
     """Who works on it."""
+    missing: Sequence[str] = ()
+    """Ids of required fields that were not found, where `fields` has them not."""
     types: Mapping[str, FieldType] = field(default_factory=dict)
     """The type of each field and column by its key, in the schema's order; for exports that have types."""
 
@@ -222,7 +233,8 @@ def project(content: DocumentContent, *, tracks: bool = False) -> dict[str, Any]
     dict
         `documentId`, `docType`, `model` and the keys of the file part if given, and `fields`, each with
         `key`, `value`, `confidence`, `status` and `evidence` (None for a value without a place);
-        `group` and `row` for a group's column; with `tracks` also the claim and what `project_field` adds.
+        `group` and `row` for a group's column; `missing` if any are; with `tracks` also the claim and what
+        `project_field` adds.
     """
     head: dict[str, Any] = {"documentId": content.document_id, "docType": content.doc_type}
     if content.model is not None:
@@ -232,7 +244,8 @@ def project(content: DocumentContent, *, tracks: bool = False) -> dict[str, Any]
     if content.claim is not None and tracks:
         head |= content.claim.body()
     show = project_field if tracks else _field
-    return head | {"fields": [show(field) for field in content.fields]}
+    body = head | {"fields": [show(field) for field in content.fields]}
+    return body | {"missing": list(content.missing)} if content.missing else body
 
 
 def _field(field: Field) -> dict[str, Any]:

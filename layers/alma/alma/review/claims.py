@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from alma import clock
+from alma.access import keys
 from alma.documents import records
 from alma.documents.records import Document
 from alma.errors import ConflictError
@@ -86,12 +87,15 @@ def refuse_others(document: Document, key_id: str) -> None:
     ConflictError
         Another key's claim holds.
     """
-    if document.claimed_by is not None and document.claimed_by != key_id:
+    holder = document.claimed_by
+    if holder is not None and holder != key_id:
+        name = keys.names(document.organisation, [holder]).get(holder)
+        who = holder if name is None else f"{name} ({holder})"
         raise ConflictError(
-            f"{document.claimed_by} works on this document until {document.claimed_until}; wait for that, or "
-            "ask for it to be released.",
+            f"{who} works on this document until {document.claimed_until}; wait for that, or ask for it to "
+            "be released.",
             code="claimed",
-            more={"claimedBy": document.claimed_by, "expiresAt": document.claimed_until},
+            more={"claimedBy": holder, "claimedByName": name, "expiresAt": document.claimed_until},
         )
 
 

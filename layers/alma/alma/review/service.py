@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from alma.access import keys
 from alma.datamodel.fields import Field, Status
 from alma.documents import audit
 from alma.documents.audit import History
@@ -101,6 +103,10 @@ class ReviewService:
     def history(self, document_id: int, *, cursor: str | None = None, limit: int = 50) -> History:
         """Return a page of a document's audit trail; of a deleted one the bare chain."""
         return audit.history(self.organisation, document_id, cursor=cursor, limit=limit)
+
+    def key_names(self, history: History) -> Mapping[str, str]:
+        """Return the names that the keys of a history have now, by their ids."""
+        return keys.names(self.organisation, (entry.actor for entry in history.entries))
 
     def re_extract(self, document_id: int, doc_type: str | None) -> Document:
         """Have a document's fields resolved anew from its words; what people decided stays.

@@ -13,7 +13,7 @@ from alma.presentation.exports.rows import Row
 def write(content: DocumentContent, *, tracks: bool = False) -> bytes:
     """Return the body of `GET /api/v1/documents/{id}`, with `tracks` that of `?tracks=all`.
 
-    Nothing is left out: each field says its status, rejected ones too.
+    No field is left out: each says its status, rejected ones too.
     """
     return _encoded(json.dumps(project(content, tracks=tracks), ensure_ascii=False))
 

@@ -127,11 +127,15 @@ class DocumentItem(Item, discriminator="document"):
     file_bytes = NumberAttribute(null=True)
     metered = BooleanAttribute(null=True)
     # Review: who works on it until when (seconds since 1970), how many of its fields a person stands behind,
+    # how many wait and how many required ones were not found (none of the three on older rows),
     # and how long its audit trail is and the last digest of it.
     claimed_by = UnicodeAttribute(null=True)
     claimed_until = NumberAttribute(null=True)
     deleting = BooleanAttribute(null=True, attr_name="leaving")  # its removal has begun
     verified = NumberAttribute(default=0)
+    escalated = NumberAttribute(null=True)
+    unreviewed = NumberAttribute(null=True)
+    missing = NumberAttribute(null=True)
     audit_count = NumberAttribute(default=0)
     audit_head = UnicodeAttribute(null=True)
 
