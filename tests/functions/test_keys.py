@@ -303,6 +303,14 @@ def test_an_expiry_that_has_passed_is_refused(clock: Clock) -> None:
     )
 
 
+@pytest.mark.usefixtures("clock")
+def test_an_expiry_may_be_a_day_as_in_the_commands() -> None:
+    tenant = Tenant.create("greaves").mint_all()
+
+    assert mint(tenant, expiresAt="2027-01-31").json["expiresAt"] == "2027-01-31T00:00:00Z"
+    assert mint(tenant, expiresAt="2027-02-31").status == 400
+
+
 def test_a_key_that_expires_mints_none_that_outlives_it(clock: Clock) -> None:
     tenant = Tenant.create("greaves").mint_all()
     minted = mint(tenant, role="admin", expiresAt="2026-12-01T00:00:00Z").json

@@ -793,6 +793,26 @@ def test_claims_and_history_name_the_keys(desk: Desk, monkeypatch: pytest.Monkey
     assert len(queries) == 2  # nobody to name
 
 
+def test_alma_list_and_history_show_the_names(
+    desk: Desk, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from alma.cli import tables
+    from alma.cli.output import Output
+
+    desk.patch("grantor_name", "accept")
+    desk.claim()
+    monkeypatch.setenv("COLUMNS", "200")
+    listed = desk.tenant.call("documents", "GET", "/v1/documents").json
+    Output(as_json=False).show(listed, lambda: tables.listing(listed))
+    assert "claimed by reviewer" in capsys.readouterr().out
+
+    entries = desk.history()
+    Output(as_json=False).show({}, lambda: [tables.history_table(entries)])
+    printed = capsys.readouterr().out.replace("│", " ").split()
+    assert "reviewer" in printed
+    assert "alma" in printed
+
+
 def test_a_key_that_is_gone_has_no_name_and_a_revoked_one_has(desk: Desk) -> None:
     reviewer = desk.tenant.ids[Role.REVIEWER]
     desk.patch("grantor_name", "accept")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
-from pydantic import AwareDatetime, Field, StrictInt, field_validator
+from pydantic import AwareDatetime, BeforeValidator, Field, StrictInt, field_validator
 
 from alma.access.keys import Key
 from alma.access.rate_limit_classes import RateLimitClass
@@ -13,6 +14,12 @@ from alma.api.errors import ErrorView
 from alma.api.operation import Route
 from alma.api.request_models import Body, Path, Query
 from alma.presentation.view import View
+
+
+def _midnight(given: object) -> object:
+    """Return the time that a day stands for, as `alma key create` takes it."""
+    is_day = isinstance(given, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", given)
+    return f"{given}T00:00:00Z" if is_day else given
 
 
 class CreateKeyBody(Body):
@@ -26,8 +33,10 @@ class CreateKeyBody(Body):
     owner: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(
         default=None, description="Who answers for it; an address, say."
     )
-    expires_at: AwareDatetime | None = Field(
-        default=None, description="When it stops working; without, not by itself."
+    expires_at: Annotated[AwareDatetime | None, BeforeValidator(_midnight)] = Field(
+        default=None,
+        description="When it stops working: a time with its zone, or a day, whose midnight (UTC) it is; "
+        "without, not by itself.",
     )
 
 
