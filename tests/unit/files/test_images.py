@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from alma.errors import UnreadableFileError
+from alma.files import images
 from alma.files.content import PageContent
 from alma.files.images import ImageParser
 from alma.files.kinds import Kind, identify
@@ -144,6 +145,41 @@ def test_large_images_shrink_to_the_side_and_small_ones_stay(tmp_path: Path) -> 
     for format_name in ("JPEG", "PNG"):
         assert read(encoded(large, format_name), tmp_path, side=300).image.size == (300, 200)
     assert read(encoded(page(), "PNG"), tmp_path, side=300).image.size == (60, 40)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "CMYK", "I;16", "F", "L", "1", "LAB"])
+def test_an_image_that_is_converted_in_strips_is_what_it_is_in_one(
+    mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grey = Image.linear_gradient("L").resize((60, 40)).rotate(30)
+    if mode in ("I;16", "F", "LAB"):
+        image = Image.frombytes(
+            mode, (60, 40), grey.resize({"I;16": (120, 40), "F": (240, 40), "LAB": (180, 40)}[mode]).tobytes()
+        )
+    else:
+        image = grey.convert("RGBA").convert(mode) if mode != "P" else grey.convert("P")
+    if mode in ("RGBA", "LA"):
+        image.putalpha(grey.rotate(90))
+    if mode == "P":
+        image.info["transparency"] = 3
+    whole = images._eight_bits(image)
+    monkeypatch.setattr(images, "_STRIP", 60 * 7)
+    strips = images._eight_bits(image)
+
+    assert (strips.mode, strips.size) == (whole.mode, whole.size)
+    assert strips.tobytes() == whole.tobytes()
+
+
+def test_the_limit_that_is_stated_for_webp_is_what_its_decoder_can_have(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(encoded(Image.new("L", (1200, 1000)), "WEBP"))
+
+    with (
+        closing(ImageParser(path, Kind.WEBP, side=100, max_pixels=10**8, memory=24 * 10**6)) as file,
+        pytest.raises(UnreadableFileError, match="the limit is 1 million") as caught,
+    ):
+        file.read(1)
+    assert caught.value.code == "image_too_large"
 
 
 def test_a_huge_image_is_refused_by_its_header(tmp_path: Path) -> None:

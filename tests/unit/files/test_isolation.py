@@ -1,9 +1,11 @@
 """Files are read in a process of their own: whatever becomes of it, the caller gets pages or a reason."""
 
 import logging
+import struct
 import subprocess
 import sys
 import tempfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -220,3 +222,20 @@ def test_pages_of_a_tiff_fail_one_by_one(tmp_path: Path) -> None:
     small.save(path, "TIFF", save_all=True, append_images=[large, small])
     pages = pages_of(path, Settings(max_pixels=10_000))
     assert [page.error and page.error.code for page in pages] == [None, "image_too_large", None]
+
+
+def test_an_image_of_nearly_as_many_pixels_as_are_read_is_read(tmp_path: Path) -> None:
+    width, height = 14_000, 7_000  # 98 million with transparency, which takes the most to convert
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    packer = zlib.compressobj(1)
+    row = b"\0" + bytes(4 * width)
+    data = b"".join(packer.compress(row) for _ in range(height)) + packer.flush()
+    header = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)
+    png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+    (page,) = pages_of(written(tmp_path, png))
+
+    assert (page.error, page.width, page.height) == (None, 400, 200)

@@ -30,6 +30,11 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 
+#: Pixels that are converted at a time.
+_STRIP = 4_000_000
+#: Bytes that decoding takes for each pixel, where it is more than an image and its copy: WebP's has two
+#: canvases.
+_WEBP_BYTES = 24
 _NEW_SUBFILE_TYPE = 254
 _REDUCED = 1
 
@@ -47,6 +52,8 @@ class ImageParser:
         Longer side of the page images in pixels; smaller images keep their size.
     max_pixels : int
         Largest image that is decoded.
+    memory : int
+        Bytes there are for it, which allow fewer pixels of WebP.
 
     Raises
     ------
@@ -54,8 +61,11 @@ class ImageParser:
         `damaged_file`.
     """
 
-    def __init__(self, path: Path, kind: Kind, *, side: int, max_pixels: int) -> None:
-        self._side, self._max_pixels = side, max_pixels
+    def __init__(
+        self, path: Path, kind: Kind, *, side: int, max_pixels: int, memory: int = 1200 * 2**20
+    ) -> None:
+        self._side = side
+        self._max_pixels = min(max_pixels, memory // _WEBP_BYTES) if kind is Kind.WEBP else max_pixels
         self._stream = path.open("rb")
         try:
             # Only the decoder of the kind found: no other may be tempted by a crafted file.
@@ -86,7 +96,7 @@ class ImageParser:
             if width * height > self._max_pixels:
                 raise UnreadableFileError(
                     f"The image has {width} x {height} pixels and the limit is "
-                    f"{self._max_pixels / 1e6:g} million; send it at a lower resolution.",
+                    f"{self._max_pixels / 1e6:.3g} million; send it at a lower resolution.",
                     code="image_too_large",
                 )
             if not width or not height:
@@ -129,11 +139,28 @@ def _page_image(source: Image.Image, side: int) -> Image.Image:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """Return an image as `L` or `RGB`, transparency on white."""
+    """Return an image as `L` or `RGB`, transparency on white.
+
+    Strip by strip: what the steps in between take of memory does not grow with the image.
+    """
+    extremes = image.getextrema() if image.mode.startswith("I") or image.mode == "F" else None
+    width, height = image.size
+    rows = max(1, _STRIP // width)
+    if rows >= height:
+        return _plain(image, extremes)
+    first = _plain(image.crop((0, 0, width, rows)), extremes)
+    whole = Image.new(first.mode, image.size)
+    whole.paste(first, (0, 0))
+    for top in range(rows, height, rows):
+        whole.paste(_plain(image.crop((0, top, width, min(top + rows, height))), extremes), (0, top))
+    return whole
+
+
+def _plain(image: Image.Image, extremes: object) -> Image.Image:
     if image.mode in ("L", "RGB") and "transparency" not in image.info:
         return image.copy()
-    if image.mode.startswith("I") or image.mode == "F":
-        plain = _stretched(image)
+    if extremes is not None:
+        plain = _stretched(image, extremes)
     elif image.mode == "LAB":
         # Lightness is what print is read by; Pillow has no direct way to RGB.
         plain = image.getchannel(0)
@@ -146,14 +173,14 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     return plain
 
 
-def _stretched(image: Image.Image) -> Image.Image:
-    """Return samples of more than 8 bits as `L`.
+def _stretched(image: Image.Image, extremes: object) -> Image.Image:
+    """Return samples of more than 8 bits as `L`, by the darkest and the lightest of the whole page.
 
     Unsigned 16-bit samples keep black at 0 and get as white the least power of two that holds them, since
     cameras and scanners store 10, 12 or 14 bits in them. Signed and floating ones have no agreed range: the
     darkest becomes black, the lightest white.
     """
-    low, high = image.getextrema()
+    low, high = extremes if isinstance(extremes, tuple) and len(extremes) == 2 else (None, None)
     if not isinstance(low, int | float) or not isinstance(high, int | float):
         raise ValueError("an image of single samples has single extremes")
     if image.mode.startswith("I") and low >= 0 and high < 2**16:

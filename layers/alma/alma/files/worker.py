@@ -58,7 +58,8 @@ def _open(order: Answer) -> Parser:
         return PdfParser(path, side=order["side"])
     from alma.files.images import ImageParser
 
-    return ImageParser(path, kind, side=order["side"], max_pixels=order["max_pixels"])
+    limits = {name: order[name] for name in ("side", "max_pixels", "memory")}
+    return ImageParser(path, kind, **limits)
 
 
 def _saved(parser: Parser, number: int, folder: Path) -> Answer:
