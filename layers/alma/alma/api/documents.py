@@ -29,6 +29,7 @@ from alma.documents.listing import MAX_LIMIT, Listing
 from alma.documents.records import Document, DocumentStatus
 from alma.documents.service import Announcement
 from alma.presentation.document import (
+    RE_EXTRACTION_DESCRIPTION,
     DocumentContent,
     DocumentView,
     EvidenceView,
@@ -178,6 +179,9 @@ class DocumentSummary(View):
         description="Code of what went wrong, if status is failed.",
     )
     detail: str | None = Field(default=None, description="The same as a sentence.")
+    re_extraction: Literal["queued"] | None = Field(
+        default=None, exclude_if=is_none, description=RE_EXTRACTION_DESCRIPTION
+    )
     claimed_by: str | None = Field(
         default=None,
         exclude_if=is_none,

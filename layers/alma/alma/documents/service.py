@@ -125,7 +125,7 @@ class DocumentService:
         """Export a document's fields as a file; raises `BadRequestError` for what no file can be."""
         from alma.presentation.exports import Format, export
 
-        content = self.content(document_id)
+        content = replace(self.content(document_id), re_extraction=None)
         if format == Format.XLSX:
             content = replace(content, types=self.field_types(content.doc_type))
         return export(content, format, all_columns=all_columns, bom=bom)
@@ -226,6 +226,7 @@ def content_of(document: Document, fields: Sequence[Field], *, model: str | None
         model=model,
         part=_file_part(document),
         claim=_claim(document),
+        re_extraction=document.re_extraction,
     )
 
 
