@@ -105,6 +105,39 @@ def test_a_method_that_a_route_does_not_take_is_405_with_those_it_takes(method: 
     assert answer.headers["Allow"] == ", ".join(sorted(methods_of(resource)))
 
 
+@pytest.mark.parametrize(
+    ("media_type", "raw"),
+    [
+        (
+            "multipart/form-data; boundary=x",
+            '--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n--x--',
+        ),
+        ("application/x-www-form-urlencoded", "fileName=deed.pdf"),
+    ],
+)
+def test_a_form_where_json_is_needed_is_told_from_json_that_is_broken(media_type: str, raw: str) -> None:
+    answer = Tenant.create("greaves").call(
+        "digitize", "POST", "/v1/digitize", raw=raw, headers={"Content-Type": media_type}
+    )
+
+    assert (answer.status, answer.json["error"]) == (400, "bad_request")
+    assert f"The body is a form ({media_type.partition(';')[0]})" in answer.json["detail"]
+    assert "application/json" in answer.json["detail"]
+    assert "POST /api/v1/documents" in answer.json["detail"]
+
+
+def test_json_that_curl_calls_a_form_is_json() -> None:
+    answer = Tenant.create("greaves").call(
+        "documents",
+        "POST",
+        "/v1/documents",
+        raw='{"fileName": "deed.pdf"}',
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+    )
+
+    assert answer.status == 201
+
+
 def test_options_needs_no_key() -> None:
     answer = Tenant("nobody").call("documents", "OPTIONS", "/v1/documents", role=None)
 

@@ -123,7 +123,7 @@ class Handler:
         _check_scope(request, row.scope)
         path = path_parameters(row.path, request.path if row.path is not Nothing else {})
         query = None if row.query is None else query_parameters(row.query, request.query)
-        body = None if row.body is None else json_body(row.body, request.body)
+        body = None if row.body is None else json_body(row.body, request.body, request.media_type)
         for given in (path, body):
             if (document_id := getattr(given, "document_id", None)) is not None:
                 request.log.add(document_id=document_id)
