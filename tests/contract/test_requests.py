@@ -126,6 +126,46 @@ def test_a_form_where_json_is_needed_is_told_from_json_that_is_broken(media_type
     assert "POST /api/v1/documents" in answer.json["detail"]
 
 
+PART = '--x\r\nContent-Disposition: form-data; name="file"; filename="{}"\r\n\r\n%PDF\r\n'
+
+
+@pytest.mark.parametrize(
+    ("form", "says"),
+    [
+        (PART.format("a.pdf"), "not well formed"),
+        (PART.format("a.pdf") * 2 + "--x--", "one file"),
+        (PART.format("a.pdf") * 9 + "--x--", "not well formed"),
+        ("--y--", "not well formed"),
+        (PART.format("a\u202e.pdf") + "--x--", "fileName"),
+        (
+            PART.format("a.pdf") + '--x\r\nContent-Disposition: form-data; name="kind"\r\n\r\nb\r\n--x--',
+            "kind",
+        ),
+    ],
+)
+def test_a_form_that_is_no_file_is_refused_in_a_sentence(form: str, says: str) -> None:
+    answer = Tenant.create("greaves").call(
+        "documents",
+        "POST",
+        "/v1/documents",
+        raw=form,
+        headers={"Content-Type": "multipart/form-data; boundary=x"},
+    )
+
+    assert answer.status == 400
+    assert says in answer.json["detail"]
+
+
+def test_the_name_of_a_file_in_a_form_has_no_folders() -> None:
+    tenant = Tenant.create("greaves")
+    headers = {"Content-Type": 'multipart/form-data; boundary="x"'}
+    form = PART.format("../b/deed.pdf") + "--x--\r\n"
+
+    assert tenant.call("documents", "POST", "/v1/documents", raw=form, headers=headers).status == 201
+    [listed] = tenant.call("documents", "GET", "/v1/documents").json["documents"]
+    assert listed["fileName"] == "deed.pdf"
+
+
 def test_json_that_curl_calls_a_form_is_json() -> None:
     answer = Tenant.create("greaves").call(
         "documents",

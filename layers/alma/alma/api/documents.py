@@ -282,7 +282,9 @@ class Announced(View):
 
     document_id: int
     status: DocumentStatus
-    upload: Upload
+    upload: Upload | None = Field(
+        default=None, exclude_if=is_none, description="Not given where the file came with the request."
+    )
 
     @classmethod
     def of(cls, announced: Announcement) -> Announced:
@@ -326,10 +328,11 @@ ROUTES = (
         "/v1/documents",
         "documents",
         "announce_document",
-        "Announce a file and get a URL to upload it to.",
+        "Announce a file and get a URL to upload it to; or send it at once as a form, up to about 4.4 MB.",
         Scope.DOCUMENTS_WRITE,
         {201: Announced, 400: ErrorView},
         body=AnnounceBody,
+        takes_file=True,
     ),
     Route(
         "GET",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, TypeVar, get_args
@@ -73,6 +74,13 @@ def json_body(model: type[_M], body: bytes, media_type: str = "") -> _M:
         raise BadRequestError(
             f"The body is not what this route takes: {f'{where}: ' if where else ''}{what}."
         ) from None
+
+
+def form_body(model: type[_M], given: Mapping[str, str]) -> _M:
+    """Validate the fields of a form, truth values and numbers read from their text; raises as `json_body`."""
+    kinds = _kinds(model)
+    typed = {name: _typed(text, kinds.get(name)) for name, text in given.items()}
+    return json_body(model, json.dumps(typed).encode())
 
 
 def _first(error: ValidationError) -> ErrorDetails:

@@ -102,6 +102,8 @@ class Call(Generic[PathT, QueryT, BodyT]):
     path: PathT
     query: QueryT
     body: BodyT
+    file: bytes | None = None
+    """The file of a form."""
 
     @property
     def caller(self) -> Caller:

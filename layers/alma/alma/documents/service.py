@@ -86,6 +86,14 @@ class DocumentService:
         )
         return Announcement(document, objects.upload_url(document.object_key), settings().upload_seconds)
 
+    def receive(self, file_name: str, file: bytes, doc_type: str | None, *, whole: bool) -> Document:
+        """Make the document of a file that came with the request, and have it read; raises as `announce`."""
+        document = intake.announce(
+            self.organisation, file_name, doc_type, whole=whole, announced_by=self.actor
+        )
+        objects.put_inbox(document.object_key, file)
+        return document
+
     def delete(self, document_id: int) -> None:
         """Delete a document with everything that was made of it."""
         deletion.delete(self.organisation, document_id, actor=self.actor)
