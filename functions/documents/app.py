@@ -21,8 +21,12 @@ def list_documents(call: Call[Nothing, DocumentFilter, None]) -> Response:
 
 
 def announce(call: Call[Nothing, Nothing, AnnounceBody]) -> Response:
-    """Make room for a file and answer where to upload it."""
+    """Make room for a file and answer where to upload it, or take it where it came along."""
     body = call.body
+    if call.file is not None:
+        document = _service(call).receive(body.file_name, call.file, body.doc_type, whole=not body.split)
+        call.log.add(document_id=document.id)
+        return Response.of(Announced(document_id=document.id, status=document.status), 201)
     announced = _service(call).announce(body.file_name, body.doc_type, whole=not body.split)
     call.log.add(document_id=announced.document.id)
     return Response.of(Announced.of(announced), 201)

@@ -21,7 +21,10 @@ def _read(record: SQSRecord) -> None:
     where = {"organisation": organisation, "document_id": document_id, "page": page}
     try:
         if message.get("again"):
-            run.re_extract(organisation, document_id, message["docType"], message["actor"])
+            # Messages of earlier versions do not say when they were asked for.
+            run.re_extract(
+                organisation, document_id, message["docType"], message["actor"], message.get("asked")
+            )
         else:
             run.process(organisation, document_id, page)
     except Exception:

@@ -63,7 +63,8 @@ def release(call: Call[DocumentPath, Nothing, None]) -> Response:
 def extract(call: Call[DocumentPath, Nothing, ExtractBody]) -> Response:
     """Have a document read again."""
     document = _service(call).re_extract(call.path.document_id, call.body.doc_type)
-    return Response.of(Queued(document_id=document.id, status=document.status), 202)
+    view = Queued(document_id=document.id, status=document.status, re_extraction=document.re_extraction)
+    return Response.of(view, 202)
 
 
 def history(call: Call[DocumentPath, HistoryQuery, None]) -> Response:

@@ -113,6 +113,79 @@ def test_a_method_that_a_route_does_not_take_is_405_with_those_it_takes(method: 
     assert answer.headers["Allow"] == ", ".join(sorted(methods_of(resource)))
 
 
+@pytest.mark.parametrize(
+    ("media_type", "raw"),
+    [
+        (
+            "multipart/form-data; boundary=x",
+            '--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n--x--',
+        ),
+        ("application/x-www-form-urlencoded", "fileName=deed.pdf"),
+    ],
+)
+def test_a_form_where_json_is_needed_is_told_from_json_that_is_broken(media_type: str, raw: str) -> None:
+    answer = Tenant.create("greaves").call(
+        "digitize", "POST", "/v1/digitize", raw=raw, headers={"Content-Type": media_type}
+    )
+
+    assert (answer.status, answer.json["error"]) == (400, "bad_request")
+    assert f"The body is a form ({media_type.partition(';')[0]})" in answer.json["detail"]
+    assert "application/json" in answer.json["detail"]
+    assert "POST /api/v1/documents" in answer.json["detail"]
+
+
+PART = '--x\r\nContent-Disposition: form-data; name="file"; filename="{}"\r\n\r\n%PDF\r\n'
+
+
+@pytest.mark.parametrize(
+    ("form", "says"),
+    [
+        (PART.format("a.pdf"), "not well formed"),
+        (PART.format("a.pdf") * 2 + "--x--", "one file"),
+        (PART.format("a.pdf") * 9 + "--x--", "not well formed"),
+        ("--y--", "not well formed"),
+        (PART.format("a\u202e.pdf") + "--x--", "fileName"),
+        (
+            PART.format("a.pdf") + '--x\r\nContent-Disposition: form-data; name="kind"\r\n\r\nb\r\n--x--',
+            "kind",
+        ),
+    ],
+)
+def test_a_form_that_is_no_file_is_refused_in_a_sentence(form: str, says: str) -> None:
+    answer = Tenant.create("greaves").call(
+        "documents",
+        "POST",
+        "/v1/documents",
+        raw=form,
+        headers={"Content-Type": "multipart/form-data; boundary=x"},
+    )
+
+    assert answer.status == 400
+    assert says in answer.json["detail"]
+
+
+def test_the_name_of_a_file_in_a_form_has_no_folders() -> None:
+    tenant = Tenant.create("greaves")
+    headers = {"Content-Type": 'multipart/form-data; boundary="x"'}
+    form = PART.format("../b/deed.pdf") + "--x--\r\n"
+
+    assert tenant.call("documents", "POST", "/v1/documents", raw=form, headers=headers).status == 201
+    [listed] = tenant.call("documents", "GET", "/v1/documents").json["documents"]
+    assert listed["fileName"] == "deed.pdf"
+
+
+def test_json_that_curl_calls_a_form_is_json() -> None:
+    answer = Tenant.create("greaves").call(
+        "documents",
+        "POST",
+        "/v1/documents",
+        raw='{"fileName": "deed.pdf"}',
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+    )
+
+    assert answer.status == 201
+
+
 def test_options_needs_no_key() -> None:
     answer = Tenant("nobody").call("documents", "OPTIONS", "/v1/documents", role=None)
 

@@ -276,6 +276,33 @@ def test_an_unknown_path_has_the_one_error_shape(runtime: Runtime) -> None:
     assert httpx.get(runtime.api_url + named).json()["openapi"] == "3.1.0"
 
 
+def test_a_file_that_is_sent_as_a_form_is_read_as_any_other(offices: tuple[Office, Office]) -> None:
+    http, invoice = offices[0].http, (SAMPLES / "invoice.pdf").read_bytes()
+    sent = http.post(
+        "/api/v1/documents",
+        files={"file": ("föhn.pdf", invoice)},
+        data={"docType": "invoice", "split": "false"},
+    )
+
+    assert (sent.status_code, set(sent.json())) == (201, {"documentId", "status"})
+    assert sent.json()["status"] == "processing"
+    path = f"/api/v1/documents/{sent.json()['documentId']}"
+    until = time.monotonic() + 60
+    while (answer := http.get(path)).status_code == 202 and time.monotonic() < until:
+        time.sleep(0.2)
+    assert (answer.status_code, answer.json()["docType"]) == (200, "invoice")
+    assert http.get(f"{path}/file", follow_redirects=True).content == invoice
+
+
+def test_a_form_that_is_too_large_or_has_no_file_says_what_to_do(offices: tuple[Office, Office]) -> None:
+    http = offices[0].http
+    large = http.post("/api/v1/documents", files={"file": ("large.pdf", bytes(5 * 2**20))})
+    none = http.post("/api/v1/documents", files={"other": ("a.pdf", b"x")})
+
+    assert (large.status_code, "PUT" in large.json()["detail"]) == (413, True)
+    assert (none.status_code, none.json()["error"]) == (400, "bad_request")
+
+
 @pytest.mark.parametrize("path", ["", "/", "/api", "/api/"])
 def test_the_bare_address_tells_a_program_where_things_are(runtime: Runtime, path: str) -> None:
     for accept in ("*/*", "application/json"):

@@ -26,7 +26,7 @@ from alma.datamodel.pages import PageText, Track
 from alma.documents import audit, deletion, intake, page_records, progress, records
 from alma.documents.audit import Event
 from alma.documents.records import Document
-from alma.errors import ConflictError
+from alma.errors import ConflictError, UnavailableError
 from alma.models import datasets
 from alma.pipeline import extract as pipeline_extract
 from alma.review import merging, proposals, re_extraction
@@ -34,6 +34,7 @@ from alma.review import queue as review_queue
 from alma.review.corrections import Place
 from alma.review.proposals import Proposal
 from alma.storage import objects
+from alma.storage import queue as page_queue
 from alma.storage.items.access import KeyItem, key_key
 from alma.storage.items.documents import AuditItem, DocumentItem, document_key
 from tests.cloud import Answer, Tenant
@@ -1185,14 +1186,110 @@ def test_a_document_that_could_not_be_read_has_a_history(desk: Desk) -> None:
 # --- read again --------------------------------------------------------------
 
 
+QUEUED = {"status": "ready", "reExtraction": "queued"}
+
+
+def waits(desk: Desk) -> list[str | None]:
+    """Return what GET, the list and an export say of a re-extraction that waits."""
+    path = str(desk.document.id)
+    [listed] = desk.tenant.call("documents", "GET", "/v1/documents").json["documents"]
+    shown = desk.tenant.call("documents", "GET", "/v1/documents/{id}", path={"id": path}).json
+    saved = desk.tenant.call("export", "GET", "/v1/export/{documentId}", path={"documentId": path}).json
+    return [each.get("reExtraction") for each in (shown, listed, saved)]
+
+
+def test_a_document_says_that_it_waits_to_be_read_again_until_it_is(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline_extract, "extract", lambda *_: Extraction("deed", None, deed()))
+    assert waits(desk) == [None, None, None]
+    answers = [desk.call("POST", "/v1/documents/{id}/extract", {}) for _ in range(3)]
+
+    assert [(each.status, each.json) for each in answers] == [
+        (202, {**QUEUED, "documentId": desk.document.id})
+    ] * 3
+    [message] = messages()
+    assert waits(desk) == ["queued", "queued", None]
+    assert desk.patch("grantor_name", "accept").status == 200
+    assert waits(desk)[0] == "queued"
+
+    assert extract(message) == {"batchItemFailures": []}
+    assert waits(desk) == [None, None, None]
+    desk.call("POST", "/v1/documents/{id}/extract", {})
+    assert len(messages()) == 1
+
+
+def test_a_re_extraction_asked_for_as_another_type_takes_the_place_of_the_one_that_waits(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        pipeline_extract, "extract", lambda words, schemas, doc_type: Extraction(doc_type, None, [])
+    )
+    for doc_type in ("contract", "receipt", "receipt"):
+        desk.call("POST", "/v1/documents/{id}/extract", {"docType": doc_type})
+    first, last = sorted(messages(), key=lambda message: str(message["docType"]))
+
+    extract(last)
+    assert waits(desk)[0] is None
+    extract(first)
+    assert desk.shown()["docType"] == "receipt"
+    desk.call("POST", "/v1/documents/{id}/extract", {"docType": "invoice"})
+    extract(first)
+    assert desk.shown()["docType"] == "receipt"
+    assert waits(desk)[0] == "queued"
+
+
+def test_a_re_extraction_that_fails_waits_for_its_next_attempt_and_not_for_ever(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(pipeline_extract, "extract", crash)
+    desk.call("POST", "/v1/documents/{id}/extract", {})
+    assert extract(messages()[0])["batchItemFailures"]
+    assert waits(desk)[0] == "queued"
+
+    row = records.row_of("greaves", desk.document.id)
+    row.update(actions=[DocumentItem.re_extraction.set(row.re_extraction - 3_601_000)])
+    assert waits(desk) == [None, None, None]
+    desk.call("POST", "/v1/documents/{id}/extract", {})
+    assert len(messages()) == 1
+
+
+def test_a_re_extraction_that_the_queue_does_not_take_is_not_waited_for(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise UnavailableError("The page queue did not take every message.")
+
+    monkeypatch.setattr(page_queue, "send_re_extraction", refuse)
+
+    assert desk.call("POST", "/v1/documents/{id}/extract", {}).status == 503
+    assert waits(desk) == [None, None, None]
+
+
+def test_a_message_of_before_re_extractions_were_shown_is_read(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        pipeline_extract, "extract", lambda words, schemas, doc_type: Extraction(doc_type, None, [])
+    )
+    old = {"organisation": "greaves", "documentId": desk.document.id, "page": 0, "again": True}
+
+    assert extract({**old, "docType": "contract", "actor": "key_x"}) == {"batchItemFailures": []}
+    assert desk.shown()["docType"] == "contract"
+
+
 def again(desk: Desk, monkeypatch: pytest.MonkeyPatch, found: list[Field], doc_type: str = "deed") -> None:
     """Ask for the document to be read again, and deliver the message; the words give these fields now."""
     monkeypatch.setattr(pipeline_extract, "extract", lambda *_: Extraction(doc_type, None, found))
     answer = desk.call("POST", "/v1/documents/{id}/extract", {}, role=Role.REVIEWER)
-    assert (answer.status, answer.json) == (202, {"documentId": desk.document.id, "status": "ready"})
+    assert (answer.status, answer.json) == (202, {**QUEUED, "documentId": desk.document.id})
     [message] = messages()
     assert extract(message) == {"batchItemFailures": []}
     assert extract(message) == {"batchItemFailures": []}  # delivered twice
+    assert extract({**message, "asked": None}) == {"batchItemFailures": []}  # cut off before its last step
 
 
 def test_reading_again_replaces_what_nobody_decided_and_keeps_what_somebody_did(

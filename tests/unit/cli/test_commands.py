@@ -201,6 +201,20 @@ def test_a_command_sends_what_the_route_takes(
     assert json.loads(capsys.readouterr().out)
 
 
+def test_waiting_for_a_document_to_be_read_again_ends_when_it_is(
+    api: FakeApi, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = {"documentId": 7, "docType": "receipt", "fields": [FIELD]}
+    api.say("POST", "/documents/7/extract", {"documentId": 7, "status": "ready", "reExtraction": "queued"})
+    api.say("GET", "/documents/7", read | {"reExtraction": "queued"})
+    monkeypatch.setattr(time, "sleep", lambda _: api.say("GET", "/documents/7", read))
+
+    assert main(["extract", "7", "--wait", "--json"]) == 0
+
+    assert json.loads(capsys.readouterr().out) == read
+    assert [each[0] for each in api.asked()] == ["POST", "GET", "GET"]
+
+
 def test_the_queue_is_filtered(api: FakeApi) -> None:
     api.say("GET", "/review-queue", {"items": [], "nextCursor": None})
 

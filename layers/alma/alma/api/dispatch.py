@@ -7,15 +7,17 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel
 
 from alma import telemetry
 from alma.access import rate_limits
 from alma.access.rate_limit_classes import RateLimitClass
 from alma.access.rate_limits import RateLimitStatus
 from alma.access.scopes import Scope
+from alma.api import multipart
 from alma.api.errors import error_response
 from alma.api.operation import PUBLIC, Route
-from alma.api.parameters import json_body, path_parameters, query_parameters
+from alma.api.parameters import form_body, json_body, path_parameters, query_parameters
 from alma.api.request import Call, Request, Response, no_key
 from alma.api.request_models import Nothing
 from alma.errors import AlmaError, ForbiddenError, MethodNotAllowedError, RateLimitedError
@@ -127,11 +129,17 @@ class Handler:
         _check_scope(request, row.scope)
         path = path_parameters(row.path, request.path if row.path is not Nothing else {})
         query = None if row.query is None else query_parameters(row.query, request.query)
-        body = None if row.body is None else json_body(row.body, request.body)
+        file: bytes | None = None
+        body: BaseModel | None
+        if row.body is not None and row.takes_file and request.media_type == "multipart/form-data":
+            form = multipart.parse(request.headers["content-type"], request.body)
+            file, body = form.file, form_body(row.body, {**form.fields, "fileName": form.file_name})
+        else:
+            body = None if row.body is None else json_body(row.body, request.body, request.media_type)
         for given in (path, body):
             if (document_id := getattr(given, "document_id", None)) is not None:
                 request.log.add(document_id=document_id)
-        response = self.operations[row.operation](Call(request, path, query, body))
+        response = self.operations[row.operation](Call(request, path, query, body, file))
         return response.conditional(request.headers.get("if-none-match")) if row.conditional else response
 
 

@@ -29,6 +29,7 @@ from alma.documents.listing import MAX_LIMIT, Listing
 from alma.documents.records import Document, DocumentStatus
 from alma.documents.service import Announcement
 from alma.presentation.document import (
+    RE_EXTRACTION_DESCRIPTION,
     DocumentContent,
     DocumentView,
     EvidenceView,
@@ -186,6 +187,9 @@ class DocumentSummary(View):
         description="Code of what went wrong, if status is failed.",
     )
     detail: str | None = Field(default=None, description="The same as a sentence.")
+    re_extraction: Literal["queued"] | None = Field(
+        default=None, exclude_if=is_none, description=RE_EXTRACTION_DESCRIPTION
+    )
     claimed_by: str | None = Field(
         default=None,
         exclude_if=is_none,
@@ -293,7 +297,9 @@ class Announced(View):
 
     document_id: int
     status: DocumentStatus
-    upload: Upload
+    upload: Upload | None = Field(
+        default=None, exclude_if=is_none, description="Not given where the file came with the request."
+    )
 
     @classmethod
     def of(cls, announced: Announcement) -> Announced:
@@ -337,10 +343,11 @@ ROUTES = (
         "/v1/documents",
         "documents",
         "announce_document",
-        "Announce a file and get a URL to upload it to.",
+        "Announce a file and get a URL to upload it to; or send it at once as a form, up to about 4.4 MB.",
         Scope.DOCUMENTS_WRITE,
         {201: Announced, 400: ErrorView},
         body=AnnounceBody,
+        takes_file=True,
     ),
     Route(
         "GET",

@@ -125,7 +125,7 @@ def _operation(row: Route) -> dict[str, Any]:
     if row.body:
         operation["requestBody"] = {
             "required": True,
-            "content": {"application/json": {"schema": {"$ref": _ref(row.body)}}},
+            "content": {"application/json": {"schema": {"$ref": _ref(row.body)}}, **_form(row)},
         }
     elif row.operation == "mcp":
         operation["requestBody"] = {
@@ -181,3 +181,17 @@ def _answer(status: int, answer: Answer, row: Route) -> dict[str, Any]:
 
 def _ref(model: type[BaseModel]) -> str:
     return _SCHEMAS.format(model=model.__name__)
+
+
+def _form(row: Route) -> dict[str, Any]:
+    """Return the form that a route takes instead of JSON, where it does."""
+    if not row.takes_file or row.body is None:
+        return {}
+    fields = {
+        (info.alias or name): {"type": "boolean" if info.annotation is bool else "string"}
+        for name, info in row.body.model_fields.items()
+        if name != "file_name"
+    }
+    file = {"type": "string", "contentMediaType": "application/octet-stream"}
+    schema = {"type": "object", "required": ["file"], "properties": {"file": file, **fields}}
+    return {"multipart/form-data": {"schema": schema}}

@@ -38,6 +38,8 @@ class Route:
     """None for query parameters that are not looked at."""
     body: type[BaseModel] | None = None
     """None for a request whose body, if any, is not looked at."""
+    takes_file: bool = False
+    """The body may also be a form, with a part `file` for its `fileName`."""
     limited_as: RateLimitClass | None = None
     """The bucket it shares, where scope and method do not tell."""
 

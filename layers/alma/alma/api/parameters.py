@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, TypeVar, get_args
@@ -15,6 +16,12 @@ from alma.errors import BadRequestError
 _M = TypeVar("_M", bound=BaseModel)
 #: Digits of a number in a query that are looked at.
 _MOST_DIGITS = 12
+_FORMS = {"application/x-www-form-urlencoded", "multipart/form-data"}
+_FORM = (
+    "The body is a form ({}) and this route takes JSON: send a JSON object with Content-Type: "
+    "application/json. A file is announced with POST /api/v1/documents and sent with PUT to the URL in the "
+    "answer."
+)
 
 
 def path_parameters(model: type[_M], given: Mapping[str, str]) -> _M:
@@ -46,8 +53,10 @@ def query_parameters(model: type[_M], given: Mapping[str, str]) -> _M:
         raise BadRequestError(_parameter_sentence(model, _first(error))) from None
 
 
-def json_body(model: type[_M], body: bytes) -> _M:
-    """Validate a JSON body; none at all is taken for an empty object.
+def json_body(model: type[_M], body: bytes, media_type: str = "") -> _M:
+    """Validate a JSON body, whatever it is said to be: curl says that all it sends is a form.
+
+    None at all is taken for an empty object.
 
     Raises
     ------
@@ -58,11 +67,20 @@ def json_body(model: type[_M], body: bytes) -> _M:
         return model.model_validate_json(body or b"{}")
     except ValidationError as error:
         first = _first(error)
+        if first["type"] == "json_invalid" and media_type in _FORMS:
+            raise BadRequestError(_FORM.format(media_type)) from None
         where = ".".join(str(part) for part in first["loc"])
         what = first["msg"].removeprefix("Value error, ")
         raise BadRequestError(
             f"The body is not what this route takes: {f'{where}: ' if where else ''}{what}."
         ) from None
+
+
+def form_body(model: type[_M], given: Mapping[str, str]) -> _M:
+    """Validate the fields of a form, truth values and numbers read from their text; raises as `json_body`."""
+    kinds = _kinds(model)
+    typed = {name: _typed(text, kinds.get(name)) for name, text in given.items()}
+    return json_body(model, json.dumps(typed).encode())
 
 
 def _first(error: ValidationError) -> ErrorDetails:

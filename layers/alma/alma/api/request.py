@@ -86,6 +86,11 @@ class Request:
         )
 
     @property
+    def media_type(self) -> str:
+        """What its body is said to be, in lower case and without parameters."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    @property
     def scopes(self) -> frozenset[Scope]:
         """What its key may be used for."""
         return frozenset() if self.caller is None else self.caller.scopes
@@ -99,6 +104,8 @@ class Call(Generic[PathT, QueryT, BodyT]):
     path: PathT
     query: QueryT
     body: BodyT
+    file: bytes | None = None
+    """The file of a form."""
 
     @property
     def caller(self) -> Caller:

@@ -19,8 +19,8 @@ from alma.datamodel.schemas import KEY
 from alma.documents.audit import MAX_LIMIT as MAX_ENTRIES
 from alma.documents.audit import Action, Entry, History
 from alma.documents.records import DocumentStatus
-from alma.presentation.document import Claim, FieldView, project_field
-from alma.presentation.view import View
+from alma.presentation.document import RE_EXTRACTION_DESCRIPTION, Claim, FieldView, project_field
+from alma.presentation.view import View, is_none
 
 if TYPE_CHECKING:
     from alma.review.corrections import Place
@@ -175,6 +175,9 @@ class Queued(View):
 
     document_id: int
     status: DocumentStatus
+    re_extraction: Literal["queued"] | None = Field(
+        default=None, exclude_if=is_none, description=RE_EXTRACTION_DESCRIPTION
+    )
 
 
 class WaitingField(View):

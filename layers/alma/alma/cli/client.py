@@ -206,6 +206,25 @@ class Client:
                 raise ApiError(202, "still_processing", f"Document {document_id} is still being read.")
             time.sleep(0.5)
 
+    def wait_for_re_extraction(self, document_id: int, seconds: float = 900) -> dict[str, Any]:
+        """Poll a document until it waits for no re-extraction, and return its fields.
+
+        Raises
+        ------
+        ApiError
+            It still waits after `seconds`.
+        """
+        until = time.monotonic() + seconds
+        while True:
+            found = self.call("GET", f"/documents/{document_id}")
+            if "reExtraction" not in found:
+                return found
+            if time.monotonic() > until:
+                raise ApiError(
+                    202, "still_processing", f"Document {document_id} still waits to be read again."
+                )
+            time.sleep(0.5)
+
     def latest(self, names: Collection[str]) -> dict[str, int]:
         """Return the newest documentId of each file that has a document, by the file's name."""
         found: dict[str, int] = {}

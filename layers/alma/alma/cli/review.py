@@ -175,6 +175,7 @@ def extract(
     doc_type: Annotated[
         str | None, typer.Option("--type", help="The type it is; the one it has now without it.")
     ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until it is, and print the fields.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Read a document again, by today's types; what people decided stays."""
@@ -182,6 +183,10 @@ def extract(
     document_id = find_document(client, document)
     body = {} if doc_type is None else {"docType": doc_type}
     found = client.call("POST", f"/documents/{document_id}/extract", body)
+    if wait:
+        found = client.wait_for_re_extraction(document_id)
+        Output(as_json).show(found, lambda: tables.fields(found, document_id))
+        return
     Output(as_json).show(found, f"document {document_id} will be read again; it stays as it is until then")
 
 

@@ -84,6 +84,14 @@ def listing(found: dict[str, Any]) -> Iterator[Printable]:
         yield f"the newest {len(found['documents'])}; there are more (--limit)"
 
 
+def _reading_status(document: dict[str, Any]) -> str:
+    """Return how far a document is, and why it failed or that it will be read again."""
+    why: str = document["error"] or (
+        "re-extraction " + document["reExtraction"] if "reExtraction" in document else ""
+    )
+    return f"{document['status']}: {why}" if why else str(document["status"])
+
+
 def documents_table(documents: Iterable[dict[str, Any]]) -> Table:
     """Return a list of documents."""
     columns = {
@@ -102,7 +110,7 @@ def documents_table(documents: Iterable[dict[str, Any]]) -> Table:
                 each["fileName"],
                 each["docType"] or "",
                 _text(
-                    each["status"] + (f": {each['error']}" if each["error"] else "") + _claim(each),
+                    _reading_status(each) + _claim(each),
                     _DOCUMENT_COLOURS.get(each["status"], ""),
                 ),
                 "" if each["pages"] is None else str(each["pages"]),

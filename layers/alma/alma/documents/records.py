@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Final, Literal
 
 from alma import clock
 from alma.clock import timestamp
@@ -18,6 +19,9 @@ from alma.documents import field_rows
 from alma.errors import ConflictError, NotFoundError
 from alma.storage.items.documents import DocumentItem, FieldItem, document_key, field_prefix, listed_key
 from alma.storage.table import Item
+
+#: How long a re-extraction is waited for: one that was cut off for good is not shown for ever.
+RE_EXTRACTION_SECONDS: Final = 3600
 
 
 class DocumentStatus(StrEnum):
@@ -102,6 +106,8 @@ class Document:
     """Name of that key, where it was asked for."""
     review: ReviewCounts | None = None
     """How much is left to review; None until it is ready, and where its row is older than the counters."""
+    re_extraction: Literal["queued"] | None = None
+    """Set while it waits to be re-extracted; its fields stay usable until then."""
 
     @property
     def pages_read(self) -> int:
@@ -197,6 +203,8 @@ def from_item(item: DocumentItem) -> Document:
         detail = "The upload URL expired before a file came; announce it again with POST /api/v1/documents."
     until = None if item.claimed_until is None else datetime.fromtimestamp(int(item.claimed_until), UTC)
     claimed = until is not None and clock.now() < until
+    asked = item.re_extraction
+    waits = asked is not None and clock.now().timestamp() < int(asked) / 1000 + RE_EXTRACTION_SECONDS
     return Document(
         organisation=item.pk,
         id=int(item.document_id),
@@ -225,6 +233,7 @@ def from_item(item: DocumentItem) -> Document:
         claimed_by=item.claimed_by if claimed else None,
         claimed_until=timestamp(until) if claimed else None,
         review=_review_counts(item) if status is DocumentStatus.READY else None,
+        re_extraction="queued" if waits else None,
     )
 
 

@@ -88,6 +88,14 @@ class DocumentService:
         )
         return Announcement(document, objects.upload_url(document.object_key), settings().upload_seconds)
 
+    def receive(self, file_name: str, file: bytes, doc_type: str | None, *, whole: bool) -> Document:
+        """Make the document of a file that came with the request, and have it read; raises as `announce`."""
+        document = intake.announce(
+            self.organisation, file_name, doc_type, whole=whole, announced_by=self.actor
+        )
+        objects.put_inbox(document.object_key, file)
+        return document
+
     def delete(self, document_id: int) -> None:
         """Delete a document with everything that was made of it."""
         deletion.delete(self.organisation, document_id, actor=self.actor)
@@ -132,8 +140,8 @@ class DocumentService:
         """Export a document's fields as a file; raises `BadRequestError` for what no file can be."""
         from alma.presentation.exports import Format, export
 
-        # A file holds fields only, not what is not there.
-        content = replace(self.content(document_id), missing=())
+        # A file holds fields only, not what is not there or is to come.
+        content = replace(self.content(document_id), missing=(), re_extraction=None)
         if format == Format.XLSX:
             content = replace(content, types=self.field_types(content.doc_type))
         return export(content, format, all_columns=all_columns, bom=bom)
@@ -239,6 +247,7 @@ def content_of(document: Document, fields: Sequence[Field], *, model: str | None
         model=model,
         part=_file_part(document),
         claim=_claim(document),
+        re_extraction=document.re_extraction,
     )
 
 

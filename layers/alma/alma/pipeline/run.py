@@ -76,10 +76,13 @@ def _resolve(document: Document) -> None:
     finish.ready(document, extraction, words)
 
 
-def re_extract(organisation: str, document_id: int, doc_type: str | None, actor: str) -> None:
+def re_extract(
+    organisation: str, document_id: int, doc_type: str | None, actor: str, asked: int | None
+) -> None:
     """Resolve the fields of a ready document anew from its words; what people decided stays. Idempotent.
 
-    Nothing happens where the document is not ready or is gone.
+    Nothing happens where the document is not ready or is gone, or where this was done or asked for as another
+    type since. After it the document waits for it no longer; where it raises, the message comes again.
 
     Parameters
     ----------
@@ -89,13 +92,17 @@ def re_extract(organisation: str, document_id: int, doc_type: str | None, actor:
         The type it is; None for the one it has.
     actor : str
         Id of the key that asked for it.
+    asked : int or None
+        When, as the document's row says it; None where it does not.
     """
     with finish.purged_if_removed(organisation, document_id):
         document = records.get(organisation, document_id)
-        if document.status is not DocumentStatus.READY:
+        if re_extraction.superseded(organisation, document_id, asked):
             return
-        words = read_words(document, page_records.list_pages(document))
-        extraction = extract.fields_of(
-            document, words, doc_type or document.doc_type, hosted=True, key_id=actor
-        )
-        re_extraction.keep(organisation, document_id, extraction, actor)
+        if document.status is DocumentStatus.READY:
+            words = read_words(document, page_records.list_pages(document))
+            extraction = extract.fields_of(
+                document, words, doc_type or document.doc_type, hosted=True, key_id=actor
+            )
+            re_extraction.keep(organisation, document_id, extraction, actor)
+        re_extraction.end(organisation, document_id, asked)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import pydantic
 
@@ -25,6 +25,10 @@ CONFIDENCE_PLACES = 4
 #: A share or a probability.
 Unit = Annotated[float, pydantic.Field(ge=0, le=1)]
 _Page = Annotated[int, pydantic.Field(ge=1, description="1-based page of the document.")]
+
+RE_EXTRACTION_DESCRIPTION = (
+    "Only given while it waits to be read again; its fields stay as they are until then."
+)
 
 
 class BoxView(View):
@@ -187,6 +191,9 @@ class DocumentView(View):
     instance_of: int | None = pydantic.Field(
         default=None, description="Number of the first document of the file; only given on the others."
     )
+    re_extraction: Literal["queued"] | None = pydantic.Field(
+        default=None, description=RE_EXTRACTION_DESCRIPTION
+    )
     claimed_by: str | None = pydantic.Field(
         default=None, description="Id of the key that works on it now; only with tracks, if one does."
     )
@@ -221,6 +228,8 @@ class DocumentContent:
     """Who works on it."""
     missing: Sequence[str] = ()
     """Ids of required fields that were not found, where `fields` has them not."""
+    re_extraction: Literal["queued"] | None = None
+    """Set while it waits to be re-extracted."""
     types: Mapping[str, FieldType] = field(default_factory=dict)
     """The type of each field and column by its key, in the schema's order; for exports that have types."""
 
@@ -231,8 +240,8 @@ def project(content: DocumentContent, *, tracks: bool = False) -> dict[str, Any]
     Returns
     -------
     dict
-        `documentId`, `docType`, `model` and the keys of the file part if given, and `fields`, each with
-        `key`, `value`, `confidence`, `status` and `evidence` (None for a value without a place);
+        `documentId`, `docType`, `model`, the keys of the file part and `reExtraction` if given, and `fields`,
+        each with `key`, `value`, `confidence`, `status` and `evidence` (None for a value without a place);
         `group` and `row` for a group's column; `missing` if any are; with `tracks` also the claim and what
         `project_field` adds.
     """
@@ -241,6 +250,8 @@ def project(content: DocumentContent, *, tracks: bool = False) -> dict[str, Any]
         head["model"] = content.model
     if content.part is not None:
         head |= content.part.body()
+    if content.re_extraction is not None:
+        head["reExtraction"] = content.re_extraction
     if content.claim is not None and tracks:
         head |= content.claim.body()
     show = project_field if tracks else _field

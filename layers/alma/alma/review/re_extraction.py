@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,13 +12,16 @@ from alma.document_types import catalogue
 from alma.documents import audit, changes, field_rows, progress, records
 from alma.documents.records import Document, DocumentStatus
 from alma.storage import queue
-from alma.storage.items.documents import DocumentItem
+from alma.storage.items.documents import DocumentItem, document_key
+from alma.storage.transactions import conditional_write, retry
 
 _READY: Any = DocumentItem.status == DocumentStatus.READY.value
 
 
 def request(organisation: str, document_id: int, doc_type: str | None, actor: str) -> Document:
     """Ask for a document to be re-extracted, as of a type if one is given, and return it as it is now.
+
+    Idempotent while it waits; asked for as another type, the last one counts.
 
     Raises
     ------
@@ -28,10 +32,64 @@ def request(organisation: str, document_id: int, doc_type: str | None, actor: st
     BadRequestError
         The organisation has no such type.
     """
-    document = records.ready(records.row_of(organisation, document_id))
+    records.ready(records.row_of(organisation, document_id))
     catalogue.check(organisation, doc_type, optional=True)
-    queue.send_re_extraction(organisation, document_id, doc_type, actor)
+    document, asked = retry(lambda: _record(organisation, document_id, doc_type))
+    if asked is not None:
+        try:
+            queue.send_re_extraction(organisation, document_id, doc_type, actor, asked)
+        except Exception:
+            end(organisation, document_id, asked)  # nothing comes that would
+            raise
     return document
+
+
+def _record(organisation: str, document_id: int, doc_type: str | None) -> tuple[Document, int | None]:
+    """Conditional write: record that a re-extraction waits, and since when; None if one waited before."""
+    row = records.row_of(organisation, document_id)
+    document = records.ready(row)
+    before = row.re_extraction
+    if document.re_extraction is not None and row.re_extraction_type == doc_type:
+        return document, None
+    # Not the same twice: by it a message knows whether another one took its place.
+    asked = max(time.time_ns() // 10**6, int(before or 0) + 1)
+    same: Any = DocumentItem.re_extraction.does_not_exist()
+    if before is not None:
+        same = DocumentItem.re_extraction == before
+    row.update(
+        actions=[
+            DocumentItem.re_extraction.set(asked),
+            DocumentItem.re_extraction_type.remove()
+            if doc_type is None
+            else DocumentItem.re_extraction_type.set(doc_type),
+        ],
+        condition=_READY & same,
+    )
+    return records.from_item(row), asked
+
+
+def superseded(organisation: str, document_id: int, asked: int | None) -> bool:
+    """Tell whether a document does not wait (any more) for the re-extraction that was asked for then.
+
+    Raises
+    ------
+    NotFoundError
+        The organisation has no such document.
+    """
+    return asked is not None and records.row_of(organisation, document_id).re_extraction != asked
+
+
+def end(organisation: str, document_id: int, asked: int | None) -> None:
+    """Conditional write: the document no longer waits for what was asked for then. Idempotent."""
+    if asked is None:
+        return
+    row = DocumentItem(organisation, document_key(document_id))
+    conditional_write(
+        lambda: row.update(
+            actions=[DocumentItem.re_extraction.remove(), DocumentItem.re_extraction_type.remove()],
+            condition=DocumentItem.re_extraction == asked,
+        )
+    )
 
 
 def keep(organisation: str, document_id: int, extraction: Extraction, actor: str) -> None:

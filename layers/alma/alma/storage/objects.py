@@ -300,6 +300,11 @@ def fetch_inbox(key: str, etag: str, into: Path) -> None:
         shutil.copyfileobj(body, file, 2**20)
 
 
+def put_inbox(key: str, body: bytes) -> None:
+    """Put a file into the inbox, as a PUT to its `upload_url` does."""
+    _client().put_object(Bucket=settings().inbox_bucket, Key=key, Body=body)
+
+
 def drop(organisation: str, name: str, path: Path) -> str:
     """Put a file into the organisation's drop folder and return its key."""
     key = inbox_prefix(organisation) + name

@@ -35,8 +35,12 @@ def send_pages(organisation: str, document_id: int, pages: Iterable[int]) -> Non
     _send({"organisation": organisation, "documentId": document_id, "page": page} for page in pages)
 
 
-def send_re_extraction(organisation: str, document_id: int, doc_type: str | None, actor: str) -> None:
+def send_re_extraction(
+    organisation: str, document_id: int, doc_type: str | None, actor: str, asked: int
+) -> None:
     """Ask for a document that is ready to be re-extracted, as of a type if one is given, for a key.
+
+    `asked` is when, as the document's row says it.
 
     Raises
     ------
@@ -52,6 +56,7 @@ def send_re_extraction(organisation: str, document_id: int, doc_type: str | None
                 "again": True,
                 "docType": doc_type,
                 "actor": actor,
+                "asked": asked,
             }
         ]
     )
