@@ -3,6 +3,7 @@
 from typing import Any
 
 from alma.api import models, pages
+from alma.api.answers import inline_or_redirect
 from alma.api.dispatch import serve
 from alma.api.document_types import DocTypePath
 from alma.api.models import DatasetList, DatasetQuery, DatasetSummary
@@ -12,7 +13,6 @@ from alma.api.request_models import Nothing
 from alma.documents.service import DocumentService
 from alma.models.datasets import Part
 from alma.models.service import ModelService
-from alma.settings import settings
 
 
 def list_datasets(call: Call[Nothing, Nothing, None]) -> Response:
@@ -36,9 +36,8 @@ def get_page(call: Call[PagePath, Nothing, None]) -> Response:
     if where.is_image:
         return Response.redirect(service.page_image_link(where.document_id, where.page).url)
     file = service.page_words(where.document_id, where.page)
-    if len(file.body) > settings().max_inline_bytes:
-        return Response.redirect(service.publish(where.document_id, file).url)
-    return Response(200, file.body, {"Content-Type": file.media_type})
+    response = Response(200, file.body, {"Content-Type": file.media_type})
+    return inline_or_redirect(service, where.document_id, file, response)
 
 
 def _service(call: Call[Any, Any, Any]) -> ModelService:

@@ -400,7 +400,7 @@ def test_words_too_many_for_an_answer_are_a_redirect(monkeypatch: pytest.MonkeyP
     greaves = Tenant.create("greaves")
     document = seed(greaves)
     small = replace(settings(), max_inline_bytes=100)
-    monkeypatch.setattr("functions.datasets.app.settings", lambda: small)
+    monkeypatch.setattr("alma.api.answers.settings", lambda: small)
 
     answer = page(greaves, document.id, "p1.json")
 

@@ -32,20 +32,23 @@ def json_response(service: DocumentService, document_id: int, file: File) -> Res
     """Answer with a JSON file as text, or a redirect to it."""
     # The body is a string in the function's own JSON: quotes and backslashes travel escaped once more.
     escapes = file.body.count(b'"') + file.body.count(b"\\")
-    if len(file.body) + escapes > settings().max_inline_bytes:
-        return Response.redirect(service.publish(document_id, file).url)
-    return Response(200, file.body.decode(), {"Content-Type": file.media_type})
+    response = Response(200, file.body.decode(), {"Content-Type": file.media_type})
+    return inline_or_redirect(service, document_id, file, response, size=len(file.body) + escapes)
 
 
 def file_response(service: DocumentService, document_id: int, file: File) -> Response:
     """Answer with a file to save, or a redirect to it."""
-    if len(file.body) > settings().max_inline_bytes:
+    headers = {
+        "Content-Type": file.media_type,
+        "Content-Disposition": f'attachment; filename="{file.file_name}"',
+    }
+    return inline_or_redirect(service, document_id, file, Response(200, file.body, headers))
+
+
+def inline_or_redirect(
+    service: DocumentService, document_id: int, file: File, response: Response, *, size: int | None = None
+) -> Response:
+    """Answer with a response, or store its file and redirect to that where it has more bytes than may be."""
+    if (len(file.body) if size is None else size) > settings().max_inline_bytes:
         return Response.redirect(service.publish(document_id, file).url)
-    return Response(
-        200,
-        file.body,
-        {
-            "Content-Type": file.media_type,
-            "Content-Disposition": f'attachment; filename="{file.file_name}"',
-        },
-    )
+    return response
