@@ -21,13 +21,11 @@ from alma.documents.audit import Action, Entry, History
 from alma.documents.records import DocumentStatus
 from alma.presentation.document import RE_EXTRACTION_DESCRIPTION, Claim, FieldView, project_field
 from alma.presentation.view import View, is_none
+from alma.review.queue import MAX_LIMIT
 
 if TYPE_CHECKING:
     from alma.review.corrections import Place
     from alma.review.queue import Queue
-
-#: Most fields of a page of the review queue.
-MAX_FIELDS = 200
 
 
 # --- what is sent ----------------------------------------------------------
@@ -130,7 +128,7 @@ class ReviewFilter(Query):
     status: Literal["escalated", "unreviewed"] | None = Field(
         default=None, description="Only fields of this status."
     )
-    limit: StrictInt = limit(MAX_FIELDS, 50)
+    limit: StrictInt = limit(MAX_LIMIT, 50)
     cursor: Annotated[
         # Longer than others: it holds an organisation's and a field's name.
         Annotated[StrictStr, Field(max_length=400)] | None,
