@@ -1,7 +1,7 @@
 """POST /v1/digitize: resolve a document into its fields."""
 
 from alma.api import documents
-from alma.api.answers import document_fields
+from alma.api.answers import document_fields, redirect_again
 from alma.api.dispatch import serve
 from alma.api.documents import DigitizeBody, TracksQuery
 from alma.api.request import Call, Response
@@ -15,4 +15,4 @@ def digitize(call: Call[Nothing, TracksQuery, DigitizeBody]) -> Response:
     return document_fields(service, call.body.document_id, call.query.tracks)
 
 
-handler = serve("digitize", documents.ROUTES, {"digitize": digitize})
+handler = serve("digitize", documents.ROUTES, {"digitize": digitize}, renewals={"digitize": redirect_again})

@@ -1,5 +1,6 @@
 """/v1/documents: list, announce, read, remove."""
 
+import json
 from typing import Any
 
 from alma.api import documents
@@ -32,6 +33,15 @@ def announce(call: Call[Nothing, Nothing, AnnounceBody]) -> Response:
     return Response.of(Announced.of(announced), 201)
 
 
+def announce_again(call: Call[Nothing, Nothing, AnnounceBody], first: Response) -> Response:
+    """Answer with the document that was announced, and a fresh URL: the first ends with its function."""
+    announced = json.loads(first.content)
+    if "upload" not in announced:
+        return first
+    again = Announced.of(_service(call).announced(announced["documentId"])).to_json()
+    return Response(first.status, {**announced, "upload": again["upload"]})
+
+
 def get(call: Call[DocumentPath, TracksQuery, None]) -> Response:
     """Answer with the document's fields."""
     return document_fields(_service(call), call.path.document_id, call.query.tracks)
@@ -62,4 +72,5 @@ handler = serve(
         "get_document_file": get_file,
         "delete_document": delete,
     },
+    renewals={"announce_document": announce_again},
 )

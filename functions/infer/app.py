@@ -1,7 +1,7 @@
 """POST /v1/models/{id}/digitize: resolve a document with a model of the organisation."""
 
 from alma.api import models
-from alma.api.answers import content_response
+from alma.api.answers import content_response, redirect_again
 from alma.api.dispatch import serve
 from alma.api.documents import DigitizeBody
 from alma.api.models import ModelPath
@@ -18,4 +18,9 @@ def digitize(call: Call[ModelPath, Nothing, DigitizeBody]) -> Response:
     return content_response(DocumentService(call.organisation, call.key_id), content)
 
 
-handler = serve("infer", models.ROUTES, {"digitize_with_model": digitize})
+handler = serve(
+    "infer",
+    models.ROUTES,
+    {"digitize_with_model": digitize},
+    renewals={"digitize_with_model": redirect_again},
+)

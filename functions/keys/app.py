@@ -1,5 +1,6 @@
 """/v1/keys and /v1/usage: mint, list, rotate and revoke API keys, and what they used."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from alma.api.metering import UsageQuery, UsageView
 from alma.api.request import Call, Response
 from alma.api.request_models import Nothing
 from alma.clock import now
+from alma.errors import ConflictError
 from alma.metering import quotas, usage
 
 
@@ -40,6 +42,17 @@ def rotate(call: Call[KeyPath, Nothing, RotateKeyBody]) -> Response:
     overlap = timedelta(seconds=call.body.overlap_seconds)
     call.log.add(rotated=call.path.key_id)
     return _minted(call, *keys.rotate(call.organisation, call.path.key_id, overlap, by=call.caller))
+
+
+def minted_before(_: Call[Any, Any, Any], first: Response) -> Response:
+    """Refuse to mint again, and name the key: its token was in the first answer and is kept nowhere."""
+    key_id = json.loads(first.content)["id"]
+    raise ConflictError(
+        f"The first request with this Idempotency-Key made the key {key_id}, whose token was in that answer "
+        "only. If it was lost, rotate that key, or revoke it, with another Idempotency-Key.",
+        code="token_shown_once",
+        more={"keyId": key_id},
+    )
 
 
 def _minted(call: Call[Any, Any, Any], key: Key, token: str) -> Response:
@@ -73,4 +86,5 @@ handler = serve(
         "revoke_key": revoke,
         "get_usage": get_usage,
     },
+    renewals={"create_key": minted_before, "rotate_key": minted_before},
 )

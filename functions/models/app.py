@@ -1,5 +1,6 @@
 """/v1/models: the organisation's fine-tuned models."""
 
+import json
 from typing import Any
 
 from alma.api import models
@@ -23,6 +24,15 @@ def create(call: Call[Nothing, Nothing, ModelBody]) -> Response:
         return Response.of(AnnouncedModel.of(announced), 201)
     model = service.begin_training(body.name, body.doc_type, body.base_model)
     return Response.of(ModelView.model_validate(model), 202, {"Retry-After": "10"})
+
+
+def create_again(call: Call[Nothing, Nothing, ModelBody], first: Response) -> Response:
+    """Answer with the model that was made, one whose file is expected with a fresh URL."""
+    if call.body.source != "upload":
+        return first
+    made = json.loads(first.content)
+    again = AnnouncedModel.of(_service(call).announced(made["id"])).to_json()
+    return Response(first.status, {**made, "upload": again["upload"]})
 
 
 def get(call: Call[ModelPath, Nothing, None]) -> Response:
@@ -55,4 +65,5 @@ handler = serve(
         "get_model_file": get_file,
         "delete_model": delete,
     },
+    renewals={"create_model": create_again},
 )

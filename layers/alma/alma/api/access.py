@@ -131,6 +131,7 @@ ROUTES = (
         {201: MintedKey, 400: ErrorView, 503: ErrorView},
         body=CreateKeyBody,
         limited_as=RateLimitClass.MINTING,
+        shown_once="token",
     ),
     Route(
         "POST",
@@ -143,6 +144,7 @@ ROUTES = (
         path=KeyPath,
         body=RotateKeyBody,
         limited_as=RateLimitClass.MINTING,
+        shown_once="token",
     ),
     Route(
         "DELETE",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from alma.api.request import Response
+from typing import Any
+from urllib.parse import urlsplit
+
+from alma.api.request import Call, Response
 from alma.documents.service import DocumentService
 from alma.presentation.document import DocumentContent
 from alma.presentation.files import File
@@ -43,6 +46,15 @@ def file_response(service: DocumentService, document_id: int, file: File) -> Res
         "Content-Disposition": f'attachment; filename="{file.file_name}"',
     }
     return inline_or_redirect(service, document_id, file, Response(200, file.body, headers))
+
+
+def redirect_again(call: Call[Any, Any, Any], first: Response) -> Response:
+    """Answer as the first time, a redirect by a fresh URL: the first one's has expired soon."""
+    if first.status != 303:
+        return first
+    service, document_id = DocumentService(call.organisation, call.key_id), call.body.document_id
+    file_name = urlsplit(first.headers["Location"]).path.rpartition("/")[2]
+    return Response.redirect(service.published(document_id, file_name, "application/json").url)
 
 
 def inline_or_redirect(

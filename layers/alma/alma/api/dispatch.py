@@ -26,6 +26,7 @@ from alma.telemetry import Metric
 
 Operation = Callable[[Call[Any, Any, Any]], Response]
 Refusal = Callable[[Request, AlmaError], Response]
+Renewal = Callable[[Call[Any, Any, Any], Response], Response]
 
 #: No proxy and no browser keeps what is an organisation's; the few routes that anybody may ask can be kept.
 _NOT_KEPT = {"Cache-Control": "no-store"}
@@ -38,6 +39,7 @@ def serve(
     operations: Mapping[str, Operation],
     *,
     refuse: Refusal | None = None,
+    renewals: Mapping[str, Renewal] | None = None,
 ) -> Handler:
     """Return the Lambda handler of a function behind the API.
 
@@ -51,6 +53,8 @@ def serve(
         Operation -> what serves it.
     refuse : callable, optional
         What answers for an error, for a door with an error shape of its own.
+    renewals : mapping, optional
+        Operation -> what makes its first answer useful to a repeat with the same `Idempotency-Key`.
 
     Raises
     ------
@@ -64,20 +68,25 @@ def serve(
         raise ValueError(f"{function} serves {sorted(operations)}, the table says {sorted(expected)}")
     for each in RateLimitClass:
         rate_limits.limit_of(each)
-    return Handler(function, rows, operations, refuse or _refuse)
+    return Handler(function, rows, operations, refuse or _refuse, renewals or {})
 
 
 class Handler:
     """Lambda handler: limits, authorizes, validates, calls the operation, logs one line for the answer."""
 
     def __init__(
-        self, function: str, routes: Iterable[Route], operations: Mapping[str, Operation], refuse: Refusal
+        self,
+        function: str,
+        routes: Iterable[Route],
+        operations: Mapping[str, Operation],
+        refuse: Refusal,
+        renewals: Mapping[str, Renewal],
     ) -> None:
         self.operations = operations
         self._routes: dict[str, dict[str, Route]] = {}
         for row in routes:
             self._routes.setdefault(row.resource, {})[row.method] = row
-        self._refuse = refuse
+        self._refuse, self._renewals = refuse, renewals
         self._logger = Logger(service=function)
 
     def __call__(self, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
@@ -136,10 +145,15 @@ class Handler:
             file, body = form.file, form_body(row.body, {**form.fields, "fileName": form.file_name})
         else:
             body = None if row.body is None else json_body(row.body, request.body, request.media_type)
-        for given in (path, body):
-            if (document_id := getattr(given, "document_id", None)) is not None:
-                request.log.add(document_id=document_id)
-        response = self.operations[row.operation](Call(request, path, query, body, file))
+        call = Call(request, path, query, body, file)
+        if call.document_id is not None:
+            request.log.add(document_id=call.document_id)
+        operation = self.operations[row.operation]
+        if row.takes_idempotency_key and "idempotency-key" in request.headers:
+            from alma.api import idempotency  # few requests need it
+
+            return idempotency.once(row, call, operation, self._renewals.get(row.operation))
+        response = operation(call)
         return response.conditional(request.headers.get("if-none-match")) if row.conditional else response
 
 

@@ -43,6 +43,21 @@ _IF_NONE_MATCH: dict[str, Any] = {
     "description": "ETags of answers that you have, with commas, or *; 304 if one is still right.",
     "schema": {"type": "string"},
 }
+_IDEMPOTENCY_KEY: dict[str, Any] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "Names what is to be done, in 1 to 255 printable ASCII characters, a UUID for one; double "
+    "quotes around them are not part of it. The same request with it, by the same API key within a day, is "
+    "not done again: it gets the first answer, with Idempotency-Replayed.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 512},
+}
+_REPLAYED: dict[str, Any] = {
+    "Idempotency-Replayed": {
+        "description": "true where this is what the first request with the Idempotency-Key was answered.",
+        "schema": {"type": "string", "const": "true"},
+    }
+}
 _RETRY_AFTER: dict[str, Any] = {"Retry-After": {"schema": {"type": "integer"}}}
 _MEANING = {
     200: "As asked.",
@@ -61,6 +76,11 @@ _MEANING = {
     429: "Too many requests; try again after Retry-After seconds.",
     500: "Something went wrong on our side.",
     503: "Not possible at this moment, or not in the time an answer may take; the detail says what to do.",
+}
+#: What these say, too, where a request can have an Idempotency-Key.
+_MEANING_WITH_KEY = {
+    409: "The first request with this Idempotency-Key is still being served; see Retry-After.",
+    422: "The Idempotency-Key came with another request before.",
 }
 
 
@@ -105,6 +125,8 @@ def _operation(row: Route) -> dict[str, Any]:
     answers |= {429: ErrorView, 500: ErrorView}
     if row.scope:
         answers |= {401: Unauthorized, 403: ErrorView}
+    if row.takes_idempotency_key:
+        answers = {400: ErrorView, 404: ErrorView, 409: ErrorView, 422: ErrorView} | answers
     operation: dict[str, Any] = {
         "operationId": row.operation,
         "summary": row.summary,
@@ -120,6 +142,8 @@ def _operation(row: Route) -> dict[str, Any]:
     parameters = [*_parameters(row.path, "path"), *_parameters(row.query, "query")]
     if row.conditional:
         parameters.append(_IF_NONE_MATCH)
+    if row.takes_idempotency_key:
+        parameters.append(_IDEMPOTENCY_KEY)
     if parameters:
         operation["parameters"] = parameters
     if row.body:
@@ -160,11 +184,19 @@ def _parameters(model: type[BaseModel] | None, place: str) -> list[dict[str, Any
 
 
 def _answer(status: int, answer: Answer, row: Route) -> dict[str, Any]:
-    described: dict[str, Any] = {"description": _MEANING[status]}
+    meaning = _MEANING[status]
+    keyed = row.takes_idempotency_key
+    if keyed and status in _MEANING_WITH_KEY:
+        more = _MEANING_WITH_KEY[status]
+        meaning = f"{meaning} Or: {more}" if status in row.answers else more
+    described: dict[str, Any] = {"description": meaning}
     if isinstance(answer, tuple):
         described["content"] = {media_type: {} for media_type in answer}
     elif answer is not None:
-        described["content"] = {"application/json": {"schema": {"$ref": _ref(answer)}}}
+        schema: dict[str, Any] = {"$ref": _ref(answer)}
+        if keyed and status == 422 and answer is not ErrorView:
+            schema = {"anyOf": [schema, {"$ref": _ref(ErrorView)}]}
+        described["content"] = {"application/json": {"schema": schema}}
     headers: dict[str, Any] = {}
     if status != 401:  # most of which the gateway answers, before anything is counted
         headers |= {name: {"$ref": f"#/components/headers/{name}"} for name in _RATE_LIMIT_HEADERS}
@@ -172,8 +204,10 @@ def _answer(status: int, answer: Answer, row: Route) -> dict[str, Any]:
         headers |= _ETAG
     if status == 303:
         headers["Location"] = {"schema": {"type": "string", "format": "uri"}}
-    if status in (202, 429, 503):
+    if status in (202, 429, 503) or (keyed and status == 409):
         headers |= _RETRY_AFTER
+    if keyed and (status < 400 or status in (404, 409, 422)):
+        headers |= _REPLAYED
     if headers:
         described["headers"] = headers
     return described

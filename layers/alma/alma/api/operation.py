@@ -42,6 +42,13 @@ class Route:
     """The body may also be a form, with a part `file` for its `fileName`."""
     limited_as: RateLimitClass | None = None
     """The bucket it shares, where scope and method do not tell."""
+    shown_once: str | None = None
+    """Member of its answer that is a secret: it is kept for no repeat."""
+
+    @property
+    def takes_idempotency_key(self) -> bool:
+        """A repeat of it can say that it is one; the agents' messages have no such header."""
+        return self.method == "POST" and self.scope not in (Scope.MCP_READ, Scope.MCP_WRITE)
 
     @property
     def conditional(self) -> bool:

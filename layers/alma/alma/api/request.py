@@ -131,6 +131,12 @@ class Call(Generic[PathT, QueryT, BodyT]):
         return self.caller.key_id
 
     @property
+    def document_id(self) -> int | None:
+        """The document that its path or body names."""
+        named = (getattr(given, "document_id", None) for given in (self.path, self.body))
+        return next((document_id for document_id in named if document_id is not None), None)
+
+    @property
     def log(self) -> LogFields:
         """What is logged of it."""
         return self.request.log
@@ -187,14 +193,15 @@ class Response:
         """
         if self.status != 200:
             return self
-        tag = hashlib.sha256(self._text_or_bytes()).hexdigest()[:32]
+        tag = hashlib.sha256(self.content).hexdigest()[:32]
         headers = {"ETag": f'"{tag}"'}
         if wanted is not None and (wanted.strip() == "*" or tag in _ENTITY_TAG.findall(wanted)):
             return Response(304, headers=headers)
         return self.with_headers(headers)
 
-    def _text_or_bytes(self) -> bytes:
-        """Return the body as bytes."""
+    @property
+    def content(self) -> bytes:
+        """The body as bytes."""
         match self.body:
             case None:
                 return b""
@@ -204,6 +211,12 @@ class Response:
                 return self.body.encode()
             case _:
                 return _as_json(self.body).encode(errors="backslashreplace")
+
+    def without(self, member: str | None) -> Response:
+        """Return the answer without a member of its JSON object."""
+        if member is None or not isinstance(self.body, Mapping):
+            return self
+        return replace(self, body={name: value for name, value in self.body.items() if name != member})
 
     def with_headers(self, headers: Mapping[str, str]) -> Response:
         """Return the answer with further headers."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,8 +42,8 @@ class Client:
     def __init__(self, api: Api) -> None:
         self._api = api
         # PUT of a file is not repeated by the pool: a half-sent body cannot be rewound safely.
-        retries = urllib3.Retry(2, redirect=0, respect_retry_after_header=False)
-        self._pool = urllib3.PoolManager(maxsize=PARALLEL, retries=retries, timeout=_TIMEOUT)
+        self._retries = urllib3.Retry(2, redirect=0, respect_retry_after_header=False)
+        self._pool = urllib3.PoolManager(maxsize=PARALLEL, retries=self._retries, timeout=_TIMEOUT)
 
     @property
     def url(self) -> str:
@@ -264,6 +265,10 @@ class Client:
             "headers": {"Authorization": f"Bearer {self._api.key}", "Accept": "*/*"},
             "preload_content": not stream,
         }
+        if method == "POST":
+            # What was done though its answer was lost is not done twice, so it can be sent again.
+            options["headers"]["Idempotency-Key"] = str(uuid.uuid4())
+            options["retries"] = self._retries.new(allowed_methods=None)
         if body is not None:
             options["headers"]["Content-Type"] = "application/json"
             options["body"] = json.dumps(body)
@@ -277,7 +282,8 @@ class Client:
         while True:
             answer = self._request(method, url, **options)
             # 429 says that nothing was done, whatever the method; 503 may come when something was.
-            retryable = answer.status == 429 or (answer.status == 503 and method == "GET")
+            safe = method == "GET" or "Idempotency-Key" in options["headers"]
+            retryable = answer.status == 429 or (safe and answer.status == 503) or _in_progress(answer)
             header = answer.headers.get("Retry-After", "5")
             delay = int(header) if header.isdecimal() else 5
             if not retryable or time.monotonic() + delay > until:
@@ -312,6 +318,11 @@ class _CountingReader:
         block = self._stream.read(size)
         self._sent(len(block))
         return block
+
+
+def _in_progress(answer: urllib3.BaseHTTPResponse) -> bool:
+    """Tell whether the same request, sent before, is still being served."""
+    return answer.status == 409 and _error_of(answer).code == "idempotency_in_progress"
 
 
 def _error_of(answer: urllib3.BaseHTTPResponse) -> ApiError:

@@ -9,6 +9,7 @@ from alma.documents import audit, changes, instances, intake, records
 from alma.documents.records import Document, DocumentStatus
 from alma.storage import objects
 from alma.storage.items.documents import DocumentItem, FileItem, document_key, field_prefix, page_prefix
+from alma.storage.items.idempotency import answer_prefix, idempotency_partition
 from alma.storage.table import Item
 from alma.storage.transactions import conditional_write
 
@@ -74,12 +75,16 @@ def _leave_file(document: Document) -> None:
 
 
 def purge(organisation: str, document_id: int) -> None:
-    """Remove what was made of a document: objects of the archive, fields, pages. Idempotent.
+    """Remove what was made of a document: objects of the archive, fields, pages, kept answers. Idempotent.
 
     Not its audit trail: that outlives it.
     """
     objects.delete_document(organisation, document_id)
     with Item.batch_write() as batch:
-        for prefix in (field_prefix(document_id), page_prefix(document_id)):
-            for item in Item.query(organisation, Item.sk.startswith(prefix), consistent_read=True):
+        for partition, prefix in (
+            (organisation, field_prefix(document_id)),
+            (organisation, page_prefix(document_id)),
+            (idempotency_partition(organisation), answer_prefix(document_id)),
+        ):
+            for item in Item.query(partition, Item.sk.startswith(prefix), consistent_read=True):
                 batch.delete(item)

@@ -86,7 +86,11 @@ class DocumentService:
         document = intake.announce(
             self.organisation, file_name, doc_type, whole=whole, announced_by=self.actor
         )
-        return Announcement(document, objects.upload_url(document.object_key), settings().upload_seconds)
+        return _expecting(document)
+
+    def announced(self, document_id: int) -> Announcement:
+        """Return an announced document again, with a fresh URL to upload its file to."""
+        return _expecting(records.get(self.organisation, document_id))
 
     def receive(self, file_name: str, file: bytes, doc_type: str | None, *, whole: bool) -> Document:
         """Make the document of a file that came with the request, and have it read; raises as `announce`."""
@@ -155,6 +159,11 @@ class DocumentService:
         key = objects.export_key(document_id, file.file_name)
         objects.put(self.organisation, key, file.body, file.media_type)
         return self._link(key, file.file_name, file.media_type)
+
+    def published(self, document_id: int, file_name: str, media_type: str) -> FileLink:
+        """Return where to get a file that was published, by a fresh URL."""
+        records.get(self.organisation, document_id)
+        return self._link(objects.export_key(document_id, file_name), file_name, media_type)
 
     def search(
         self, text: str, *, cursor: str | None = None, limit: int = 10, doc_type: str | None = None
@@ -236,6 +245,10 @@ class DocumentService:
     def _link(self, key: str, file_name: str, media_type: str) -> FileLink:
         url = objects.download_url(self.organisation, key, file_name=file_name)
         return FileLink(url, settings().download_seconds, media_type, file_name)
+
+
+def _expecting(document: Document) -> Announcement:
+    return Announcement(document, objects.upload_url(document.object_key), settings().upload_seconds)
 
 
 def content_of(document: Document, fields: Sequence[Field], *, model: str | None = None) -> DocumentContent:

@@ -55,8 +55,11 @@ class ModelService:
     def announce(self, name: str, doc_type: str, base_model: str) -> ModelUpload:
         """Register a model whose ONNX file will be uploaded; raises as `registry.announce`."""
         model = registry.announce(self.organisation, name, doc_type, base_model, created_by=self.actor)
-        url = objects.upload_url(objects.model_upload_key(model.organisation, model.id))
-        return ModelUpload(model, url, settings().upload_seconds)
+        return _expecting(model)
+
+    def announced(self, model_id: str) -> ModelUpload:
+        """Return an announced model again, with a fresh URL to upload its file to."""
+        return _expecting(registry.get(self.organisation, model_id))
 
     def delete(self, model_id: str) -> None:
         """Delete a model and its file; what it has read of documents stays."""
@@ -104,3 +107,8 @@ class ModelService:
         from alma.models import datasets
 
         return datasets.manifest(self.organisation, doc_type, part)
+
+
+def _expecting(model: Model) -> ModelUpload:
+    url = objects.upload_url(objects.model_upload_key(model.organisation, model.id))
+    return ModelUpload(model, url, settings().upload_seconds)

@@ -6,6 +6,7 @@ The archive keeps, below each organisation's prefix:
 pages/ID/pN.png                             the page as displayed
 words/ID/pN.TRACK.json                      its words, as `alma.datamodel.pages.PageText` writes them
 exports/ID/FILE                             an export too large for an answer
+exports/ID/answer-ATTEMPT.json              an answer kept for a repeat, too large for a row
 exports/datasets/TYPE/FILE                  a data set, as it was last asked for
 models/ID/SHA256.onnx                       a model of the organisation's own
 ==========================================  ==========================================
@@ -108,15 +109,19 @@ def _archive_key(organisation: str, key: str) -> str:
     return f"{organisation}/{key}"
 
 
-def put(organisation: str, key: str, body: bytes | str | Path, media_type: str) -> None:
-    """Store an object in the archive, below the organisation's prefix."""
-    bucket, name = settings().archive_bucket, _archive_key(organisation, key)
+def put(
+    organisation: str, key: str, body: bytes | str | Path, media_type: str, *, passing: bool = False
+) -> None:
+    """Store an object in the archive, below the organisation's prefix; one that is `passing` for a day."""
+    where: Any = {"Bucket": settings().archive_bucket, "Key": _archive_key(organisation, key)}
+    if passing:
+        where["Tagging"] = PASSING
     if isinstance(body, Path):
         with body.open("rb") as stream:
-            _client().put_object(Bucket=bucket, Key=name, Body=stream, ContentType=media_type)
+            _client().put_object(**where, Body=stream, ContentType=media_type)
     else:
         data = body.encode() if isinstance(body, str) else body
-        _client().put_object(Bucket=bucket, Key=name, Body=data, ContentType=media_type)
+        _client().put_object(**where, Body=data, ContentType=media_type)
 
 
 def put_stream(organisation: str, key: str, blocks: Iterator[bytes], media_type: str) -> None:

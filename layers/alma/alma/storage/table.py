@@ -1,8 +1,8 @@
 """The one DynamoDB table: its names, what its items have in common, and how they are read.
 
 Partition key = the organisation, so no read can cross it; the only other partitions are `token#…`, which the
-authorizer reads before an organisation is known, and `limit#…` (`alma.storage.token_bucket`). The rows stand
-in `alma.storage.items`, a module for each family.
+authorizer reads before an organisation is known, `limit#…` (`alma.storage.token_bucket`) and
+`idempotency#ORG`. The rows stand in `alma.storage.items`, a module for each family.
 """
 
 from __future__ import annotations
