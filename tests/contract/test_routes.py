@@ -162,6 +162,25 @@ def test_what_may_be_304_is_described_with_its_headers() -> None:
         assert all("ETag" in operation["responses"][status]["headers"] for status in ("200", "304"))
 
 
+def test_what_a_repeat_with_an_idempotency_key_may_be_answered_is_described() -> None:
+    for path, methods in openapi()["paths"].items():
+        for method, operation in methods.items():
+            keyed = "Idempotency-Key" in {each["name"] for each in operation.get("parameters", [])}
+            assert keyed == (method == "post" and path != "/mcp")
+            answers = operation["responses"]
+            if keyed:
+                assert "Retry-After" in answers["409"]["headers"]
+                assert (
+                    "The Idempotency-Key came with another request before." in answers["422"]["description"]
+                )
+            kept = (
+                {status for status in answers if status < "400"} | {"404", "409", "422"} if keyed else set()
+            )
+            assert kept == {
+                each for each in answers if "Idempotency-Replayed" in answers[each].get("headers", {})
+            }
+
+
 @pytest.mark.usefixtures("aws")
 def test_the_description_is_served_to_anybody() -> None:
     answer = function("portal").handler(proxy_event("GET", "/v1/openapi.json"), Context())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from alma.api.routes import ROUTES
 from alma.models.inference import MOST_WARM
 from alma.settings import PREFIX, Settings
 from alma.storage import bedrock, objects, table
+from alma.storage.items.idempotency import idempotency_partition
 from infra.local.template import ACCOUNT, REGION, Stack, load
 
 ROOT = Path(__file__).parents[2]
@@ -307,9 +309,37 @@ def test_every_function_behind_the_api_may_write_the_rows_of_the_limiter_and_rea
         ]
         assert updating, name
         if name in {"datasets", "digitize", "export", "portal", "schemas"}:
+            also = ["idempotency#*"] if name == "digitize" else []
             assert [each["Condition"] for each in updating] == [
-                {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["limit#*"]}}
+                {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [rows]}} for rows in ["limit#*", *also]
             ]
+
+
+def test_every_function_that_takes_an_idempotency_key_may_keep_its_answers() -> None:
+    partition = idempotency_partition("greaves")
+    for name in {route.function for route in ROUTES if route.takes_idempotency_key}:
+        may = {
+            action
+            for owner, statement in statements()
+            if owner == f"{name.capitalize()}Function" and stack().resources["Table"].arn in str(statement)
+            for rows in statement.get("Condition", {"": {"": ["*"]}}).values()
+            for row in next(iter(rows.values()))
+            if fnmatch(partition, row)
+            for action in as_list(statement["Action"])
+        }
+        needed = {f"dynamodb:{each}Item" for each in ("Get", "Put", "Update", "Delete")}
+        assert needed <= may, name
+
+
+def test_a_function_whose_answers_can_be_large_may_keep_them_for_a_day() -> None:
+    for name in ("DigitizeFunction", "InferFunction", "DocumentsFunction"):
+        actions = {
+            action
+            for owner, statement in statements()
+            if owner == name and str(statement["Resource"]).endswith("/*/exports/*")
+            for action in as_list(statement["Action"])
+        }
+        assert {"s3:GetObject", "s3:PutObject", "s3:PutObjectTagging"} <= actions, name
 
 
 @pytest.mark.parametrize("name", sorted(resources("AWS::S3::Bucket")))

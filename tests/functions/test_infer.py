@@ -65,7 +65,13 @@ def ready(tenant: Tenant, content: bytes | None = None) -> str:
     return identifier
 
 
-def digitize(tenant: Tenant, model: str, document: int = 1, role: Role = Role.READER) -> Answer:
+def digitize(
+    tenant: Tenant,
+    model: str,
+    document: int = 1,
+    role: Role = Role.READER,
+    headers: dict[str, str] | None = None,
+) -> Answer:
     return tenant.call(
         "infer",
         "POST",
@@ -73,6 +79,7 @@ def digitize(tenant: Tenant, model: str, document: int = 1, role: Role = Role.RE
         path={"id": model},
         body={"documentId": document},
         role=role,
+        headers=headers,
     )
 
 
@@ -223,6 +230,21 @@ def test_an_answer_too_large_for_lambda_is_a_redirect(
 
     assert answer.status == 303
     assert f"/greaves/exports/1/document-1-{model}.json?" in answer.headers["Location"]
+
+
+def test_a_repeat_with_an_idempotency_key_runs_no_model(
+    greaves: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = ready(greaves)
+    key = {"Idempotency-Key": "8e03978e"}
+    first = digitize(greaves, model, headers=key)
+    processes = started(monkeypatch)
+    inference.warm.close()
+
+    again = digitize(greaves, model, headers=key)
+
+    assert (again.status, again.json, again.headers["Idempotency-Replayed"]) == (200, first.json, "true")
+    assert processes == []
 
 
 # --- processes ---------------------------------------------------------------
