@@ -294,6 +294,26 @@ def test_a_file_that_is_sent_as_a_form_is_read_as_any_other(offices: tuple[Offic
     assert http.get(f"{path}/file", follow_redirects=True).content == invoice
 
 
+def test_what_is_sent_twice_with_one_idempotency_key_is_done_once(offices: tuple[Office, Office]) -> None:
+    http, invoice = offices[0].http, (SAMPLES / "invoice.pdf").read_bytes()
+
+    def sent(key: str, name: str = "once.pdf") -> httpx.Response:
+        file = {"file": (name, invoice)}
+        return http.post("/api/v1/documents", files=file, headers={"Idempotency-Key": key})
+
+    first, again, quoted = sent("order 7"), sent("order 7"), sent('"order 7"')
+    assert (first.status_code, "Idempotency-Replayed" in first.headers) == (201, False)
+    for repeat in (again, quoted):  # each with a boundary of its own
+        assert (repeat.status_code, repeat.json()) == (201, first.json())
+        assert repeat.headers["Idempotency-Replayed"] == "true"
+    other = sent("order 7", "other.pdf")
+    assert (other.status_code, other.json()["error"]) == (422, "idempotency_key_reused")
+    listed = http.get("/api/v1/documents").json()["documents"]
+    assert [each["documentId"] for each in listed if each["fileName"] == "once.pdf"] == [
+        first.json()["documentId"]
+    ]
+
+
 def test_a_form_that_is_too_large_or_has_no_file_says_what_to_do(offices: tuple[Office, Office]) -> None:
     http = offices[0].http
     large = http.post("/api/v1/documents", files={"file": ("large.pdf", bytes(5 * 2**20))})

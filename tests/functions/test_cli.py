@@ -13,7 +13,7 @@ import pytest
 
 from alma.access import authentication
 from alma.cli import main, target
-from alma.cli.client import Client
+from alma.cli.client import ApiError, Client
 
 pytestmark = pytest.mark.usefixtures("aws")
 
@@ -144,17 +144,22 @@ class _Portal(BaseHTTPRequestHandler):
     """An API whose one document is so large that its fields wait elsewhere."""
 
     keys_seen: list[str | None]
-    announced: int
+    announced: list[str | None]
+    in_the_way: list[tuple[int, str]]
     refuses = 0
 
     def do_POST(self) -> None:
-        """Take an announcement at the second attempt."""
+        """Take an announcement once nothing is in the way any more; status 0 is a connection that is lost."""
         self.rfile.read(int(self.headers["Content-Length"]))
-        type(self).announced += 1
-        body = b'{"error": "rate_limited", "detail": "Too many requests.", "request_id": "r"}'
-        if self.announced > 1:
-            body = b'{"documentId": 7}'
-        self.send_response(201 if self.announced > 1 else 429)
+        self.announced.append(self.headers["Idempotency-Key"])
+        status, code = self.in_the_way.pop(0) if self.in_the_way else (201, "")
+        if status == 0:
+            self.close_connection = True
+            return
+        body = json.dumps(
+            {"documentId": 7} if status == 201 else {"error": code, "detail": "Not now.", "request_id": "r"}
+        ).encode()
+        self.send_response(status)
         self.send_header("Retry-After", "0")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -193,7 +198,7 @@ class _Portal(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def portal(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[_Portal]]:
-    _Portal.keys_seen, _Portal.announced = [], 0
+    _Portal.keys_seen, _Portal.announced, _Portal.in_the_way = [], [], []
     with HTTPServer(("127.0.0.1", 0), _Portal) as server:
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         monkeypatch.setenv("ALMA_API_URL", f"http://127.0.0.1:{server.server_port}")
@@ -211,9 +216,35 @@ def test_a_redirect_to_a_large_answer_is_followed_without_the_key(
     assert portal.keys_seen == ["Bearer alma_x", None]
 
 
-def test_a_call_that_comes_too_soon_is_made_again(portal: type[_Portal]) -> None:
-    assert Client(target.api()).call("POST", "/documents", {"fileName": "a.pdf"}) == {"documentId": 7}
-    assert portal.announced == 2
+@pytest.mark.parametrize(
+    "in_the_way",
+    [
+        [(429, "rate_limited")],
+        [(503, "unavailable")],
+        [(0, "")],
+        [(0, ""), (409, "idempotency_in_progress")],
+    ],
+    ids=["too soon", "not answered in time", "lost", "lost while it was served"],
+)
+def test_a_call_that_did_not_come_through_is_made_again_as_the_same(
+    in_the_way: list[tuple[int, str]], portal: type[_Portal]
+) -> None:
+    attempts, portal.in_the_way = len(in_the_way) + 1, list(in_the_way)
+    api = Client(target.api())
+
+    assert api.call("POST", "/documents", {"fileName": "a.pdf"}) == {"documentId": 7}
+    [key] = set(portal.announced)
+    assert len(portal.announced) == attempts
+    api.call("POST", "/documents", {"fileName": "a.pdf"})
+    assert portal.announced[-1] not in (key, None)
+
+
+def test_a_conflict_is_not_asked_again(portal: type[_Portal]) -> None:
+    portal.in_the_way = [(409, "conflict")]
+
+    with pytest.raises(ApiError, match="Not now"):
+        Client(target.api()).call("POST", "/documents", {"fileName": "a.pdf"})
+    assert len(portal.announced) == 1
 
 
 def test_tracks_are_printed_below_their_field_with_the_reasons(
