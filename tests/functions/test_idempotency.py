@@ -20,6 +20,7 @@ from alma.documents import intake
 from alma.errors import UnavailableError
 from alma.settings import settings
 from alma.storage import objects
+from alma.storage.transactions import conditional_write
 from tests.cloud import Answer, Tenant, client, seed_fields
 
 pytestmark = pytest.mark.usefixtures("aws")
@@ -254,12 +255,12 @@ def test_who_may_not_ask_gets_no_first_answer(greaves: Tenant) -> None:
 
 
 def test_of_many_at_once_one_is_done(greaves: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
-    write, lock = idempotency.conditional_write, Lock()
+    lock = Lock()
 
     def atomic(action: Callable[[], object]) -> bool:
         # Condition and write are one step in DynamoDB; in moto two threads can come between them.
         with lock:
-            return write(action)
+            return conditional_write(action)
 
     monkeypatch.setattr(idempotency, "conditional_write", atomic)
     with ThreadPoolExecutor(8) as pool:
