@@ -739,7 +739,12 @@ def test_a_claim_says_until_when_and_is_shown(desk: Desk) -> None:
     until = "2026-05-14T09:10:00Z"
     assert (answer.status, answer.json) == (
         200,
-        {"documentId": desk.document.id, "claimedBy": reviewer, "expiresAt": until},
+        {
+            "documentId": desk.document.id,
+            "claimedBy": reviewer,
+            "claimedByName": "reviewer",
+            "expiresAt": until,
+        },
     )
     listed = desk.tenant.call("documents", "GET", "/v1/documents").json["documents"][0]
     for shown in (desk.shown(), listed):
@@ -768,8 +773,10 @@ def test_claims_and_history_name_the_keys(desk: Desk, monkeypatch: pytest.Monkey
     desk.patch("grantor_name", "accept")
     refused = [desk.claim() and desk.claim(Role.ADMIN), desk.patch("deed_date", "accept", role=Role.ADMIN)]
     listed = desk.tenant.call("documents", "GET", "/v1/documents").json["documents"][0]
+    waiting = desk.tenant.call("reviews", "GET", "/v1/review-queue").json["items"]
+    assert len(waiting) > 1
 
-    for shown in (desk.shown(), listed, *(answer.json for answer in refused)):
+    for shown in (desk.shown(), listed, *waiting, *(answer.json for answer in refused)):
         assert (shown["claimedBy"], shown["claimedByName"]) == (desk.tenant.ids[Role.REVIEWER], "reviewer")
     assert refused[0].json["detail"].startswith(f"reviewer ({desk.tenant.ids[Role.REVIEWER]}) works on this")
     assert [(each["by"], each["byName"]) for each in desk.history()] == [
@@ -787,14 +794,16 @@ def test_claims_and_history_name_the_keys(desk: Desk, monkeypatch: pytest.Monkey
     monkeypatch.setattr(KeyItem, "query", count)
     desk.history()
     desk.tenant.call("documents", "GET", "/v1/documents")
-    assert len(queries) == 2
+    desk.tenant.call("reviews", "GET", "/v1/review-queue")
+    assert len(queries) == 3
     desk.release()
     desk.tenant.call("documents", "GET", "/v1/documents")
+    desk.tenant.call("reviews", "GET", "/v1/review-queue")
     desk.shown()
-    assert len(queries) == 2  # nobody to name
+    assert len(queries) == 3  # nobody to name
 
 
-def test_alma_list_and_history_show_the_names(
+def test_alma_list_review_and_history_show_the_names(
     desk: Desk, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from alma.cli import tables
@@ -806,6 +815,10 @@ def test_alma_list_and_history_show_the_names(
     listed = desk.tenant.call("documents", "GET", "/v1/documents").json
     Output(as_json=False).show(listed, lambda: tables.listing(listed))
     assert "claimed by reviewer" in capsys.readouterr().out
+
+    waiting = desk.tenant.call("reviews", "GET", "/v1/review-queue").json["items"]
+    Output(as_json=False).show({}, lambda: [tables.queue_table(waiting)])
+    assert capsys.readouterr().out.count("claimed by reviewer") == 1
 
     entries = desk.history()
     Output(as_json=False).show({}, lambda: [tables.history_table(entries)])

@@ -122,7 +122,7 @@ def documents_table(documents: Iterable[dict[str, Any]]) -> Table:
 
 
 def _claim(document: dict[str, Any]) -> str:
-    """Return who works on a document of a list, if anybody does."""
+    """Return who works on a document of a list or of the queue, if anybody does."""
     holder = document.get("claimedByName") or document.get("claimedBy")
     return "" if holder is None else f", claimed by {holder}"
 
@@ -258,7 +258,7 @@ def _queue_rows(items: Iterable[dict[str, Any]]) -> Iterator[Sequence[Cell]]:
         if item["documentId"] != document:
             document = item["documentId"]
             yield ()
-            yield _text(str(document), "bold"), _text(item["fileName"], "dim")
+            yield _text(str(document), "bold"), _text(item["fileName"] + _claim(item), "dim")
         name = _text(field["id"]) + _text(f"  version {field['version']}", "dim")
         yield name, *_reading_cells(field, _status(field))
         for reading in field["tracks"]:

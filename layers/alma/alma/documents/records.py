@@ -7,12 +7,14 @@ conditions on the row decide which of two does it, and the other changes nothing
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final, Literal
 
 from alma import clock
+from alma.access import keys
 from alma.clock import timestamp
 from alma.datamodel.fields import Field
 from alma.documents import field_rows
@@ -142,6 +144,12 @@ def ready(row: DocumentItem) -> Document:
             code="not_ready",
         )
     return document
+
+
+def with_claimants(organisation: str, documents: Sequence[Document]) -> list[Document]:
+    """Return an organisation's documents with the names of the keys that work on them, in one Query at most."""
+    names = keys.names(organisation, (each.claimed_by for each in documents))
+    return [replace(each, claimed_by_name=names.get(each.claimed_by or "")) for each in documents]
 
 
 def exists(organisation: str, document_id: int) -> bool:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from alma.access import keys
 from alma.datamodel.fields import Field
 from alma.datamodel.pages import PageText, Track
 from alma.document_types import catalogue
@@ -73,7 +72,7 @@ class DocumentService:
         found = listing.list_documents(
             self.organisation, cursor=cursor, limit=limit, doc_type=doc_type, status=status
         )
-        return replace(found, documents=self._named(found.documents))
+        return replace(found, documents=records.with_claimants(self.organisation, found.documents))
 
     def announce(self, file_name: str, doc_type: str | None, *, whole: bool) -> Announcement:
         """Announce a file: make its document and the presigned URL to upload it to.
@@ -106,7 +105,7 @@ class DocumentService:
         """
         document, fields = self.ready(document_id)
         if missing:
-            [named] = self._named([document])
+            [named] = records.with_claimants(self.organisation, [document])
             return content_of(named, fields)
         content = content_of(document, [field for field in fields if not field.missing])
         return replace(content, missing=[field.id for field in fields if field.wanted])
@@ -220,11 +219,6 @@ class DocumentService:
         document, fields = records.read(self.organisation, document_id)
         _check_read(document)
         return document, fields
-
-    def _named(self, documents: Sequence[Document]) -> list[Document]:
-        """Return documents with the names of the keys that work on them."""
-        names = keys.names(self.organisation, (each.claimed_by for each in documents))
-        return [replace(each, claimed_by_name=names.get(each.claimed_by or "")) for each in documents]
 
     def _page(self, document_id: int, page: int) -> tuple[Document, PageRecord]:
         document = records.get(self.organisation, document_id)
