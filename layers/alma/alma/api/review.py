@@ -19,7 +19,7 @@ from alma.datamodel.schemas import KEY
 from alma.documents.audit import MAX_LIMIT as MAX_ENTRIES
 from alma.documents.audit import Action, Entry, History
 from alma.documents.records import DocumentStatus
-from alma.presentation.document import RE_EXTRACTION_DESCRIPTION, Claim, FieldView, project_field
+from alma.presentation.document import Claim, FieldView, project_field
 from alma.presentation.view import View, is_none
 from alma.review.queue import MAX_LIMIT
 
@@ -180,9 +180,7 @@ class Queued(View):
 
     document_id: int
     status: DocumentStatus
-    re_extraction: Literal["queued"] | None = Field(
-        default=None, exclude_if=is_none, description=RE_EXTRACTION_DESCRIPTION
-    )
+    re_extraction: Literal["queued"]
 
 
 class WaitingField(View):

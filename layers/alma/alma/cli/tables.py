@@ -132,6 +132,8 @@ def fields(document: dict[str, Any], document_id: int, title: str | None = None)
     if "fields" in document:
         yield fields_table(document, title)
         yield from _missing(document)
+        if "reExtractionDetail" in document:
+            yield document["reExtractionDetail"]
     else:
         yield f"document {document_id} is still being read; ask again in a moment"
 

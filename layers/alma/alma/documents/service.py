@@ -16,7 +16,7 @@ from alma.documents.page_records import PageRecord
 from alma.documents.page_words import page_as_json, read_words
 from alma.documents.records import Document, DocumentStatus
 from alma.errors import NotFoundError
-from alma.presentation.document import Claim, DocumentContent, FilePart
+from alma.presentation.document import Claim, DocumentContent, FilePart, ReExtraction
 from alma.presentation.files import File, FileLink
 from alma.settings import settings
 from alma.storage import objects
@@ -241,7 +241,7 @@ def content_of(document: Document, fields: Sequence[Field], *, model: str | None
         model=model,
         part=_file_part(document),
         claim=_claim(document),
-        re_extraction=document.re_extraction,
+        re_extraction=_re_extraction(document),
     )
 
 
@@ -259,6 +259,13 @@ def _file_part(document: Document) -> FilePart | None:
         return None
     first, last = document.page_range
     return FilePart(first, last, document.instance_of, instances.siblings(document))
+
+
+def _re_extraction(document: Document) -> ReExtraction | None:
+    """Return that a document waits to be read again, or that this failed."""
+    if document.re_extraction is None:
+        return None
+    return ReExtraction(document.re_extraction, document.re_extraction_detail)
 
 
 def _claim(document: Document) -> Claim | None:
