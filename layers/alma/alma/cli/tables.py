@@ -97,10 +97,10 @@ def documents_table(documents: Iterable[dict[str, Any]]) -> Table:
     columns = {
         "id": _RIGHT,
         "file": _FOLD,
-        "type": _PLAIN,
+        "type": _FOLD,
         "status": _PLAIN,
         "pages": _RIGHT,
-        "created": _PLAIN,
+        "created": _FOLD,
     }
     return _table(
         columns,
@@ -293,7 +293,7 @@ def datasets_table(datasets: Iterable[dict[str, Any]]) -> Table:
 def models_table(models: Iterable[dict[str, Any]]) -> Table:
     """Return a list of models."""
     return _table(
-        dict.fromkeys(("id", "name", "type", "base", "status", "examples", "created"), _FOLD),
+        {"id": _WHOLE} | dict.fromkeys(("name", "type", "base", "status", "examples", "created"), _FOLD),
         (
             (
                 each["id"],
@@ -360,9 +360,9 @@ def created(organisation: str) -> Text:
 
 def keys_table(keys: Iterable[dict[str, Any]]) -> Table:
     """Return a list of keys."""
-    names = ("id", "name", "owner", "scopes", "token", "created", "last used", "ends")
+    names = ("name", "owner", "scopes", "token", "created", "last used", "ends")
     return _table(
-        dict.fromkeys(names, _FOLD),
+        {"id": _WHOLE} | dict.fromkeys(names, _FOLD),
         (
             (
                 key["id"],
