@@ -63,7 +63,7 @@ def release(call: Call[DocumentPath, Nothing, None]) -> Response:
 def extract(call: Call[DocumentPath, Nothing, ExtractBody]) -> Response:
     """Have a document read again."""
     document = _service(call).re_extract(call.path.document_id, call.body.doc_type)
-    view = Queued(document_id=document.id, status=document.status, re_extraction=document.re_extraction)
+    view = Queued(document_id=document.id, status=document.status, re_extraction="queued")
     return Response.of(view, 202)
 
 

@@ -63,6 +63,10 @@ _UNSUPPORTED = (
     "ImportTable",
 )
 
+#: For requests without one (`--no-sign-request`): moto refuses those of objects that are there.
+_SIGNATURE = (
+    f"AWS4-HMAC-SHA256 Credential=local/20260101/{REGION}/s3/aws4_request, SignedHeaders=host, Signature=0"
+)
 #: What moto serves beside AWS: its own controls, and credentials of an instance.
 _MOTOS_OWN = ("/moto-api", "/latest/meta-data", "/latest/api", "/favicon.ico")
 #: An object that somebody opens in a browser is shown, and does nothing.
@@ -79,6 +83,13 @@ def _backend_app(service: Any) -> Any:
     if service in ("s3", "dynamodb", "sqs"):
         return create_backend_app(service)
     return Response(f"{service} is not run on this machine.\n", 404, content_type="text/plain")
+
+
+def _signed(request: Request) -> Request:
+    """Return a request as one that is signed, in its header or its URL; nobody here looks at signatures."""
+    if request.header("authorization") or "Signature=" in request.target:
+        return request
+    return replace(request, headers=[*request.headers, ("Authorization", _SIGNATURE)])
 
 
 class Aws:
@@ -184,7 +195,7 @@ class Aws:
 
     def answer(self, request: Request) -> Response:
         """Answer one request; what it changed is persisted before the response leaves."""
-        request = self._with_bucket_in_path(request)
+        request = _signed(self._with_bucket_in_path(request))
         service, _, operation = request.header("x-amz-target").rpartition(".")
         touched: list[tuple[str, dict[str, Any]]] = []
         if service == "AmazonSQS" and operation == "ReceiveMessage":

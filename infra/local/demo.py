@@ -424,7 +424,7 @@ def _print_hints(described: dict[str, Any], ready: list[int], state: Path) -> No
     lines = f"""
 alma serves on {url}   (AWS endpoint {described["aws_endpoint_url"]}, state in {state})
 
-Paste into another terminal; `alma` then works from any folder:
+Paste into another terminal; {ROOT}/.venv/bin/alma then works from any folder:
 
   export ALMA_API_URL={url}
   export ALMA_API_KEY={key}

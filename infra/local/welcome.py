@@ -13,7 +13,11 @@ from infra.local.httpd import Request, Response
 
 #: Paths that a stack has no route for and a person tries first.
 PATHS = {"", "/", "/api", "/api/"}
-_STYLE = "body{font:1rem/1.5 sans-serif;max-width:44rem;margin:3rem auto;padding:0 1rem}dt{font-weight:bold}"
+_STYLE = (
+    ":root{color-scheme:light dark}"
+    "body{font:1rem/1.5 system-ui,sans-serif;max-width:44rem;margin:2rem auto;padding:0 1rem}"
+    "h2{font-size:1.2rem;margin:2rem 0 .5rem}dd{margin:0 0 .75rem}code{overflow-wrap:anywhere}"
+)
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 _HEADERS = {
     "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; "
@@ -22,8 +26,11 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Vary": "Accept",
 }
-_TITLE = "alma: documents in, fields with evidence out."
-_KEY = "All but the description needs a key: Authorization: Bearer alma_... `make run` prints one."
+_TITLE = "Documents in, fields with evidence out."
+_KEY = (
+    "All of it but description and health needs the key that make run printed (it is also in "
+    ".alma/local.json), as Authorization: Bearer alma_…"
+)
 
 
 def welcome(request: Request, address: str) -> Response | None:
@@ -44,29 +51,44 @@ def welcome(request: Request, address: str) -> Response | None:
     return Response(_text(address), 200, {**_HEADERS, "Content-Type": "text/plain; charset=utf-8"})
 
 
-def _places(address: str) -> list[tuple[str, str, bool]]:
-    """Return what there is, where it is, and whether that opens in a browser."""
-    return [
-        ("The API", f"{address}/api/v1/", False),
-        ("Its description (OpenAPI)", f"{address}/api/v1/openapi.json", True),
-        ("Agents (Model Context Protocol)", f"{address}/api/mcp", False),
-        ("Your documents, in a terminal", ".venv/bin/alma list", False),
-        ("How to go on", "README.md, in the folder where `make run` was started", False),
-    ]
+def _places(address: str) -> dict[str, list[tuple[str, str, bool]]]:
+    """Return what there is, where it is, and whether that opens in a browser, under headings."""
+    return {
+        "Next, in a terminal, in the folder where make run was started": [
+            ("The documents that were read", ".venv/bin/alma list", False),
+            ("The fields of one of them", ".venv/bin/alma get 1", False),
+            ("Read a file of your own", ".venv/bin/alma drop FILE --wait", False),
+            ("What waits for a person to decide", ".venv/bin/alma review", False),
+            ("All else, from the first step to a model of your own", "README.md", False),
+        ],
+        "Addresses": [
+            ("The API", f"{address}/api/v1/", False),
+            ("Its description (OpenAPI)", f"{address}/api/v1/openapi.json", True),
+            ("Whether it answers", f"{address}/api/v1/health", True),
+            ("Agents (Model Context Protocol)", f"{address}/api/mcp", False),
+        ],
+    }
 
 
 def _text(address: str) -> str:
-    places = "".join(f"{what + ':':<34}{where}\n" for what, where, _ in _places(address))
-    return f"{_TITLE}\n\n{places}\n{_KEY}\n"
+    blocks = [
+        f"{heading}:\n\n" + "".join(f"  {what + ':':<55}{where}\n" for what, where, _ in places)
+        for heading, places in _places(address).items()
+    ]
+    return "\n".join([f"alma. {_TITLE}\n", *blocks, f"{_KEY}\n"])
 
 
 def _page(address: str) -> str:
-    places = "".join(
-        f"<dt>{escape(what)}</dt><dd>{_shown(where, link)}</dd>" for what, where, link in _places(address)
+    blocks = "".join(
+        f"<h2>{escape(heading)}</h2><dl>"
+        + "".join(f"<dt>{escape(what)}</dt><dd>{_shown(where, link)}</dd>" for what, where, link in places)
+        + "</dl>"
+        for heading, places in _places(address).items()
     )
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>alma</title>'
-        f"<style>{_STYLE}</style></head><body><h1>alma</h1><p>{escape(_TITLE)}</p><dl>{places}</dl>"
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<style>{_STYLE}</style></head><body><h1>alma</h1><p>{escape(_TITLE)}</p>{blocks}"
         f"<p>{escape(_KEY)}</p></body></html>\n"
     )
 

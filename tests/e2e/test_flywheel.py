@@ -98,7 +98,9 @@ def test_a_model_trained_on_a_laptop_gives_the_same_fields(
     office.alma("dataset", "pull", "notes", "--type", "delivery_note")
     folder = office.folder / "notes"
     assert len((folder / "delivery_note.jsonl").read_text().splitlines()) == 48
-    office.alma("train", "notes/delivery_note.jsonl", "--base", "alma-base", "--out", "own.onnx")
+    (office.folder / "own.onnx").write_text("an earlier one")
+    train = ("train", "notes/delivery_note.jsonl", "--base", "alma-base", "--out", "own.onnx", "--force")
+    office.alma(*train)
     own = office.alma(
         "model", "register", "own.onnx", "--type", "delivery_note", "--name", "laptop", "--wait"
     )

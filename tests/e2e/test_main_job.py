@@ -346,6 +346,8 @@ def test_the_bare_address_shows_a_browser_a_page_that_loads_nothing(runtime: Run
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
     assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; style-src 'sha256-")
     assert f'href="{runtime.api_url}/api/v1/openapi.json"' in answer.text
+    assert '<meta name="viewport" content="width=device-width,initial-scale=1">' in answer.text
+    assert ".venv/bin/alma drop FILE --wait" in answer.text
     assert re.findall(r"<(?:script|img|link|iframe)|src=|evil", answer.text) == []
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers["Content-Length"] == answer.headers["Content-Length"]

@@ -501,11 +501,27 @@ def test_heads_are_not_saved_over_good_ones_while_there_are_problems(
     rewrite(desk)
     capsys.readouterr()
 
-    assert main(["audit", "verify", "--against", str(heads), "--save", str(heads)]) == 1
+    assert main(["audit", "verify", "--against", str(heads), "--save", str(heads), "--force"]) == 1
 
     assert heads.read_text() == good
     assert capsys.readouterr().err == f"alma: nothing is saved to {heads}: there are problems\n"
     assert main(["audit", "verify", "--against", str(heads)]) == 1
+
+
+def test_heads_are_saved_over_earlier_ones_if_that_is_said(
+    desk: Desk, verify: Verify, tmp_path: Path
+) -> None:
+    heads = tmp_path / "heads.json"
+    assert verify("--save", str(heads))[0] == 0
+    before = heads.read_text()
+    desk.patch("grantor_name", "reject", version=2)
+
+    status, told = verify("--save", str(heads))
+    assert (status, told["error"]) == (1, "file_exists")
+    assert heads.read_text() == before
+
+    assert verify("--save", str(heads), "--force")[0] == 0
+    assert json.loads(heads.read_text()) == {"greaves": {"1": [5, entry(desk, 5).digest]}}
 
 
 def test_heads_that_are_none_are_refused(verify: Verify, tmp_path: Path) -> None:

@@ -300,7 +300,9 @@ def test_a_proposal_that_was_changed_in_the_table_is_found(desk: Desk) -> None:
 
 
 def test_a_key_that_only_reads_sees_the_queue_and_proposes_nothing(desk: Desk) -> None:
+    desk.claim()
     found = call(desk, "review_queue", Role.READER, field="deed_date")["structuredContent"]
+    assert found["items"][0]["claimedByName"] == "reviewer"
     assert [each["field"]["id"] for each in found["items"]] == ["deed_date"]
     over_http = desk.tenant.call("reviews", "GET", "/v1/review-queue", query={"field": "deed_date"})
     assert found == over_http.json

@@ -739,7 +739,12 @@ def test_a_claim_says_until_when_and_is_shown(desk: Desk) -> None:
     until = "2026-05-14T09:10:00Z"
     assert (answer.status, answer.json) == (
         200,
-        {"documentId": desk.document.id, "claimedBy": reviewer, "expiresAt": until},
+        {
+            "documentId": desk.document.id,
+            "claimedBy": reviewer,
+            "claimedByName": "reviewer",
+            "expiresAt": until,
+        },
     )
     listed = desk.tenant.call("documents", "GET", "/v1/documents").json["documents"][0]
     for shown in (desk.shown(), listed):
@@ -768,8 +773,10 @@ def test_claims_and_history_name_the_keys(desk: Desk, monkeypatch: pytest.Monkey
     desk.patch("grantor_name", "accept")
     refused = [desk.claim() and desk.claim(Role.ADMIN), desk.patch("deed_date", "accept", role=Role.ADMIN)]
     listed = desk.tenant.call("documents", "GET", "/v1/documents").json["documents"][0]
+    waiting = desk.tenant.call("reviews", "GET", "/v1/review-queue").json["items"]
+    assert len(waiting) > 1
 
-    for shown in (desk.shown(), listed, *(answer.json for answer in refused)):
+    for shown in (desk.shown(), listed, *waiting, *(answer.json for answer in refused)):
         assert (shown["claimedBy"], shown["claimedByName"]) == (desk.tenant.ids[Role.REVIEWER], "reviewer")
     assert refused[0].json["detail"].startswith(f"reviewer ({desk.tenant.ids[Role.REVIEWER]}) works on this")
     assert [(each["by"], each["byName"]) for each in desk.history()] == [
@@ -787,14 +794,16 @@ def test_claims_and_history_name_the_keys(desk: Desk, monkeypatch: pytest.Monkey
     monkeypatch.setattr(KeyItem, "query", count)
     desk.history()
     desk.tenant.call("documents", "GET", "/v1/documents")
-    assert len(queries) == 2
+    desk.tenant.call("reviews", "GET", "/v1/review-queue")
+    assert len(queries) == 3
     desk.release()
     desk.tenant.call("documents", "GET", "/v1/documents")
+    desk.tenant.call("reviews", "GET", "/v1/review-queue")
     desk.shown()
-    assert len(queries) == 2  # nobody to name
+    assert len(queries) == 3  # nobody to name
 
 
-def test_alma_list_and_history_show_the_names(
+def test_alma_list_review_and_history_show_the_names(
     desk: Desk, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from alma.cli import tables
@@ -806,6 +815,10 @@ def test_alma_list_and_history_show_the_names(
     listed = desk.tenant.call("documents", "GET", "/v1/documents").json
     Output(as_json=False).show(listed, lambda: tables.listing(listed))
     assert "claimed by reviewer" in capsys.readouterr().out
+
+    waiting = desk.tenant.call("reviews", "GET", "/v1/review-queue").json["items"]
+    Output(as_json=False).show({}, lambda: [tables.queue_table(waiting)])
+    assert capsys.readouterr().out.count("claimed by reviewer") == 1
 
     entries = desk.history()
     Output(as_json=False).show({}, lambda: [tables.history_table(entries)])
@@ -1239,22 +1252,74 @@ def test_a_re_extraction_asked_for_as_another_type_takes_the_place_of_the_one_th
     assert waits(desk)[0] == "queued"
 
 
-def test_a_re_extraction_that_fails_waits_for_its_next_attempt_and_not_for_ever(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def crash(*_: object) -> None:
-        raise RuntimeError
+def crash(*_: object) -> None:
+    """Fail as what is not foreseen does."""
+    raise RuntimeError
 
+
+def test_a_re_extraction_that_fails_time_after_time_is_given_up_and_the_document_says_so(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from alma.cli import tables
+    from alma.cli.output import Output
+
+    before = desk.fields()
     monkeypatch.setattr(pipeline_extract, "extract", crash)
     desk.call("POST", "/v1/documents/{id}/extract", {})
-    assert extract(messages()[0])["batchItemFailures"]
-    assert waits(desk)[0] == "queued"
+    [message] = messages()
+    for _ in range(2):
+        assert extract(message)["batchItemFailures"]
+        assert waits(desk) == ["queued", "queued", None]
+    assert extract(message)["batchItemFailures"]
 
+    said = (
+        "Reading it again failed 3 times; its fields are as they were. Ask once more, or have the operator "
+        "look at the log."
+    )
+    assert waits(desk) == ["failed", "failed", None]
+    assert (desk.shown()["reExtractionDetail"], desk.fields()) == (said, before)
+    Output(as_json=False).show({}, lambda: tables.fields(desk.shown(), desk.document.id))
+    assert said in " ".join(capsys.readouterr().out.split())
+    assert extract(message) == {"batchItemFailures": []}  # it comes once more, and nothing waits for it
+
+    again(desk, monkeypatch, deed())
+    assert waits(desk) == [None, None, None]
+
+
+def test_a_re_extraction_that_is_cut_off_time_after_time_is_given_up(desk: Desk) -> None:
+    desk.call("POST", "/v1/documents/{id}/extract", {})
+    [message] = messages()
+    for _ in range(3):  # as by the function's time-out
+        re_extraction.begin("greaves", desk.document.id, int(str(message["asked"])))
+
+    assert extract(message) == {"batchItemFailures": []}
+    assert waits(desk) == ["failed", "failed", None]
+
+
+def test_a_re_extraction_that_comes_at_another_attempt_has_not_failed(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline_extract, "extract", crash)
+    desk.call("POST", "/v1/documents/{id}/extract", {})
+    [message] = messages()
+    assert extract(message)["batchItemFailures"]
+    monkeypatch.setattr(pipeline_extract, "extract", lambda *_: Extraction("deed", None, deed()))
+
+    assert extract(message) == {"batchItemFailures": []}
+    assert waits(desk) == [None, None, None]
+
+
+def test_a_re_extraction_of_which_nothing_is_heard_for_an_hour_has_failed(desk: Desk) -> None:
+    desk.call("POST", "/v1/documents/{id}/extract", {})
+    messages()
     row = records.row_of("greaves", desk.document.id)
     row.update(actions=[DocumentItem.re_extraction.set(row.re_extraction - 3_601_000)])
-    assert waits(desk) == [None, None, None]
+
+    assert waits(desk) == ["failed", "failed", None]
+    assert desk.shown()["reExtractionDetail"] == "It was not read again within an hour; ask once more."
     desk.call("POST", "/v1/documents/{id}/extract", {})
     assert len(messages()) == 1
+    assert waits(desk) == ["queued", "queued", None]
 
 
 def test_a_re_extraction_that_the_queue_does_not_take_is_not_waited_for(

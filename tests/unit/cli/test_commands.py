@@ -215,6 +215,22 @@ def test_waiting_for_a_document_to_be_read_again_ends_when_it_is(
     assert [each[0] for each in api.asked()] == ["POST", "GET", "GET"]
 
 
+def test_waiting_for_a_document_that_cannot_be_read_again_says_why(
+    api: FakeApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    read = {"documentId": 7, "docType": "receipt", "fields": [FIELD]}
+    failed = {"reExtraction": "failed", "reExtractionDetail": "Reading it again failed 3 times."}
+    api.say("POST", "/documents/7/extract", {"documentId": 7, "status": "ready", "reExtraction": "queued"})
+    api.say("GET", "/documents/7", read | failed)
+
+    assert main(["extract", "7", "--wait", "--json"]) == 1
+
+    assert json.loads(capsys.readouterr().out) == {
+        "error": "not_read_again",
+        "detail": "Reading it again failed 3 times.",
+    }
+
+
 def test_the_queue_is_filtered(api: FakeApi) -> None:
     api.say("GET", "/review-queue", {"items": [], "nextCursor": None})
 

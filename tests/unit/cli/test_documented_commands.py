@@ -38,7 +38,7 @@ RUN = {
     "alma login": 'tests/e2e/test_agent.py: "alma.cli", "login"',
     "alma review": 'tests/e2e/test_agent.py: alma("review"',
     "alma accept": 'tests/e2e/test_agent.py: alma("accept", "registration-turned.jpg"',
-    "python -m examples.agent": "tests/e2e/test_agent.py: agent.review",
+    "env -u ALMA_API_KEY .venv/bin/python -m examples.agent": "tests/e2e/test_agent.py: agent.review",
     "make build": "Makefile: test-deploy: $(EMULATOR) build",
 }
 NOT_RUN = {

@@ -88,7 +88,34 @@ def test_devices_take_what_they_are_given_and_folders_do_not(
 
     assert main(["export", "7", "-o", os.devnull]) == 0
     assert main(["export", "7", "-o", "."]) == 1
-    assert "is a folder; name a file with -o" in capsys.readouterr().err
+    assert "is a folder; name a file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("there", ["own.onnx", "own.json"])
+def test_a_model_trained_here_and_its_card_overwrite_nothing(
+    folder: Path, there: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / there).write_text("mine")
+
+    assert main(["train", "notes/delivery_note.jsonl", "--out", "own.onnx"]) == 1  # before anything is read
+    assert (folder / there).read_text() == "mine"
+    assert capsys.readouterr().err == (
+        f"alma: {there} is there already; --force overwrites it, another name keeps it.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("out", "told"),
+    [
+        ("own.json", "--out is the ONNX file; its card goes beside it as .json."),
+        ("nowhere/own.onnx", "There is no folder nowhere; make it first."),
+    ],
+)
+def test_a_model_that_could_not_be_written_is_not_trained(
+    folder: Path, out: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "notes/delivery_note.jsonl", "--out", out]) == 1
+    assert capsys.readouterr().err == f"alma: {told}\n"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminal")

@@ -92,6 +92,13 @@ def test_a_presigned_url_is_for_programs_not_for_pages(runtime: Runtime) -> None
     assert not [name for name in answer.headers if name.startswith("access-control-")]
 
 
+def test_an_object_is_put_over_one_that_is_there_without_a_signature(runtime: Runtime) -> None:
+    url = f"{runtime.aws_endpoint_url}/local-files/again.pdf"  # as `aws s3 cp --no-sign-request` does
+
+    assert [httpx.put(url, content=body).status_code for body in (b"1", b"2")] == [200, 200]
+    assert httpx.get(url).content == b"2"
+
+
 @pytest.mark.parametrize(
     "path", ["/moto-api/", "/moto-api/reset", "/%6doto-api/reset", "/latest/meta-data/iam/", "/favicon.ico"]
 )

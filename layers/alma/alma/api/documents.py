@@ -30,6 +30,7 @@ from alma.documents.records import Document, DocumentStatus
 from alma.documents.service import Announcement
 from alma.presentation.document import (
     RE_EXTRACTION_DESCRIPTION,
+    RE_EXTRACTION_DETAIL_DESCRIPTION,
     DocumentContent,
     DocumentView,
     EvidenceView,
@@ -187,8 +188,11 @@ class DocumentSummary(View):
         description="Code of what went wrong, if status is failed.",
     )
     detail: str | None = Field(default=None, description="The same as a sentence.")
-    re_extraction: Literal["queued"] | None = Field(
+    re_extraction: Literal["queued", "failed"] | None = Field(
         default=None, exclude_if=is_none, description=RE_EXTRACTION_DESCRIPTION
+    )
+    re_extraction_detail: str | None = Field(
+        default=None, exclude_if=is_none, description=RE_EXTRACTION_DETAIL_DESCRIPTION
     )
     claimed_by: str | None = Field(
         default=None,

@@ -19,11 +19,12 @@ from alma.datamodel.schemas import KEY
 from alma.documents.audit import MAX_LIMIT as MAX_ENTRIES
 from alma.documents.audit import Action, Entry, History
 from alma.documents.records import DocumentStatus
-from alma.presentation.document import RE_EXTRACTION_DESCRIPTION, Claim, FieldView, project_field
+from alma.presentation.document import Claim, FieldView, project_field
 from alma.presentation.view import View, is_none
 from alma.review.queue import MAX_LIMIT
 
 if TYPE_CHECKING:
+    from alma.documents.records import Document
     from alma.review.corrections import Place
     from alma.review.queue import Queue
 
@@ -160,12 +161,18 @@ class Claimed(View):
 
     document_id: int
     claimed_by: str
+    claimed_by_name: str | None = Field(default=None, exclude_if=is_none, description="Name of that key.")
     expires_at: str
 
     @classmethod
     def of(cls, document_id: int, claim: Claim) -> Claimed:
         """Return the view of a claim."""
-        return cls(document_id=document_id, claimed_by=claim.by, expires_at=claim.until)
+        return cls(
+            document_id=document_id,
+            claimed_by=claim.by,
+            claimed_by_name=claim.name,
+            expires_at=claim.until,
+        )
 
 
 class Queued(View):
@@ -173,9 +180,7 @@ class Queued(View):
 
     document_id: int
     status: DocumentStatus
-    re_extraction: Literal["queued"] | None = Field(
-        default=None, exclude_if=is_none, description=RE_EXTRACTION_DESCRIPTION
-    )
+    re_extraction: Literal["queued"]
 
 
 class WaitingField(View):
@@ -185,6 +190,7 @@ class WaitingField(View):
     doc_type: str | None
     file_name: str
     claimed_by: str | None = Field(default=None, description="Only given if a key works on the document.")
+    claimed_by_name: str | None = Field(default=None, description="Name of that key.")
     field: FieldView
 
 
@@ -205,13 +211,19 @@ def project_queue(found: Queue) -> dict[str, Any]:
                 "documentId": each.document.id,
                 "docType": each.document.doc_type,
                 "fileName": each.document.file_name,
-                **({} if each.document.claimed_by is None else {"claimedBy": each.document.claimed_by}),
+                **_claimant(each.document),
                 "field": project_field(each.field),
             }
             for each in found.items
         ],
         "nextCursor": found.next_cursor,
     }
+
+
+def _claimant(document: Document) -> dict[str, str]:
+    """Return who works on a document, if anybody does."""
+    shown = {"claimedBy": document.claimed_by, "claimedByName": document.claimed_by_name}
+    return {key: value for key, value in shown.items() if value is not None}
 
 
 class HistoryEntry(View):

@@ -12,6 +12,7 @@ import typer
 
 from alma.cli import target
 from alma.cli.command import AsJson, CommandGroup, Stack
+from alma.cli.downloads import Force, check_absent, write
 from alma.cli.output import Output
 from alma.errors import BadRequestError
 
@@ -38,6 +39,7 @@ def verify(
             "--against", parser=Path, metavar="FILE", help="Trails must go through those saved earlier."
         ),
     ] = None,
+    force: Force = False,
     stack: Stack = None,
     as_json: AsJson = False,
 ) -> None:
@@ -49,6 +51,8 @@ def verify(
     (--against).
     """
     checkpoints = _read_checkpoints(against) if against else {}
+    if save:
+        check_absent(save, force)
     target.use_table(stack)
     from alma.access import organisations
     from alma.documents import audit_verification
@@ -64,7 +68,7 @@ def verify(
         output.warn(f"nothing is saved to {save}: there are problems")
     elif save:
         saved = {each: verdict.checkpoints for each, verdict in verdicts.items() if verdict.checkpoints}
-        save.write_text(json.dumps(saved, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        write(save, [(json.dumps(saved, indent=2, sort_keys=True) + "\n").encode()], force=force)
     output.show(
         {"documents": documents, "entries": entries, "problems": [asdict(each) for each in problems]},
         lambda: [

@@ -213,13 +213,15 @@ class Client:
         Raises
         ------
         ApiError
-            It still waits after `seconds`.
+            It could not be read again, or still waits after `seconds`.
         """
         until = time.monotonic() + seconds
         while True:
             found = self.call("GET", f"/documents/{document_id}")
             if "reExtraction" not in found:
                 return found
+            if found["reExtraction"] == "failed":
+                raise ApiError(422, "not_read_again", found["reExtractionDetail"])
             if time.monotonic() > until:
                 raise ApiError(
                     202, "still_processing", f"Document {document_id} still waits to be read again."

@@ -1,4 +1,4 @@
-"""Files that a server sends: where they are written, and that nothing of this user's is overwritten.
+"""Files that commands write: where, and that nothing of this user's is overwritten.
 
 Whoever answers chooses the name that comes with a file. All such names go through `local_name`.
 """
@@ -117,9 +117,13 @@ def check_absent(path: Path, force: bool) -> None:
     ------
     FileExistsAlreadyError
         It would.
+    CliError
+        There is no such folder.
     """
+    if not path.parent.is_dir():
+        raise CliError(f"There is no folder {path.parent}; make it first.")
     if path.is_dir():
-        raise FileExistsAlreadyError(f"{path} is a folder; name a file with -o.")
+        raise FileExistsAlreadyError(f"{path} is a folder; name a file.")
     if os.path.lexists(path) and not _is_device(path) and not force:
         raise _exists(path)
 
@@ -168,7 +172,7 @@ def _is_device(path: Path) -> bool:
 
 
 def _exists(path: Path) -> FileExistsAlreadyError:
-    return FileExistsAlreadyError(f"{path} is there already; --force overwrites it, -o names another file.")
+    return FileExistsAlreadyError(f"{path} is there already; --force overwrites it, another name keeps it.")
 
 
 def _print(blocks: Iterator[bytes]) -> None:
@@ -183,5 +187,5 @@ def _print(blocks: Iterator[bytes]) -> None:
     except UnicodeDecodeError:
         text = "\0"
     if "\0" in text:
-        raise CliError("It is no text, and would garble the terminal; name a file with -o.")
+        raise CliError("It is no text, and would garble the terminal; name a file.")
     Output(as_json=False).show({}, text)

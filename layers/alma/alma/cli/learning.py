@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from alma.cli import target
+from alma.cli.downloads import check_absent, write
 from alma.cli.output import Output
 from alma.datamodel.examples import read_folder
 from alma.datamodel.fields import BASE_MODEL
 from alma.errors import BadRequestError
 
 
-def train(lines: Path, base: str, out: Path, name: str | None, output: Output) -> dict[str, Any]:
+def train(
+    lines: Path, base: str, out: Path, name: str | None, output: Output, *, force: bool
+) -> dict[str, Any]:
     """Train a model as the training function does, write it and its card, and return the card.
 
     Parameters
@@ -28,12 +31,21 @@ def train(lines: Path, base: str, out: Path, name: str | None, output: Output) -
         Name of the model; the stem of the file by default.
     output : Output
         Where progress is shown.
+    force : bool
+        Overwrite a model and a card that are there.
 
     Raises
     ------
     AlmaError
-        The data set is malformed or too small, or the base is no model.
+        The data set is malformed or too small, the base is no model, or the file has the card's name.
+    FileExistsAlreadyError
+        There is such a model, or such a card.
     """
+    card_file = out.with_suffix(".json")
+    if card_file == out:
+        raise BadRequestError("--out is the ONNX file; its card goes beside it as .json.")
+    for path in (out, card_file):
+        check_absent(path, force)  # before minutes of work
     target.use_one_blas_thread()
     # Only here: numpy, ONNX Runtime and onnx take most of a second to import.
     from alma.extraction.scoring.confidence import shipped_calibration
@@ -59,7 +71,7 @@ def train(lines: Path, base: str, out: Path, name: str | None, output: Output) -
             calibration=calibration,
             report=lambda what, share: progress.update(task, description=what, completed=share),
         )
-    out.write_bytes(learned.model)
+    write(out, [learned.model], force=force)
     card = learned.card | {"better": learned.better}
-    out.with_suffix(".json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    write(card_file, [(json.dumps(card, indent=1) + "\n").encode()], force=force)
     return card

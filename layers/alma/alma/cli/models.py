@@ -207,11 +207,12 @@ def train(
     ] = BASE_MODEL,
     out: Annotated[Path, typer.Option("--out", parser=Path, help="File to write.")] = Path("model.onnx"),
     name: Annotated[str | None, typer.Option("--name", help="What the model is called.")] = None,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Train a model on this machine."""
     from alma.cli.learning import train as train_here
 
     output = Output(as_json)
-    card = train_here(file, base, out, name, output)
+    card = train_here(file, base, out, name, output, force=force)
     output.show({"file": str(out), **card}, lambda: tables.trained(card, out, base))

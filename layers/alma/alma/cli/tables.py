@@ -97,10 +97,10 @@ def documents_table(documents: Iterable[dict[str, Any]]) -> Table:
     columns = {
         "id": _RIGHT,
         "file": _FOLD,
-        "type": _PLAIN,
+        "type": _FOLD,
         "status": _PLAIN,
         "pages": _RIGHT,
-        "created": _PLAIN,
+        "created": _FOLD,
     }
     return _table(
         columns,
@@ -122,7 +122,7 @@ def documents_table(documents: Iterable[dict[str, Any]]) -> Table:
 
 
 def _claim(document: dict[str, Any]) -> str:
-    """Return who works on a document of a list, if anybody does."""
+    """Return who works on a document of a list or of the queue, if anybody does."""
     holder = document.get("claimedByName") or document.get("claimedBy")
     return "" if holder is None else f", claimed by {holder}"
 
@@ -132,6 +132,8 @@ def fields(document: dict[str, Any], document_id: int, title: str | None = None)
     if "fields" in document:
         yield fields_table(document, title)
         yield from _missing(document)
+        if "reExtractionDetail" in document:
+            yield document["reExtractionDetail"]
     else:
         yield f"document {document_id} is still being read; ask again in a moment"
 
@@ -258,7 +260,7 @@ def _queue_rows(items: Iterable[dict[str, Any]]) -> Iterator[Sequence[Cell]]:
         if item["documentId"] != document:
             document = item["documentId"]
             yield ()
-            yield _text(str(document), "bold"), _text(item["fileName"], "dim")
+            yield _text(str(document), "bold"), _text(item["fileName"] + _claim(item), "dim")
         name = _text(field["id"]) + _text(f"  version {field['version']}", "dim")
         yield name, *_reading_cells(field, _status(field))
         for reading in field["tracks"]:
@@ -291,7 +293,7 @@ def datasets_table(datasets: Iterable[dict[str, Any]]) -> Table:
 def models_table(models: Iterable[dict[str, Any]]) -> Table:
     """Return a list of models."""
     return _table(
-        dict.fromkeys(("id", "name", "type", "base", "status", "examples", "created"), _FOLD),
+        {"id": _WHOLE} | dict.fromkeys(("name", "type", "base", "status", "examples", "created"), _FOLD),
         (
             (
                 each["id"],
@@ -358,9 +360,9 @@ def created(organisation: str) -> Text:
 
 def keys_table(keys: Iterable[dict[str, Any]]) -> Table:
     """Return a list of keys."""
-    names = ("id", "name", "owner", "scopes", "token", "created", "last used", "ends")
+    names = ("name", "owner", "scopes", "token", "created", "last used", "ends")
     return _table(
-        dict.fromkeys(names, _FOLD),
+        {"id": _WHOLE} | dict.fromkeys(names, _FOLD),
         (
             (
                 key["id"],

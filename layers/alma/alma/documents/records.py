@@ -7,12 +7,14 @@ conditions on the row decide which of two does it, and the other changes nothing
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final, Literal
 
 from alma import clock
+from alma.access import keys
 from alma.clock import timestamp
 from alma.datamodel.fields import Field
 from alma.documents import field_rows
@@ -20,7 +22,7 @@ from alma.errors import ConflictError, NotFoundError
 from alma.storage.items.documents import DocumentItem, FieldItem, document_key, field_prefix, listed_key
 from alma.storage.table import Item
 
-#: How long a re-extraction is waited for: one that was cut off for good is not shown for ever.
+#: How long a re-extraction is waited for: one of which nothing is heard is not shown as waiting for ever.
 RE_EXTRACTION_SECONDS: Final = 3600
 
 
@@ -106,8 +108,10 @@ class Document:
     """Name of that key, where it was asked for."""
     review: ReviewCounts | None = None
     """How much is left to review; None until it is ready, and where its row is older than the counters."""
-    re_extraction: Literal["queued"] | None = None
-    """Set while it waits to be re-extracted; its fields stay usable until then."""
+    re_extraction: Literal["queued", "failed"] | None = None
+    """Set while it waits to be re-extracted, and after that failed; its fields stay usable."""
+    re_extraction_detail: str | None = None
+    """Why that failed, as a sentence."""
 
     @property
     def pages_read(self) -> int:
@@ -142,6 +146,12 @@ def ready(row: DocumentItem) -> Document:
             code="not_ready",
         )
     return document
+
+
+def with_claimants(organisation: str, documents: Sequence[Document]) -> list[Document]:
+    """Return documents with the names of the keys that work on them, in one Query at most."""
+    names = keys.names(organisation, (each.claimed_by for each in documents))
+    return [replace(each, claimed_by_name=names.get(each.claimed_by or "")) for each in documents]
 
 
 def exists(organisation: str, document_id: int) -> bool:
@@ -203,8 +213,7 @@ def from_item(item: DocumentItem) -> Document:
         detail = "The upload URL expired before a file came; announce it again with POST /api/v1/documents."
     until = None if item.claimed_until is None else datetime.fromtimestamp(int(item.claimed_until), UTC)
     claimed = until is not None and clock.now() < until
-    asked = item.re_extraction
-    waits = asked is not None and clock.now().timestamp() < int(asked) / 1000 + RE_EXTRACTION_SECONDS
+    re_extraction, re_extraction_detail = _re_extraction(item)
     return Document(
         organisation=item.pk,
         id=int(item.document_id),
@@ -233,8 +242,20 @@ def from_item(item: DocumentItem) -> Document:
         claimed_by=item.claimed_by if claimed else None,
         claimed_until=timestamp(until) if claimed else None,
         review=_review_counts(item) if status is DocumentStatus.READY else None,
-        re_extraction="queued" if waits else None,
+        re_extraction=re_extraction,
+        re_extraction_detail=re_extraction_detail,
     )
+
+
+def _re_extraction(item: DocumentItem) -> tuple[Literal["queued", "failed"] | None, str | None]:
+    """Return whether a re-extraction waits or has failed, and why."""
+    asked = item.re_extraction
+    if asked is None:
+        failure = item.re_extraction_failure
+        return (None, None) if failure is None else ("failed", failure)
+    if clock.now().timestamp() < int(asked) / 1000 + RE_EXTRACTION_SECONDS:
+        return "queued", None
+    return "failed", "It was not read again within an hour; ask once more."
 
 
 def _review_counts(item: DocumentItem) -> ReviewCounts | None:

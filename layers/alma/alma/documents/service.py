@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from alma.access import keys
 from alma.datamodel.fields import Field
 from alma.datamodel.pages import PageText, Track
 from alma.document_types import catalogue
@@ -17,7 +16,7 @@ from alma.documents.page_records import PageRecord
 from alma.documents.page_words import page_as_json, read_words
 from alma.documents.records import Document, DocumentStatus
 from alma.errors import NotFoundError
-from alma.presentation.document import Claim, DocumentContent, FilePart
+from alma.presentation.document import Claim, DocumentContent, FilePart, ReExtraction
 from alma.presentation.files import File, FileLink
 from alma.settings import settings
 from alma.storage import objects
@@ -73,7 +72,7 @@ class DocumentService:
         found = listing.list_documents(
             self.organisation, cursor=cursor, limit=limit, doc_type=doc_type, status=status
         )
-        return replace(found, documents=self._named(found.documents))
+        return replace(found, documents=records.with_claimants(self.organisation, found.documents))
 
     def announce(self, file_name: str, doc_type: str | None, *, whole: bool) -> Announcement:
         """Announce a file: make its document and the presigned URL to upload it to.
@@ -110,7 +109,7 @@ class DocumentService:
         """
         document, fields = self.ready(document_id)
         if missing:
-            [named] = self._named([document])
+            [named] = records.with_claimants(self.organisation, [document])
             return content_of(named, fields)
         content = content_of(document, [field for field in fields if not field.missing])
         return replace(content, missing=[field.id for field in fields if field.wanted])
@@ -230,11 +229,6 @@ class DocumentService:
         _check_read(document)
         return document, fields
 
-    def _named(self, documents: Sequence[Document]) -> list[Document]:
-        """Return documents with the names of the keys that work on them."""
-        names = keys.names(self.organisation, (each.claimed_by for each in documents))
-        return [replace(each, claimed_by_name=names.get(each.claimed_by or "")) for each in documents]
-
     def _page(self, document_id: int, page: int) -> tuple[Document, PageRecord]:
         document = records.get(self.organisation, document_id)
         if document.pages is None:
@@ -260,7 +254,7 @@ def content_of(document: Document, fields: Sequence[Field], *, model: str | None
         model=model,
         part=_file_part(document),
         claim=_claim(document),
-        re_extraction=document.re_extraction,
+        re_extraction=_re_extraction(document),
     )
 
 
@@ -278,6 +272,13 @@ def _file_part(document: Document) -> FilePart | None:
         return None
     first, last = document.page_range
     return FilePart(first, last, document.instance_of, instances.siblings(document))
+
+
+def _re_extraction(document: Document) -> ReExtraction | None:
+    """Return that a document waits to be read again, or that this failed."""
+    if document.re_extraction is None:
+        return None
+    return ReExtraction(document.re_extraction, document.re_extraction_detail)
 
 
 def _claim(document: Document) -> Claim | None:

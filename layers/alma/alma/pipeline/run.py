@@ -13,6 +13,11 @@ from alma.review import re_extraction
 
 _log = logging.getLogger(__name__)
 
+_NOT_READ_AGAIN = (
+    f"Reading it again failed {progress.MAX_RESOLUTIONS} times; its fields are as they were. Ask once "
+    "more, or have the operator look at the log."
+)
+
 
 def process(organisation: str, document_id: int, page: int) -> None:
     """Read a page of a document; after its last one, take the document through all stages. Idempotent.
@@ -82,7 +87,8 @@ def re_extract(
     """Resolve the fields of a ready document anew from its words; what people decided stays. Idempotent.
 
     Nothing happens where the document is not ready or is gone, or where this was done or asked for as another
-    type since. After it the document waits for it no longer; where it raises, the message comes again.
+    type since. After it the document waits for it no longer; where it raises, the message comes again. One
+    that fails time after time is given up, and the document says so.
 
     Parameters
     ----------
@@ -97,12 +103,21 @@ def re_extract(
     """
     with finish.purged_if_removed(organisation, document_id):
         document = records.get(organisation, document_id)
-        if re_extraction.superseded(organisation, document_id, asked):
+        attempt = re_extraction.begin(organisation, document_id, asked)
+        if attempt is None:
             return
-        if document.status is DocumentStatus.READY:
-            words = read_words(document, page_records.list_pages(document))
-            extraction = extract.fields_of(
-                document, words, doc_type or document.doc_type, hosted=True, key_id=actor
-            )
-            re_extraction.keep(organisation, document_id, extraction, actor)
+        if attempt > progress.MAX_RESOLUTIONS:  # cut off each time: too large, or too slow
+            _log.error("re-extraction of document %s is given up", document_id)
+            return re_extraction.end(organisation, document_id, asked, failure=_NOT_READ_AGAIN)
+        try:
+            if document.status is DocumentStatus.READY:
+                words = read_words(document, page_records.list_pages(document))
+                extraction = extract.fields_of(
+                    document, words, doc_type or document.doc_type, hosted=True, key_id=actor
+                )
+                re_extraction.keep(organisation, document_id, extraction, actor)
+        except Exception:
+            if attempt == progress.MAX_RESOLUTIONS:
+                re_extraction.end(organisation, document_id, asked, failure=_NOT_READ_AGAIN)
+            raise
         re_extraction.end(organisation, document_id, asked)

@@ -27,8 +27,10 @@ Unit = Annotated[float, pydantic.Field(ge=0, le=1)]
 _Page = Annotated[int, pydantic.Field(ge=1, description="1-based page of the document.")]
 
 RE_EXTRACTION_DESCRIPTION = (
-    "Only given while it waits to be read again; its fields stay as they are until then."
+    "Only given while it waits to be read again (queued), or if that failed; its fields stay as they are "
+    "until it is."
 )
+RE_EXTRACTION_DETAIL_DESCRIPTION = "Why it failed, as a sentence; only given if it did."
 
 
 class BoxView(View):
@@ -165,6 +167,20 @@ class Claim:
         return {"claimedBy": self.by, **name, "claimedUntil": self.until}
 
 
+@dataclass(frozen=True, slots=True)
+class ReExtraction:
+    """A document that waits to be read again, or for which that failed."""
+
+    state: Literal["queued", "failed"]
+    detail: str | None = None
+    """Why it failed, as a sentence."""
+
+    def body(self) -> dict[str, Any]:
+        """Return the keys of an answer."""
+        detail = {} if self.detail is None else {"reExtractionDetail": self.detail}
+        return {"reExtraction": self.state, **detail}
+
+
 class PageRangeView(View):
     """Pages of a file, both included."""
 
@@ -191,8 +207,11 @@ class DocumentView(View):
     instance_of: int | None = pydantic.Field(
         default=None, description="Number of the first document of the file; only given on the others."
     )
-    re_extraction: Literal["queued"] | None = pydantic.Field(
+    re_extraction: Literal["queued", "failed"] | None = pydantic.Field(
         default=None, description=RE_EXTRACTION_DESCRIPTION
+    )
+    re_extraction_detail: str | None = pydantic.Field(
+        default=None, description=RE_EXTRACTION_DETAIL_DESCRIPTION
     )
     claimed_by: str | None = pydantic.Field(
         default=None, description="Id of the key that works on it now; only with tracks, if one does."
@@ -228,8 +247,8 @@ class DocumentContent:
     """Who works on it."""
     missing: Sequence[str] = ()
     """Ids of required fields that were not found, where `fields` has them not."""
-    re_extraction: Literal["queued"] | None = None
-    """Set while it waits to be re-extracted."""
+    re_extraction: ReExtraction | None = None
+    """Set while it waits to be re-extracted, and after that failed."""
     types: Mapping[str, FieldType] = field(default_factory=dict)
     """The type of each field and column by its key, in the schema's order; for exports that have types."""
 
@@ -240,10 +259,10 @@ def project(content: DocumentContent, *, tracks: bool = False) -> dict[str, Any]
     Returns
     -------
     dict
-        `documentId`, `docType`, `model`, the keys of the file part and `reExtraction` if given, and `fields`,
-        each with `key`, `value`, `confidence`, `status` and `evidence` (None for a value without a place);
-        `group` and `row` for a group's column; `missing` if any are; with `tracks` also the claim and what
-        `project_field` adds.
+        `documentId`, `docType`, `model`, the keys of the file part and of a re-extraction if given,
+        and `fields`, each with `key`, `value`, `confidence`, `status` and `evidence` (None for a value
+        without a place); `group` and `row` for a group's column; `missing` if any are; with
+        `tracks` also the claim and what `project_field` adds.
     """
     head: dict[str, Any] = {"documentId": content.document_id, "docType": content.doc_type}
     if content.model is not None:
@@ -251,7 +270,7 @@ def project(content: DocumentContent, *, tracks: bool = False) -> dict[str, Any]
     if content.part is not None:
         head |= content.part.body()
     if content.re_extraction is not None:
-        head["reExtraction"] = content.re_extraction
+        head |= content.re_extraction.body()
     if content.claim is not None and tracks:
         head |= content.claim.body()
     show = project_field if tracks else _field

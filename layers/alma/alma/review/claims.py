@@ -40,7 +40,7 @@ def claim(organisation: str, document_id: int, key_id: str, seconds: int) -> Cla
             ],
             condition=DocumentItem.pk.exists() & free_for(key_id),
         )
-        return Claim(key_id, clock.timestamp(until))
+        return Claim(key_id, clock.timestamp(until), keys.names(organisation, [key_id]).get(key_id))
 
     return retry(attempt)
 

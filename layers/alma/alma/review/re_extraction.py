@@ -49,7 +49,7 @@ def _record(organisation: str, document_id: int, doc_type: str | None) -> tuple[
     row = records.row_of(organisation, document_id)
     document = records.ready(row)
     before = row.re_extraction
-    if document.re_extraction is not None and row.re_extraction_type == doc_type:
+    if document.re_extraction == "queued" and row.re_extraction_type == doc_type:
         return document, None
     # Not the same twice: by it a message knows whether another one took its place.
     asked = max(time.time_ns() // 10**6, int(before or 0) + 1)
@@ -59,6 +59,8 @@ def _record(organisation: str, document_id: int, doc_type: str | None) -> tuple[
     row.update(
         actions=[
             DocumentItem.re_extraction.set(asked),
+            DocumentItem.re_extraction_attempts.remove(),
+            DocumentItem.re_extraction_failure.remove(),
             DocumentItem.re_extraction_type.remove()
             if doc_type is None
             else DocumentItem.re_extraction_type.set(doc_type),
@@ -68,25 +70,41 @@ def _record(organisation: str, document_id: int, doc_type: str | None) -> tuple[
     return records.from_item(row), asked
 
 
-def superseded(organisation: str, document_id: int, asked: int | None) -> bool:
-    """Tell whether a document does not wait (any more) for the re-extraction that was asked for then.
+def begin(organisation: str, document_id: int, asked: int | None) -> int | None:
+    """Count that what was asked for then begins, and return how often it has.
 
-    Raises
-    ------
-    NotFoundError
-        The organisation has no such document.
+    None where the document does not wait for it (any more). What no row waits for (`asked` is None) is begun
+    for the first time each time.
     """
-    return asked is not None and records.row_of(organisation, document_id).re_extraction != asked
+    if asked is None:
+        return 1
+    row = DocumentItem(organisation, document_key(document_id))
+    begun = conditional_write(
+        lambda: row.update(
+            actions=[DocumentItem.re_extraction_attempts.add(1)],
+            condition=DocumentItem.re_extraction == asked,
+        )
+    )
+    return int(row.re_extraction_attempts) if begun else None
 
 
-def end(organisation: str, document_id: int, asked: int | None) -> None:
-    """Conditional write: the document no longer waits for what was asked for then. Idempotent."""
+def end(organisation: str, document_id: int, asked: int | None, *, failure: str | None = None) -> None:
+    """Conditional write: the document no longer waits for what was asked for then. Idempotent.
+
+    With `failure`, a sentence, it says from then on that it was not read again, and why.
+    """
     if asked is None:
         return
     row = DocumentItem(organisation, document_key(document_id))
+    said = [] if failure is None else [DocumentItem.re_extraction_failure.set(failure)]
     conditional_write(
         lambda: row.update(
-            actions=[DocumentItem.re_extraction.remove(), DocumentItem.re_extraction_type.remove()],
+            actions=[
+                DocumentItem.re_extraction.remove(),
+                DocumentItem.re_extraction_type.remove(),
+                DocumentItem.re_extraction_attempts.remove(),
+                *said,
+            ],
             condition=DocumentItem.re_extraction == asked,
         )
     )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from alma.access import keys
 from alma.datamodel.fields import Field, Status
-from alma.documents import audit
+from alma.documents import audit, records
 from alma.documents.audit import History
 from alma.documents.records import Document
 from alma.presentation.document import Claim
@@ -90,7 +90,7 @@ class ReviewService:
         """Return a page of the fields that wait; raises `BadRequestError` for a malformed cursor."""
         from alma.review import queue
 
-        return queue.waiting(
+        found = queue.waiting(
             self.organisation,
             doc_type=doc_type,
             key=key,
@@ -99,6 +99,9 @@ class ReviewService:
             limit=limit,
             cursor=cursor,
         )
+        named = records.with_claimants(self.organisation, [each.document for each in found.items])
+        items = [replace(each, document=document) for each, document in zip(found.items, named, strict=True)]
+        return replace(found, items=items)
 
     def history(self, document_id: int, *, cursor: str | None = None, limit: int = 50) -> History:
         """Return a page of a document's audit trail; of a deleted one the bare chain."""

@@ -131,9 +131,12 @@ class DocumentItem(Item, discriminator="document"):
     # and how long its audit trail is and the last digest of it.
     claimed_by = UnicodeAttribute(null=True)
     claimed_until = NumberAttribute(null=True)
-    # A re-extraction that waits: when it was asked for (milliseconds since 1970), and as which type.
+    # A re-extraction that waits: when it was asked for (milliseconds since 1970), as which type and how often
+    # it was begun; or why the last one failed, a sentence.
     re_extraction = NumberAttribute(null=True)
     re_extraction_type = UnicodeAttribute(null=True)
+    re_extraction_attempts = NumberAttribute(null=True)
+    re_extraction_failure = UnicodeAttribute(null=True)
     deleting = BooleanAttribute(null=True, attr_name="leaving")  # its removal has begun
     verified = NumberAttribute(default=0)
     escalated = NumberAttribute(null=True)
