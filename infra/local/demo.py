@@ -282,11 +282,11 @@ def _show_archive() -> list[int]:
 
 def _documents(most: int, status: Any = None) -> Iterator[Any]:
     """Yield the newest documents."""
-    from alma.documents.listing import MAX_LIMIT, list_documents
+    from alma.documents.listing import MAX_LIMIT, Criteria, list_documents
 
-    cursor = None
+    cursor, wanted = None, Criteria(status=status)
     while most > 0:
-        page = list_documents(ORGANISATION, cursor=cursor, limit=min(most, MAX_LIMIT), status=status)
+        page = list_documents(ORGANISATION, wanted, cursor=cursor, limit=min(most, MAX_LIMIT))
         yield from page.documents
         most, cursor = most - len(page.documents), page.next_cursor
         if cursor is None:

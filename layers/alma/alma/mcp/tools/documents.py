@@ -47,9 +47,7 @@ class ListDocuments(DocumentFilter, Tool):
     scope = Scope.MCP_READ
 
     def run(self, services: Services) -> Outcome:
-        found = services.documents.list_documents(
-            cursor=self.cursor, limit=self.limit, doc_type=self.doc_type, status=self.wanted_status
-        )
+        found = services.documents.list_documents(self.criteria, cursor=self.cursor, limit=self.limit)
         if not found.documents:
             check_known_type(services, self.doc_type)
         return Outcome(DocumentList.of(found).to_json())
