@@ -16,6 +16,7 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import unquote_plus
@@ -265,6 +266,7 @@ def _show_archive() -> list[int]:
             "error": document.error_code,
             "pages": document.pages,
             "createdAt": document.created_at,
+            "review": None if document.review is None else asdict(document.review),
         }
         for document in newest.documents
     ]
@@ -339,6 +341,10 @@ def _local_json(runtime: Runtime, known: dict[str, Any]) -> dict[str, Any]:
 
     with contextlib.suppress(ConflictError):
         organisations.create(ORGANISATION, "Demo")
+    if not organisations.documents_indexed(ORGANISATION):  # it is of an earlier release
+        from alma.documents import reindexing
+
+        reindexing.reindex(ORGANISATION)
     tokens: dict[str, str] = {}
     for role in ROLES:
         token = known.get("keys", {}).get(role, "")

@@ -41,7 +41,8 @@ class ListDocuments(DocumentFilter, Tool):
     title = "List documents"
     description = (
         "List the documents of the archive, newest first, with type and reading status. Use it to find the "
-        "documentId that the other tools take. If nextCursor is not null there are more: call again with it "
+        "documentId that the other tools take: by the file's name, when it arrived, what is left to review. "
+        "If nextCursor is not null there are more, even where a page is short or empty: call again with it "
         "as cursor and the same filters. Only documents with status ready have fields."
     )
     scope = Scope.MCP_READ
