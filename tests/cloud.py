@@ -164,10 +164,13 @@ class Tenant:
         return Answer(answer["statusCode"], answer["headers"], answer["body"], answer["isBase64Encoded"])
 
     def seed_document(
-        self, fields: Sequence[Field] = (), doc_type: str | None = "deed_of_conveyance"
+        self,
+        fields: Sequence[Field] = (),
+        doc_type: str | None = "deed_of_conveyance",
+        file_name: str = "deed.pdf",
     ) -> Document:
         """Put a finished document with these fields into the table."""
-        document = intake.announce(self.organisation, "deed.pdf")
+        document = intake.announce(self.organisation, file_name)
         document = progress.pages_known(document, 2, [], "application/pdf")
         progress.finish(document, Extraction(doc_type, None, list(fields)))
         return document

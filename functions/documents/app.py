@@ -15,9 +15,7 @@ from alma.documents.service import DocumentService
 def list_documents(call: Call[Nothing, DocumentFilter, None]) -> Response:
     """Answer with a page of the organisation's documents."""
     asked = call.query
-    found = _service(call).list_documents(
-        cursor=asked.cursor, limit=asked.limit, doc_type=asked.doc_type, status=asked.wanted_status
-    )
+    found = _service(call).list_documents(asked.criteria, cursor=asked.cursor, limit=asked.limit)
     return Response.of(DocumentList.of(found))
 
 

@@ -82,6 +82,7 @@ def review_queue(call: Call[Nothing, ReviewFilter, None]) -> Response:
         key=asked.field,
         max_confidence=asked.max_confidence,
         status=asked.wanted_status,
+        of=asked.of,
         cursor=asked.cursor,
         limit=asked.limit,
     )

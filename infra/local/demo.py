@@ -16,6 +16,7 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import unquote_plus
@@ -265,6 +266,7 @@ def _show_archive() -> list[int]:
             "error": document.error_code,
             "pages": document.pages,
             "createdAt": document.created_at,
+            "review": None if document.review is None else asdict(document.review),
         }
         for document in newest.documents
     ]
@@ -282,11 +284,11 @@ def _show_archive() -> list[int]:
 
 def _documents(most: int, status: Any = None) -> Iterator[Any]:
     """Yield the newest documents."""
-    from alma.documents.listing import MAX_LIMIT, list_documents
+    from alma.documents.listing import MAX_LIMIT, Criteria, list_documents
 
-    cursor = None
+    cursor, wanted = None, Criteria(status=status)
     while most > 0:
-        page = list_documents(ORGANISATION, cursor=cursor, limit=min(most, MAX_LIMIT), status=status)
+        page = list_documents(ORGANISATION, wanted, cursor=cursor, limit=min(most, MAX_LIMIT))
         yield from page.documents
         most, cursor = most - len(page.documents), page.next_cursor
         if cursor is None:
@@ -339,6 +341,10 @@ def _local_json(runtime: Runtime, known: dict[str, Any]) -> dict[str, Any]:
 
     with contextlib.suppress(ConflictError):
         organisations.create(ORGANISATION, "Demo")
+    if not organisations.documents_indexed(ORGANISATION):  # it is of an earlier release
+        from alma.documents import reindexing
+
+        reindexing.reindex(ORGANISATION)
     tokens: dict[str, str] = {}
     for role in ROLES:
         token = known.get("keys", {}).get(role, "")

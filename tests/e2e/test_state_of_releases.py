@@ -208,6 +208,34 @@ def test_no_trail_was_broken(folder: Path, alma: httpx.Client) -> None:
     assert (done.returncode, json.loads(done.stdout)["problems"]) == (0, [])
 
 
+def test_filters_find_what_was_stored_before_there_were_any_and_after_the_reindex_command(
+    folder: Path, alma: httpx.Client
+) -> None:
+    def found(query: str) -> list[int]:
+        page = alma.get(f"/documents?{query}").json()
+        assert page["nextCursor"] is None
+        return [each["documentId"] for each in page["documents"]]
+
+    def every() -> list[list[int]]:
+        return [
+            found(query)
+            for query in (
+                "name=note 1", "name=INVOICE", "from=2026-11-27&to=2026-11-27&name=note-0", "from=2026-11-28",
+                "review=escalated", "review=missing", "review=done", "confidenceBelow=0.5", "name=note",
+            )
+        ]  # fmt: skip
+
+    before = every()
+    done = run_alma(folder, "org", "reindex", "--json")
+
+    [reindexed] = json.loads(done.stdout)["organisations"]
+    assert (done.returncode, reindexed["documents"]) == (0, 9)
+    assert every() == before
+    assert before[:4] == [[8], [1], [7, 6, 5, 4, 3, 2], []]
+    assert before[-1] == [8, 7, 6, 5, 4, 3, 2]
+    assert json.loads(run_alma(folder, "audit", "verify", "--json").stdout)["problems"] == []
+
+
 def test_reviewing_goes_on_where_it_stopped(alma: httpx.Client) -> None:
     """Last here: it changes the copy."""
     waiting = alma.get("/review-queue", params={"status": "escalated"}).json()["items"]

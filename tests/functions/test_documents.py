@@ -377,8 +377,9 @@ def test_removing_a_document_leaves_nothing_of_it() -> None:
     assert "Contents" not in s3.list_objects_v2(Bucket=settings().inbox_bucket)
     assert "Contents" not in s3.list_objects_v2(Bucket=settings().archive_bucket)
     after = len(list(Item.query("greaves")))
-    # The document, its page, its file and two fields are gone; the trail is there and has an end.
-    assert before - after == 5 - 1
+    # The document, its page, its file, two fields and three lookups (a time, two words) are gone; the trail
+    # is there and has an end.
+    assert before - after == 8 - 1
 
 
 def test_a_file_delivered_twice_is_one_document_and_changed_content_is_another() -> None:

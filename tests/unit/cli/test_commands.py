@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 import typer.main
@@ -276,6 +277,33 @@ def test_a_page_is_text_words_or_an_image(
     assert main(["page", "7", "-o", "x"]) == 1
 
 
+def test_lists_are_filtered_by_the_api_and_show_what_is_left_to_review(
+    api: FakeApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    counts = {"review": {"escalated": 2, "unreviewed": 17, "missing": 1}}
+    documents = [named(9, "may.pdf", **counts), named(8, "june.pdf", status="processing")]
+    api.say("GET", "/documents", {"documents": documents, "nextCursor": None})
+    api.say("GET", "/review-queue", {"items": [], "nextCursor": None})
+
+    filters = ["--name", "a#1 / b", "--from", "2026-05-14", "--to", "2026-05-15T10:00:00+02:00"]
+    assert main(["list", *filters, "--review", "waiting", "--confidence-below", "0.5"]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert main(["review", *filters]) == 0
+
+    rows = [[cell.strip() for cell in line.split("│")] for line in printed if ".pdf" in line]
+    assert [row[-3:-1] for row in rows] == [["2+17", "2026-11-27"], ["", "2026-11-27"]]
+    documented = {
+        "name": ["a#1 / b"],
+        "from": ["2026-05-14"],
+        "to": ["2026-05-15T10:00:00+02:00"],
+        "limit": ["50"],
+    }
+    assert [parse_qs(each.query) for each in api.seen] == [
+        documented | {"review": ["waiting"], "confidenceBelow": ["0.5"]},
+        documented,
+    ]
+
+
 # --- documents by the names of their files ----------------------------------
 
 
@@ -311,6 +339,8 @@ def archive(api: FakeApi) -> FakeApi:
 def test_a_document_is_found_by_the_name_of_its_file(archive: FakeApi, name: str, number: int) -> None:
     assert main(["get", name]) == 0
     assert archive.asked()[-1][:2] == ("GET", f"/documents/{number}")
+    asked = [parse_qs(each.query)["name"] for each in archive.seen[:-1]]
+    assert asked == ([] if name == "17" else [[name]])  # the API looks for it, not the command
 
     assert main(["model", "digitize", "mdl", name]) == 0
     assert archive.asked()[-1] == ("POST", "/models/mdl/digitize", {"documentId": number})

@@ -21,6 +21,7 @@ STAND_INS = {"ID": "1"}
 RUN = {
     "make run": "tests/e2e/test_demo.py: infra.local",
     "curl -X POST http://127.0.0.1:8000/api/v1/digitize": "tests/e2e/test_main_job.py: /api/v1/digitize",
+    'curl "http://127.0.0.1:8000/api/v1/documents?': "tests/e2e/test_state_of_releases.py: /documents?{",
     "curl -X PATCH": "tests/e2e/test_main_job.py: http.patch",
     "aws s3 cp": "tests/e2e/test_main_job.py: upload_file",
     "alma drop": 'tests/e2e/test_main_job.py: alma("drop"',

@@ -10,7 +10,7 @@ from alma.datamodel.geometry import Box, Region, Word
 from alma.datamodel.pages import PageText, Track
 from alma.datamodel.schemas import FieldSchema, FieldType, SchemaDefinition
 from alma.document_types.catalogue import DocumentType, TypeOrigin
-from alma.documents.listing import Listing
+from alma.documents.listing import ALL, Criteria, Listing
 from alma.documents.records import Document, DocumentStatus
 from alma.documents.service import DocumentService, PageReading
 from alma.documents.text_search import Passage, SearchHit, SearchPage
@@ -192,14 +192,9 @@ class MemoryDocuments(DocumentService):
     asked: list[dict[str, Any]]
 
     def list_documents(
-        self,
-        *,
-        cursor: str | None = None,
-        limit: int = 50,
-        doc_type: str | None = None,
-        status: DocumentStatus | None = None,
+        self, wanted: Criteria = ALL, *, cursor: str | None = None, limit: int = 50
     ) -> Listing:
-        self.asked.append({"cursor": cursor, "limit": limit, "doc_type": doc_type, "status": status})
+        self.asked.append({"wanted": wanted, "cursor": cursor, "limit": limit})
         if cursor is not None:
             raise BadRequestError("The cursor is not one that a listing gave.")
         return Listing([DOCUMENT], None)
@@ -252,6 +247,7 @@ class MemoryReview(ReviewService):
         key: str | None = None,
         max_confidence: float | None = None,
         status: Status | None = None,
+        of: Criteria = ALL,
         cursor: str | None = None,
         limit: int = 50,
     ) -> Queue:

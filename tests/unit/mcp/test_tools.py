@@ -146,7 +146,7 @@ def test_a_type_that_is_none_is_told_and_not_taken_for_one_without_documents(
     name: str, arguments: dict[str, Any], of: str
 ) -> None:
     class NoDocuments(MemoryDocuments):
-        def list_documents(self, **_: Any) -> Listing:
+        def list_documents(self, *_: Any, **__: Any) -> Listing:
             return Listing([], None)
 
         def search(self, text: str, **_: Any) -> SearchPage:

@@ -16,7 +16,7 @@ with mock_aws():
     assert not any(each.startswith("alma.documents") for each in sys.modules)
     from alma.documents import listing
     from alma.documents.records import DocumentStatus
-    print(listing.list_documents("greaves", status=DocumentStatus.READY).documents)
+    print(listing.list_documents("greaves", listing.Criteria(status=DocumentStatus.READY)).documents)
 """
 
 

@@ -53,7 +53,11 @@ def create(organisation: str, name: str | None = None) -> Organisation:
         It exists already.
     """
     item = OrganisationItem(
-        check_id(organisation), _SORT_KEY, name=name or organisation, created_at=timestamp()
+        check_id(organisation),
+        _SORT_KEY,
+        name=name or organisation,
+        created_at=timestamp(),
+        documents_indexed=True,
     )
     if not conditional_write(lambda: item.save(OrganisationItem.pk.does_not_exist())):
         raise ConflictError(f"There is already an organisation {organisation!r}.")
@@ -120,6 +124,31 @@ def next_document_id(organisation: str, count: int = 1) -> int:
     if not counted:
         raise NotFoundError(f"There is no organisation {organisation!r}.")
     return int(item.last_document_id) - count + 1
+
+
+def documents_indexed(organisation: str) -> bool:
+    """Tell whether all documents of an organisation are in the indexes of names, arrival and review."""
+    item = OrganisationItem.find(organisation, _SORT_KEY)
+    return item is not None and bool(item.documents_indexed)
+
+
+def set_documents_indexed(organisation: str) -> None:
+    """Record that all documents of an organisation are in the indexes. Idempotent.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such organisation.
+    """
+    item = OrganisationItem(organisation, _SORT_KEY)
+    recorded = conditional_write(
+        lambda: item.update(
+            actions=[OrganisationItem.documents_indexed.set(True)],
+            condition=OrganisationItem.pk.exists(),
+        )
+    )
+    if not recorded:
+        get(organisation)
 
 
 def _from_item(item: OrganisationItem) -> Organisation:

@@ -9,7 +9,9 @@ from pydantic import AfterValidator, Field, StrictBool, StrictInt, StrictStr, fi
 
 from alma.access.rate_limit_classes import RateLimitClass
 from alma.access.scopes import Scope
+from alma.api.document_filters import DocumentsNamed
 from alma.api.errors import ErrorView, FailedDocument, Processing
+from alma.api.geometry import Share
 from alma.api.operation import Answer, Route
 from alma.api.request_models import (
     Body,
@@ -25,8 +27,9 @@ from alma.api.request_models import (
 )
 from alma.datamodel.fields import evidence_of
 from alma.datamodel.schemas import KEY
-from alma.documents.listing import MAX_LIMIT, Listing
+from alma.documents.listing import MAX_LIMIT, Criteria, Listing
 from alma.documents.records import Document, DocumentStatus
+from alma.documents.review_state import ReviewState
 from alma.documents.service import Announcement
 from alma.presentation.document import (
     RE_EXTRACTION_DESCRIPTION,
@@ -69,8 +72,8 @@ class TracksQuery(Query):
     ] = None
 
 
-class DocumentFilter(Query):
-    """Which documents to list."""
+class DocumentFilter(DocumentsNamed):
+    """Which documents to list: those of which all that is given holds."""
 
     cursor: Cursor = None
     limit: StrictInt = limit(MAX_LIMIT, 50)
@@ -78,11 +81,29 @@ class DocumentFilter(Query):
     status: Literal["processing", "ready", "failed"] | None = Field(
         default=None, description="Only documents in this reading status."
     )
+    review: Literal["waiting", "escalated", "unreviewed", "missing", "done"] | None = Field(
+        default=None,
+        description="Only documents that are ready and of which review counts some: waiting (escalated or "
+        "unreviewed), escalated, unreviewed, missing; or done, of which nothing waits.",
+    )
+    confidence_below: Share | None = Field(
+        default=None,
+        description="Only documents with a field that waits for review and is less sure than this; fields of "
+        "unknown confidence do not count.",
+    )
 
     @property
-    def wanted_status(self) -> DocumentStatus | None:
-        """The status as the code has it."""
-        return None if self.status is None else DocumentStatus(self.status)
+    def criteria(self) -> Criteria:
+        """The same as the code has it."""
+        return Criteria(
+            doc_type=self.doc_type,
+            status=None if self.status is None else DocumentStatus(self.status),
+            name=self.folded_name,
+            arrived_from=self.first_second,
+            arrived_to=self.last_second,
+            review=None if self.review is None else ReviewState(self.review),
+            confidence_below=self.confidence_below,
+        )
 
 
 def _check_file_name(name: str) -> str:
@@ -217,10 +238,12 @@ class DocumentSummary(View):
 
 
 class DocumentList(View):
-    """Documents, newest first."""
+    """Documents, newest first; with filters a page may be short and have a cursor."""
 
     documents: list[DocumentSummary]
-    next_cursor: str | None = Field(description="Send it as cursor for the next page; null on the last.")
+    next_cursor: str | None = Field(
+        description="Send it as cursor, with the same filters, for the next page; null on the last."
+    )
 
     @classmethod
     def of(cls, listing: Listing) -> DocumentList:
@@ -337,7 +360,8 @@ ROUTES = (
         "/v1/documents",
         "documents",
         "list_documents",
-        "List documents, newest first.",
+        "List documents, newest first. A page may be short, or empty, where filters leave out most of what "
+        "was looked at: there are more as long as nextCursor is not null.",
         Scope.DOCUMENTS_READ,
         {200: DocumentList, 400: ErrorView},
         query=DocumentFilter,

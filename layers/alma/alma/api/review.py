@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, StrictInt, StrictStr
 
 from alma.access.rate_limit_classes import RateLimitClass
 from alma.access.scopes import Scope
+from alma.api.document_filters import DocumentsNamed
 from alma.api.errors import ErrorView
 from alma.api.geometry import EvidenceInput, Share
 from alma.api.operation import Answer, Route
@@ -18,6 +19,7 @@ from alma.datamodel.fields import MAX_OCCURRENCES, Status, Verb
 from alma.datamodel.schemas import KEY
 from alma.documents.audit import MAX_LIMIT as MAX_ENTRIES
 from alma.documents.audit import Action, Entry, History
+from alma.documents.listing import Criteria
 from alma.documents.records import DocumentStatus
 from alma.presentation.document import Claim, FieldView, project_field
 from alma.presentation.view import View, is_none
@@ -115,7 +117,7 @@ class HistoryQuery(Query):
     cursor: Cursor = None
 
 
-class ReviewFilter(Query):
+class ReviewFilter(DocumentsNamed):
     """Which fields that wait."""
 
     doc_type: OfType = None
@@ -140,6 +142,11 @@ class ReviewFilter(Query):
     def wanted_status(self) -> Status | None:
         """The status as the code has it."""
         return None if self.status is None else Status(self.status)
+
+    @property
+    def of(self) -> Criteria:
+        """The documents that are meant, as the code has them."""
+        return Criteria(name=self.folded_name, arrived_from=self.first_second, arrived_to=self.last_second)
 
 
 # --- what is answered ------------------------------------------------------

@@ -109,6 +109,29 @@ def set_quota(
     )
 
 
+@org.command("reindex")
+def reindex(
+    organisation: Annotated[str | None, typer.Argument(metavar="ID", show_default=False)] = None,
+    stack: Stack = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write what lists find documents by, for those of earlier releases; all organisations without ID.
+
+    Until then they are found all the same, by looking through all documents a page at a time. May be done
+    again, and while alma is used.
+    """
+    target.use_table(stack)
+    from alma.access import organisations
+    from alma.documents import reindexing
+
+    wanted = [organisation] if organisation else organisations.list_ids()
+    counts = {each: reindexing.reindex(each) for each in wanted}
+    Output(as_json).show(
+        {"organisations": [{"id": each, "documents": count} for each, count in counts.items()]},
+        lambda: [f"{each}: {count} documents" for each, count in counts.items()],
+    )
+
+
 @key.command("create")
 def create_key(
     organisation: Organisation,

@@ -15,9 +15,12 @@ import urllib3
 
 from alma.cli.errors import CliError
 from alma.cli.target import Api
+from alma.documents import names
 
 PARALLEL = 8
 """Requests that may be under way at once."""
+_LONGEST_NAME = 255
+"""Characters of a name that the API finds documents by."""
 _TIMEOUT = urllib3.Timeout(connect=5, read=35)
 _RETRY_SECONDS = 60
 """How long a call is retried in all."""
@@ -245,8 +248,10 @@ class Client:
         """Return the documents of files of a name, or else of names with an ending more, newest first."""
         exact, stem = [], []
         cursor = None
+        # A name without a letter or a digit is in no index.
+        begins = name[:_LONGEST_NAME] if names.folded(name[:_LONGEST_NAME]) else None
         while True:
-            page = self.call("GET", "/documents", limit=200, cursor=cursor)
+            page = self.call("GET", "/documents", name=begins, limit=200, cursor=cursor)
             for each in page["documents"]:
                 if each["fileName"] == name:
                     exact.append(each)

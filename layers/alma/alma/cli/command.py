@@ -33,6 +33,19 @@ DocumentName = Annotated[
         metavar="DOCUMENT", show_default=False, help="Number of the document, or the name of its file."
     ),
 ]
+FileName = Annotated[
+    str | None,
+    typer.Option("--name", help="Only files whose name, or what follows one of its words, begins so."),
+]
+ArrivedFrom = Annotated[
+    str | None,
+    typer.Option(
+        "--from", help="Only what arrived then or later: 2026-05-14 (UTC), or a time with its zone."
+    ),
+]
+ArrivedTo = Annotated[
+    str | None, typer.Option("--to", help="Only what arrived then or earlier; a day to its end.")
+]
 DocType = Annotated[str | None, typer.Option("--type", help="Only this document type.")]
 
 

@@ -8,7 +8,16 @@ from typing import Annotated, Any, Literal
 import typer
 
 from alma.cli import tables
-from alma.cli.command import AsJson, CommandGroup, DocType, DocumentName, Limit
+from alma.cli.command import (
+    ArrivedFrom,
+    ArrivedTo,
+    AsJson,
+    CommandGroup,
+    DocType,
+    DocumentName,
+    FileName,
+    Limit,
+)
 from alma.cli.connection import connect, find_document, list_all
 from alma.cli.downloads import Force, To, download
 from alma.cli.output import Output
@@ -56,11 +65,24 @@ def list_documents(
         typer.Option("--status", help="Only with this status."),
     ] = None,
     doc_type: DocType = None,
+    name: FileName = None,
+    arrived_from: ArrivedFrom = None,
+    arrived_to: ArrivedTo = None,
+    review: Annotated[
+        Literal["waiting", "escalated", "unreviewed", "missing", "done"] | None,
+        typer.Option("--review", help="Only with fields that wait, escalated ones, ...; done: none waits."),
+    ] = None,
+    confidence_below: Annotated[
+        float | None,
+        typer.Option("--confidence-below", help="Only with a field that waits and is less sure than this."),
+    ] = None,
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
     """List documents, newest first."""
-    found = list_all("/documents", "documents", limit, status=status, docType=doc_type)
+    only = {"status": status, "docType": doc_type, "name": name, "from": arrived_from, "to": arrived_to}
+    of_fields = {"review": review, "confidenceBelow": confidence_below}
+    found = list_all("/documents", "documents", limit, **only, **of_fields)
     Output(as_json).show(found, lambda: tables.listing(found))
 
 

@@ -10,7 +10,16 @@ from urllib.parse import quote
 import typer
 
 from alma.cli import tables
-from alma.cli.command import AsJson, CommandGroup, DocType, DocumentName, Limit
+from alma.cli.command import (
+    ArrivedFrom,
+    ArrivedTo,
+    AsJson,
+    CommandGroup,
+    DocType,
+    DocumentName,
+    FileName,
+    Limit,
+)
 from alma.cli.connection import connect, find_document, list_all
 from alma.cli.output import Output
 from alma.errors import BadRequestError, ConflictError, NotFoundError
@@ -57,12 +66,16 @@ def review(
         float | None,
         typer.Option("--max-confidence", help="Only fields at most this sure, and of unknown confidence."),
     ] = None,
+    name: FileName = None,
+    arrived_from: ArrivedFrom = None,
+    arrived_to: ArrivedTo = None,
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
     """List fields that wait for a person."""
     only = {"docType": doc_type, "field": field, "status": status, "maxConfidence": max_confidence}
-    found = list_all("/review-queue", "items", limit, **only)
+    documents = {"name": name, "from": arrived_from, "to": arrived_to}
+    found = list_all("/review-queue", "items", limit, **only, **documents)
     Output(as_json).show(found, lambda: [tables.queue_table(found["items"])])
 
 

@@ -92,6 +92,11 @@ def _reading_status(document: dict[str, Any]) -> str:
     return f"{document['status']}: {why}" if why else str(document["status"])
 
 
+def _left_to_review(counts: dict[str, int] | None) -> str:
+    """Return how many fields are escalated and how many more nobody has looked at, as 2+17."""
+    return "" if counts is None else f"{counts['escalated']}+{counts['unreviewed']}"
+
+
 def documents_table(documents: Iterable[dict[str, Any]]) -> Table:
     """Return a list of documents."""
     columns = {
@@ -100,6 +105,7 @@ def documents_table(documents: Iterable[dict[str, Any]]) -> Table:
         "type": _FOLD,
         "status": _PLAIN,
         "pages": _RIGHT,
+        "to review": _RIGHT,
         "created": _FOLD,
     }
     return _table(
@@ -114,6 +120,7 @@ def documents_table(documents: Iterable[dict[str, Any]]) -> Table:
                     _DOCUMENT_COLOURS.get(each["status"], ""),
                 ),
                 "" if each["pages"] is None else str(each["pages"]),
+                _left_to_review(each.get("review")),
                 each["createdAt"],
             )
             for each in documents

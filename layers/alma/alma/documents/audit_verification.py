@@ -16,9 +16,10 @@ from itertools import groupby
 from typing import Any
 
 from alma.datamodel.fields import Field, Status
-from alma.documents import audit, field_rows
+from alma.documents import audit, field_rows, review_state
 from alma.documents.audit import Action
 from alma.documents.records import DocumentStatus
+from alma.documents.review_state import ReviewSummary
 from alma.storage.items.documents import (
     AuditItem,
     DocumentItem,
@@ -298,6 +299,29 @@ def _of_fields(rows: _Rows) -> Iterator[tuple[int | None, str]]:
     recorded = int(rows.document.verified or 0)
     if recorded != verified:
         yield None, f"{verified} of its fields are verified, and its row says {recorded}"
+    if rows.document.status == DocumentStatus.READY.value:
+        yield from _of_review_state(rows.document, review_state.of_fields(rows.fields))
+
+
+def _of_review_state(row: DocumentItem, left: ReviewSummary) -> Iterator[tuple[int | None, str]]:
+    """Yield what the row says of what is left to review and is not so; rows of older releases say nothing."""
+    if row.escalated is None:
+        return
+    recorded = {"escalated": row.escalated, "unreviewed": row.unreviewed, "missing": row.missing}
+    for name, count in recorded.items():
+        if int(count or 0) != getattr(left, name):
+            yield None, f"{getattr(left, name)} of its fields are {name}, and its row says {int(count or 0)}"
+    if row.review_key is None:
+        return
+    place = (review_state.partition_key(row.pk, left.partition), listed_key(int(row.document_id)))
+    if (row.review_key, row.review_rank) != place:
+        yield None, "it is not listed by its state of review"
+    least = None if row.least_confidence is None else float(row.least_confidence)
+    if least != left.least_confidence:
+        yield (
+            None,
+            f"the least sure of its fields that wait is {left.least_confidence}, and its row says {least}",
+        )
 
 
 def _of_row(row: DocumentItem, state: _TrailState) -> Iterator[tuple[int | None, str]]:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
-from alma.datamodel.fields import Field, Status
-from alma.documents import audit, field_rows, records
+from alma.datamodel.fields import Field
+from alma.documents import audit, field_rows, lookups, records, review_state
 from alma.errors import ConflictError, NotFoundError
 from alma.storage.items.documents import DocumentItem, FieldItem
 from alma.storage.table import MAX_ITEM, Item, size_of
@@ -117,6 +117,7 @@ def end(organisation: str, document_id: int, actor: str) -> None:
         with transaction() as write:
             # Only with the trail as it was erased: what is recorded meanwhile has to be erased, too.
             write.delete(row, condition=as_read(row))
+            lookups.delete(write, row)
             write.save(entry, condition=type(entry).pk.does_not_exist())
 
     retry(attempt)
@@ -167,7 +168,7 @@ def _write(row: DocumentItem, actor: str, planned: Change[Any]) -> None:
         DocumentItem.audit_head.set(entry.digest),
         *planned.actions,
     ]
-    actions += _counted(row, planned.fields)
+    actions += _counted(row, planned)
     starts = range(0, len(planned.fields), _TRANSACTION)
     *earlier, last = [planned.fields[start : start + _TRANSACTION] for start in starts] or [()]
     for batch in earlier:
@@ -180,25 +181,27 @@ def _write(row: DocumentItem, actor: str, planned: Change[Any]) -> None:
         _write_fields(write, row, planned, last)
 
 
-def _counted(row: DocumentItem, fields: Sequence[FieldChange]) -> Iterator[Any]:
-    """Return the actions on the row's counters of fields; a row without counters of what waits gets none."""
-    counters: list[tuple[Any, Callable[[Field], bool]]] = [
-        (DocumentItem.verified, lambda field: field.status.verified)
-    ]
-    if row.escalated is not None:
-        counters += [
-            (DocumentItem.escalated, lambda field: field.status is Status.ESCALATED),
-            (DocumentItem.unreviewed, lambda field: field.status is Status.UNREVIEWED),
-            (DocumentItem.missing, lambda field: field.wanted),
-        ]
-    for attribute, counts in counters:
-        more = sum(
-            int(each.after is not None and counts(each.after))
-            - int(each.before is not None and counts(each.before))
-            for each in fields
-        )
-        if more:
-            yield attribute.add(more)
+def _counted(row: DocumentItem, planned: Change[Any]) -> Iterator[Any]:
+    """Return the actions on what the row says of its fields: the verified ones, what is left to review."""
+    before = [each.before for each in planned.fields if each.before is not None]
+    after = [each.after for each in planned.fields if each.after is not None]
+    more = sum(each.status.verified for each in after) - sum(each.status.verified for each in before)
+    if more:
+        yield DocumentItem.verified.add(more)
+    extracted = planned.event.action is audit.Action.EXTRACTED
+    if row.status != records.DocumentStatus.READY.value:
+        if extracted:  # and so ready, with these fields alone
+            yield from review_state.actions(row, review_state.of_fields(after))
+        return
+    known = None if extracted else review_state.of_row(row)
+    summary = None if known is None else known.changed(before, after)
+    if summary is None:
+        _, fields = records.read(row.pk, int(row.document_id))
+        left = {each.id: each for each in fields}
+        for field in before:
+            left.pop(field.id, None)
+        summary = review_state.of_fields((left | {each.id: each for each in after}).values())
+    yield from review_state.actions(row, summary)
 
 
 def _write_fields(

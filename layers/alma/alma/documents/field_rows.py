@@ -90,12 +90,22 @@ def review_rank(document_id: int, field: Field) -> str | None:
     The cells of a group wait only where somebody asked for it: a table has hundreds of them, and nothing is
     known of their confidence.
     """
-    prefix = RANKS.get(field.status)
-    if prefix is None or (field.group is not None and field.status is not Status.ESCALATED):
+    if not _waits(field):
         return None
-    confidence = None if field.missing else field.best.confidence
+    confidence = waiting_confidence(field)
     certainty = UNKNOWN if confidence is None else f"{confidence:.6f}"
-    return f"{prefix}{certainty}#{listed_key(document_id)}#{field.key}#{field.occurrence:05d}"
+    return f"{RANKS[field.status]}{certainty}#{listed_key(document_id)}#{field.key}#{field.occurrence:05d}"
+
+
+def waiting_confidence(field: Field) -> float | None:
+    """Return how sure a field in the review queue is, rounded as in its rank; None for all others."""
+    if not _waits(field) or field.missing or field.best.confidence is None:
+        return None
+    return round(field.best.confidence, 6)
+
+
+def _waits(field: Field) -> bool:
+    return field.status in RANKS and (field.group is None or field.status is Status.ESCALATED)
 
 
 def _reading_to_json(reading: Reading) -> dict[str, Any]:

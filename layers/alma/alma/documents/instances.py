@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from alma.access import organisations
-from alma.documents import intake, records
+from alma.documents import intake, lookups, records
 from alma.documents.records import Document, DocumentStatus, Instance
 from alma.storage import objects, queue
 from alma.storage.items.documents import DocumentItem, FileItem, PageItem, document_key, page_key
@@ -83,6 +83,7 @@ def put_instance(first: Document, instance: Instance) -> None:
     def write(transact: Transaction) -> None:
         transact.condition_check(DocumentItem, first.organisation, document_key(first.id), condition=expected)
         transact.save(item, condition=DocumentItem.pk.does_not_exist())
+        lookups.save(transact, item)
 
     with suppress(ConditionFailedError):
         write_transaction(write)

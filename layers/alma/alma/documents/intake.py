@@ -9,7 +9,7 @@ from typing import Any
 from alma import clock
 from alma.access import organisations
 from alma.document_types import catalogue
-from alma.documents import records
+from alma.documents import lookups, records
 from alma.documents.records import Document, DocumentStatus
 from alma.errors import ConflictError, NotFoundError
 from alma.settings import settings
@@ -65,7 +65,12 @@ def announce(
     item.announced_by = announced_by
     # One that never comes is no document: the row goes by itself a day after the URL has expired.
     item.expires_at = clock.now() + timedelta(seconds=settings().upload_seconds, days=1)
-    item.save(DocumentItem.pk.does_not_exist())
+
+    def write(transact: Transaction) -> None:
+        transact.save(item, condition=DocumentItem.pk.does_not_exist())
+        lookups.save(transact, item)
+
+    write_transaction(write)
     return records.from_item(item)
 
 
@@ -156,6 +161,7 @@ def _claim(organisation: str, file_item: FileItem, etag: str) -> int:
     def write(transact: Transaction) -> None:
         transact.save(file_item, condition=FileItem.pk.does_not_exist())
         transact.save(item, condition=DocumentItem.pk.does_not_exist())
+        lookups.save(transact, item)
 
     try:
         write_transaction(write)
@@ -171,7 +177,11 @@ def _claim(organisation: str, file_item: FileItem, etag: str) -> int:
 
 def _bind(announced: int, file_item: FileItem, etag: str) -> bool:
     """Conditional write: bind a file to its announced document; tell whether that still waited for it."""
+    row = DocumentItem.find(file_item.pk, document_key(announced))
+    if row is None:
+        return False
     file_item.document_id = announced
+    row.expires_at = None
 
     def write(transact: Transaction) -> None:
         transact.save(file_item, condition=FileItem.pk.does_not_exist())
@@ -184,6 +194,7 @@ def _bind(announced: int, file_item: FileItem, etag: str) -> bool:
             ],
             condition=(DocumentItem.object_key == file_item.object_key) & DocumentItem.expires_at.exists(),
         )
+        lookups.save(transact, row)  # which expire no longer
 
     try:
         write_transaction(write)

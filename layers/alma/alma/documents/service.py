@@ -11,7 +11,7 @@ from alma.datamodel.pages import PageText, Track
 from alma.document_types import catalogue
 from alma.documents import audit, deletion, instances, intake, listing, page_records, records
 from alma.documents.errors import DocumentFailedError, DocumentProcessingError
-from alma.documents.listing import Listing
+from alma.documents.listing import Criteria, Listing
 from alma.documents.page_records import PageRecord
 from alma.documents.page_words import page_as_json, read_words
 from alma.documents.records import Document, DocumentStatus
@@ -61,17 +61,10 @@ class DocumentService:
     """Id of the key that what is done is done with."""
 
     def list_documents(
-        self,
-        *,
-        cursor: str | None = None,
-        limit: int = 50,
-        doc_type: str | None = None,
-        status: DocumentStatus | None = None,
+        self, wanted: Criteria = listing.ALL, *, cursor: str | None = None, limit: int = 50
     ) -> Listing:
         """List documents, newest first; raises `BadRequestError` for a malformed cursor."""
-        found = listing.list_documents(
-            self.organisation, cursor=cursor, limit=limit, doc_type=doc_type, status=status
-        )
+        found = listing.list_documents(self.organisation, wanted, cursor=cursor, limit=limit)
         return replace(found, documents=records.with_claimants(self.organisation, found.documents))
 
     def announce(self, file_name: str, doc_type: str | None, *, whole: bool) -> Announcement:

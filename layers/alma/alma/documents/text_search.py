@@ -110,7 +110,10 @@ def search(
     if not 1 <= limit <= MAX_LIMIT:
         raise BadRequestError(f"limit is a whole number from 1 to {MAX_LIMIT}.")
     listing = document_listing.list_documents(
-        organisation, cursor=cursor, limit=MAX_DOCUMENTS, doc_type=doc_type, status=DocumentStatus.READY
+        organisation,
+        document_listing.Criteria(doc_type=doc_type, status=DocumentStatus.READY),
+        cursor=cursor,
+        limit=MAX_DOCUMENTS,
     )
     hits: list[SearchHit] = []
     pages = 0

@@ -10,6 +10,7 @@ from alma.access import keys
 from alma.datamodel.fields import Field, Status
 from alma.documents import audit, records
 from alma.documents.audit import History
+from alma.documents.listing import ALL, Criteria
 from alma.documents.records import Document
 from alma.presentation.document import Claim
 from alma.review import claims
@@ -84,6 +85,7 @@ class ReviewService:
         key: str | None = None,
         max_confidence: float | None = None,
         status: Status | None = None,
+        of: Criteria = ALL,
         cursor: str | None = None,
         limit: int = 50,
     ) -> Queue:
@@ -96,6 +98,7 @@ class ReviewService:
             key=key,
             max_confidence=max_confidence,
             status=status,
+            of=of,
             limit=limit,
             cursor=cursor,
         )

@@ -41,15 +41,14 @@ class ListDocuments(DocumentFilter, Tool):
     title = "List documents"
     description = (
         "List the documents of the archive, newest first, with type and reading status. Use it to find the "
-        "documentId that the other tools take. If nextCursor is not null there are more: call again with it "
+        "documentId that the other tools take: by the file's name, when it arrived, what is left to review. "
+        "If nextCursor is not null there are more, even where a page is short or empty: call again with it "
         "as cursor and the same filters. Only documents with status ready have fields."
     )
     scope = Scope.MCP_READ
 
     def run(self, services: Services) -> Outcome:
-        found = services.documents.list_documents(
-            cursor=self.cursor, limit=self.limit, doc_type=self.doc_type, status=self.wanted_status
-        )
+        found = services.documents.list_documents(self.criteria, cursor=self.cursor, limit=self.limit)
         if not found.documents:
             check_known_type(services, self.doc_type)
         return Outcome(DocumentList.of(found).to_json())

@@ -39,6 +39,7 @@ class ListReviewQueue(ReviewFilter, Tool):
             key=self.field,
             max_confidence=self.max_confidence,
             status=self.wanted_status,
+            of=self.of,
             cursor=self.cursor,
             limit=self.limit,
         )

@@ -11,7 +11,7 @@ token#LOOKUP   token         TokenItem (salted hash of the token)
 
 from __future__ import annotations
 
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute, UnicodeSetAttribute
+from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute, UnicodeSetAttribute
 
 from alma.storage.table import Item
 
@@ -23,6 +23,8 @@ class OrganisationItem(Item, discriminator="organisation"):
     created_at = UnicodeAttribute()
     last_document_id = NumberAttribute(default=0)
     monthly_pages = NumberAttribute(null=True)
+    # All its documents have lookups and a state of review; absent where some may be older than these.
+    documents_indexed = BooleanAttribute(null=True)
 
 
 class KeyItem(Item, discriminator="key"):

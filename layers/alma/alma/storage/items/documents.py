@@ -10,6 +10,8 @@ ORG   document#000000004012                  DocumentItem
 ORG   document#000000004012#field#KEY#00000  FieldItem
 ORG   page#000000004012#00001                PageItem
 ORG   audit#000000004012#00000001            AuditItem: one change, chained
+ORG   name#NAME FROM A WORD ON#000000004012  LookupItem: of each word of a file's name
+ORG   arrived#TIME#000000004012              LookupItem: of the time it arrived
 ====  =====================================  ============================================
 """
 
@@ -65,6 +67,16 @@ class DocumentsByTypeIndex(GlobalSecondaryIndex["DocumentItem"]):  # type: ignor
 
     type_key = UnicodeAttribute(hash_key=True)
     listed = UnicodeAttribute(range_key=True)
+
+
+class DocumentsByReviewIndex(GlobalSecondaryIndex["DocumentItem"]):  # type: ignore[no-untyped-call]
+    """An organisation's documents of one state of review by age: partitions of their own in `ReviewIndex`."""
+
+    class Meta(_Everything):
+        index_name = "review"
+
+    review_key = UnicodeAttribute(hash_key=True)
+    review_rank = UnicodeAttribute(range_key=True)
 
 
 class ReviewIndex(GlobalSecondaryIndex["FieldItem"]):  # type: ignore[no-untyped-call]
@@ -142,12 +154,17 @@ class DocumentItem(Item, discriminator="document"):
     escalated = NumberAttribute(null=True)
     unreviewed = NumberAttribute(null=True)
     missing = NumberAttribute(null=True)
+    # Once it is ready: its state of review, and the confidence of the least sure field that waits.
+    review_key = UnicodeAttribute(null=True)
+    review_rank = UnicodeAttribute(null=True)
+    least_confidence = NumberAttribute(null=True)
     audit_count = NumberAttribute(default=0)
     audit_head = UnicodeAttribute(null=True)
 
     documents = DocumentsIndex()
     documents_by_status = DocumentsByStatusIndex()
     documents_by_type = DocumentsByTypeIndex()
+    documents_by_review = DocumentsByReviewIndex()
 
 
 class FieldItem(Item, discriminator="field"):
@@ -201,6 +218,28 @@ class AuditItem(Item, discriminator="audit"):
     content_digest = UnicodeAttribute()
     previous = UnicodeAttribute()
     digest = UnicodeAttribute()
+
+
+class LookupItem(Item, discriminator="lookup"):
+    """An entry of an index in the table itself: written and removed together with the document."""
+
+    document_id = NumberAttribute()
+    created_at = UnicodeAttribute()  # of the document
+    expires_at = TTLAttribute(null=True)
+
+
+#: What the sort keys of lookups begin with.
+NAME_PREFIX, ARRIVED_PREFIX = "name#", "arrived#"
+
+
+def name_key(text: str, document_id: int) -> str:
+    """Return the sort key of a lookup by name; the text is folded and holds letters, digits and spaces."""
+    return f"{NAME_PREFIX}{text}#{listed_key(document_id)}"
+
+
+def arrived_key(created_at: str, document_id: int) -> str:
+    """Return the sort key of a lookup by time of arrival."""
+    return f"{ARRIVED_PREFIX}{created_at}#{listed_key(document_id)}"
 
 
 def document_key(document_id: int) -> str:

@@ -1,0 +1,117 @@
+"""Filters of documents by their file's name and by when they arrived, which several lists take."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, StrictStr, model_validator
+
+from alma.api.request_models import Query, sentence
+from alma.clock import timestamp
+from alma.documents import names
+
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_ACCEPTED = "a day, 2026-05-14, or a time with its zone, 2026-05-14T09:21:00Z (a + is %2B in a URL)"
+_LAST_SECOND = timedelta(hours=23, minutes=59, seconds=59)
+
+
+def _moment(given: str) -> datetime:
+    """Return the time that is meant, in UTC; of a day its midnight.
+
+    Raises
+    ------
+    ValueError
+        It is neither a day nor a time with its zone.
+    """
+    if _DAY.fullmatch(given):
+        return datetime.fromisoformat(given).replace(tzinfo=UTC)
+    if _TIME.fullmatch(given):
+        return datetime.fromisoformat(given).astimezone(UTC)
+    raise ValueError
+
+
+def _checked(given: str | None, name: str) -> str | None:
+    try:
+        if given is not None:
+            _moment(given)
+    except (ValueError, OverflowError):
+        raise sentence(f"{name} is {_ACCEPTED}.") from None
+    return given
+
+
+def _from(given: str | None) -> str | None:
+    return _checked(given, "from")
+
+
+def _to(given: str | None) -> str | None:
+    return _checked(given, "to")
+
+
+def _with_words(given: str | None) -> str | None:
+    if given is not None and not names.folded(given):
+        raise sentence("name has a letter or a digit: what stands between words does not matter.")
+    return given
+
+
+class DocumentsNamed(Query):
+    """Which documents, by their file's name and by when they arrived."""
+
+    file_name: Annotated[
+        Annotated[StrictStr, Field(max_length=255)] | None,
+        Field(
+            alias="name",
+            description="Only of files whose name begins so, or goes on so from one of its first 20 words: "
+            "`deed 20` finds Old_Deed-2024.pdf. Case, accents and what stands between words do not matter.",
+        ),
+        AfterValidator(_with_words),
+    ] = None
+    arrived_from: Annotated[
+        Annotated[StrictStr, Field(max_length=40)] | None,
+        Field(
+            alias="from",
+            description="Only documents that arrived then or later (createdAt): a day (UTC) or a time, "
+            "2026-05-14 or 2026-05-14T09:21:00Z.",
+        ),
+        AfterValidator(_from),
+    ] = None
+    arrived_to: Annotated[
+        Annotated[StrictStr, Field(max_length=40)] | None,
+        Field(alias="to", description="Only documents that arrived then or earlier; a day to its end."),
+        AfterValidator(_to),
+    ] = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        first, last = self.first_second, self.last_second
+        if first is not None and last is not None and first > last:
+            raise sentence("from is later than to: no document arrived between them.")
+        return self
+
+    @property
+    def folded_name(self) -> str | None:
+        """The name as it is compared."""
+        return None if self.file_name is None else names.folded(self.file_name)
+
+    @property
+    def first_second(self) -> str | None:
+        """The first second in which a document may have arrived, as `clock.timestamp` writes it."""
+        if self.arrived_from is None:
+            return None
+        moment = _moment(self.arrived_from)
+        return _written(moment + timedelta(seconds=1) if moment.microsecond else moment)
+
+    @property
+    def last_second(self) -> str | None:
+        """The last one."""
+        if self.arrived_to is None:
+            return None
+        moment = _moment(self.arrived_to)
+        return _written(moment + _LAST_SECOND if _DAY.fullmatch(self.arrived_to) else moment)
+
+
+def _written(moment: datetime) -> str:
+    # `strftime` leaves out the zeros that years before 1000 begin with.
+    return timestamp(moment).rjust(20, "0")
