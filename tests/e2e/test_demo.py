@@ -14,6 +14,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.patience import HANGS
+
 ROOT = Path(__file__).resolve().parents[2]
 END = "Ctrl-C stops it"
 
@@ -80,9 +82,10 @@ def test_it_reads_the_samples_survives_a_kill_and_starts_warm(folder: Path) -> N
         listed = httpx.get(
             f"{described['api_url']}/api/v1/documents",
             headers={"Authorization": f"Bearer {described['keys']['reader']}"},
+            timeout=HANGS,
         ).json()
         demo.send_signal(signal.SIGINT)
-        demo.communicate(timeout=20)
+        demo.communicate(timeout=HANGS)
         assert demo.returncode == 0
     finally:
         demo.kill()
@@ -107,7 +110,7 @@ def test_a_taken_port_is_one_clear_line(folder: Path) -> None:
         port = int(taken.getsockname()[1])
 
         demo = start(folder, port)
-        printed, _ = demo.communicate(timeout=30)
+        printed, _ = demo.communicate(timeout=HANGS)
 
     assert demo.returncode == 1
     assert len(printed.splitlines()) == 1
@@ -153,7 +156,7 @@ def test_what_a_killed_run_left_is_named_at_once_and_a_state_that_is_removed_is_
             f"{described['api_url']}/api/v1/documents",
             headers={"Authorization": f"Bearer {described['api_key']}"},
             json={"fileName": "never.pdf"},
-            timeout=60,
+            timeout=HANGS,
         ).raise_for_status()
         demo.send_signal(signal.SIGKILL)
         demo.communicate()
@@ -161,10 +164,10 @@ def test_what_a_killed_run_left_is_named_at_once_and_a_state_that_is_removed_is_
         demo = start(folder, port)
         printed = output_until_ready(demo)
         beside = start(folder, port)
-        told, _ = beside.communicate(timeout=30)
+        told, _ = beside.communicate(timeout=HANGS)
         shutil.rmtree(folder / "state", ignore_errors=True)
         shutil.rmtree(folder / "state", ignore_errors=True)  # what was written meanwhile
-        rest, _ = demo.communicate(timeout=30)
+        rest, _ = demo.communicate(timeout=HANGS)
     finally:
         demo.kill()
         demo.communicate()
@@ -188,7 +191,7 @@ def test_missing_samples_are_one_clear_line(folder: Path) -> None:
     (folder / "samples" / "invoice.pdf").unlink()
 
     demo = start(folder, free_port())
-    printed, _ = demo.communicate(timeout=30)
+    printed, _ = demo.communicate(timeout=HANGS)
 
     assert demo.returncode == 1
     assert printed.startswith("alma: There are no sample documents in ")

@@ -21,6 +21,7 @@ import typer.main
 from alma.api.routes import ROUTES
 from alma.cli import main
 from alma.cli.app import app
+from tests.patience import HANGS
 from tests.unit.cli.conftest import FakeApi
 
 ROOT = Path(__file__).parents[3]
@@ -473,7 +474,7 @@ def test_an_interrupted_command_ends_with_130(folder: Path) -> None:
             connection, _ = silent.accept()
             time.sleep(0.2)
             process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=20)
+            out, err = process.communicate(timeout=HANGS)
             connection.close()
 
     assert (process.returncode, out) == (130, "")
