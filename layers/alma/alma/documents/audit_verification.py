@@ -293,19 +293,20 @@ def _of_fields(rows: _Rows) -> Iterator[tuple[int | None, str]]:
     yield from _of_row(rows.document, state)
     # Each looks at what the one before has found right.
     yield from (
-        [*_of_decisions(rows, state)] or [*_of_queue_position(rows, state)] or [*_of_extraction(rows, state)]
+        [*_of_decisions(rows, state)]
+        or [*_of_queue_position(rows, state)]
+        or [*_of_extraction(rows, state)]
+        or [*_of_review_state(rows.document, review_state.of_fields(rows.fields))]
     )
     verified = sum(each.status.verified for each in rows.fields)
     recorded = int(rows.document.verified or 0)
     if recorded != verified:
         yield None, f"{verified} of its fields are verified, and its row says {recorded}"
-    if rows.document.status == DocumentStatus.READY.value:
-        yield from _of_review_state(rows.document, review_state.of_fields(rows.fields))
 
 
 def _of_review_state(row: DocumentItem, left: ReviewSummary) -> Iterator[tuple[int | None, str]]:
     """Yield what the row says of what is left to review and is not so; rows of older releases say nothing."""
-    if row.escalated is None:
+    if row.escalated is None or row.status != DocumentStatus.READY.value:
         return
     recorded = {"escalated": row.escalated, "unreviewed": row.unreviewed, "missing": row.missing}
     for name, count in recorded.items():
