@@ -17,8 +17,8 @@ from alma.storage.items.documents import FieldItem, field_key, listed_key
 
 #: What ranks begin with, the most urgent first.
 RANKS = {Status.ESCALATED: "0#", Status.UNREVIEWED: "1#"}
-#: Stands for an unknown confidence; sorts before every digit.
-UNKNOWN = "-"
+#: Stand for an unknown confidence of a field and of a cell; they sort before every digit.
+UNKNOWN, UNKNOWN_CELL = "-", "."
 
 
 def to_item(organisation: str, document_id: int, doc_type: str | None, field: Field) -> FieldItem:
@@ -87,14 +87,15 @@ def reading_as_stored(reading: Reading) -> Reading:
 def review_rank(document_id: int, field: Field) -> str | None:
     """Return where a field stands in the review queue; None if it does not wait.
 
-    The cells of a group wait only where somebody asked for it: a table has hundreds of them, and nothing is
-    known of their confidence.
+    The cells of a group wait only where they are escalated: a table has hundreds of them. Those of unknown
+    confidence come after the fields of unknown confidence.
     """
     prefix = RANKS.get(field.status)
     if prefix is None or (field.group is not None and field.status is not Status.ESCALATED):
         return None
     confidence = None if field.missing else field.best.confidence
-    certainty = UNKNOWN if confidence is None else f"{confidence:.6f}"
+    unknown = UNKNOWN if field.group is None else UNKNOWN_CELL
+    certainty = unknown if confidence is None else f"{confidence:.6f}"
     return f"{prefix}{certainty}#{listed_key(document_id)}#{field.key}#{field.occurrence:05d}"
 
 

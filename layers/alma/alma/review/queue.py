@@ -20,7 +20,7 @@ MAX_LIMIT = 200
 _LOOKED_AT = 5000
 #: Rows that are read at once with a filter and, at least, without one.
 _BATCH, _LEAST = 1000, 100
-_RANK = re.compile(r"[01]#(?:-|\d\.\d{6})#\d{12}#[a-z][a-z0-9_.]{0,128}#\d{5}")
+_RANK = re.compile(r"[01]#(?:[-.]|\d\.\d{6})#\d{12}#[a-z][a-z0-9_.]{0,128}#\d{5}")
 
 
 @dataclass(frozen=True, slots=True)
