@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from alma.datamodel.fields import Field, Reading, Status
+from alma.datamodel.fields import Field, Reading, Reason, Status
 from alma.datamodel.geometry import Box, Region
 from alma.storage.items.documents import FieldItem, field_key, listed_key
 
@@ -87,14 +87,15 @@ def reading_as_stored(reading: Reading) -> Reading:
 def review_rank(document_id: int, field: Field) -> str | None:
     """Return where a field stands in the review queue; None if it does not wait.
 
-    The cells of a group wait only where they are escalated: a table has hundreds of them. Those of unknown
-    confidence come after the fields of unknown confidence.
+    The cells of a group wait only where they are escalated: a table has hundreds of them. Those that are so
+    for an unknown confidence alone come after the fields of unknown confidence.
     """
     prefix = RANKS.get(field.status)
     if prefix is None or (field.group is not None and field.status is not Status.ESCALATED):
         return None
     confidence = None if field.missing else field.best.confidence
-    unknown = UNKNOWN if field.group is None else UNKNOWN_CELL
+    asked_for = field.touched or Reason.CONFIDENCE_UNKNOWN not in field.reasons
+    unknown = UNKNOWN if field.group is None or asked_for else UNKNOWN_CELL
     certainty = unknown if confidence is None else f"{confidence:.6f}"
     return f"{prefix}{certainty}#{listed_key(document_id)}#{field.key}#{field.occurrence:05d}"
 

@@ -15,6 +15,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from alma.datamodel.schemas import FieldType
 from alma.settings import settings
 
 CALIBRATION = "calibration.json"
@@ -42,6 +43,16 @@ class SignalVector(NamedTuple):
     rule_broken: float
     tracks_agree: float
     tracks_differ: float
+    vote: float
+    found: float
+    logit_address: float
+    logit_amount: float
+    logit_date: float
+    logit_duration: float
+    logit_identifier: float
+    logit_name: float
+    logit_number: float
+    logit_text: float
 
 
 #: Their names.
@@ -83,14 +94,22 @@ class Signals:
     """Whether the rules between fields hold with it; None where none applies."""
     agrees: bool | None = None
     """Whether another track reads the same value; None where there is no other."""
+    vote: float = 0.0
+    """What the rule that says most for it says."""
+    found: float = 0.0
+    """Share of the type's fields that the document has a value for."""
+    kind: FieldType | None = None
+    """The type of its field: the scorer's log-odds say more of identifiers than of addresses."""
 
     def vector(self) -> SignalVector:
         """Return the features of the logistic model, each of the order of one."""
         # What is shown although the scorer hardly believes it is shown because a rule is plain: two in five
         # of these are right, however little the scorer believes.
         p = min(max(self.probability, 0.05), 1 - 1e-4)
+        logit = math.log(p / (1 - p)) / 4.0
+        of_kind = {f"logit_{kind}": logit if kind is self.kind else 0.0 for kind in FieldType}
         return SignalVector(
-            logit=math.log(p / (1 - p)) / 4.0,
+            logit=logit,
             probability=p,
             margin=min(max(self.margin, -2.0), 8.0) / 4.0,
             spread=min(self.spread, 4.0) / 2.0,
@@ -106,6 +125,9 @@ class Signals:
             rule_broken=float(self.holds is False),
             tracks_agree=float(self.agrees is True),
             tracks_differ=float(self.agrees is False),
+            vote=min(self.vote, 4.0) / 4.0,
+            found=self.found,
+            **of_kind,
         )
 
 
