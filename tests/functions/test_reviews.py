@@ -7,6 +7,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -1006,6 +1007,17 @@ def test_the_queue_has_escalated_fields_first_and_then_the_less_sure() -> None:
     desk = Desk(waiting())
 
     assert ids(queue(desk.tenant)) == ["goods[1].item", "missing", "low", "unknown", "unsure", "sure"]
+
+
+def test_cells_of_unknown_confidence_wait_behind_the_fields_of_unknown_confidence() -> None:
+    unknown = Field(
+        "unknown", 0, (read_as("c", confidence=None),), Status.ESCALATED, reasons=("confidence_unknown",)
+    )
+    low = Field("low", 0, (read_as("d", confidence=0.4),), Status.ESCALATED, reasons=("low_confidence",))
+    desk = Desk([replace(unknown, key="goods.item"), low, unknown])
+
+    assert ids(queue(desk.tenant)) == ["unknown", "goods[0].item", "low"]
+    assert ids(queue(desk.tenant, maxConfidence="0.1")) == ["unknown", "goods[0].item"]
 
 
 def test_an_item_of_the_queue_has_what_is_needed_to_decide_it(desk: Desk) -> None:

@@ -44,11 +44,6 @@ class Choice:
         """The probability it must have to be shown."""
         return MINIMUM if self.candidate.votes else MINIMUM_UNVOTED
 
-    @property
-    def vote(self) -> float:
-        """What the rule that says most for it says."""
-        return max((vote.score for vote in self.candidate.votes), default=0.0)
-
 
 def choose(
     tracks: Mapping[str, TrackCandidates], schema: DocumentSchema, scorer: Scorer
@@ -142,6 +137,8 @@ def _options(field: FieldSchema, found: Sequence[Candidate], scores: Scores, *, 
             len(candidate.content) if vision else 0,
             bool(candidate.votes),
             comparison_key(candidate.value) == favourite,
+            vote=max((vote.score for vote in candidate.votes), default=0.0),
+            kind=field.type,
         )
         options.append(Choice(candidate, signals))
     return options
@@ -187,19 +184,22 @@ def _decide(schema: DocumentSchema, options: Mapping[str, list[Choice]]) -> dict
             chosen[field.key] = [o for o in own if o.candidate.value == together[field.key]][:1]
         else:
             chosen[field.key] = [o for o in own[:1] if o.signals.probability >= o.least] or [
-                o for o in own[:OPTIONS] if o.vote >= PLAIN_VOTE
+                o for o in own[:OPTIONS] if o.signals.vote >= PLAIN_VOTE
             ][:1]
     return chosen
 
 
 def _with_peer_confidence(chosen: Mapping[str, list[Choice]]) -> dict[str, list[Choice]]:
-    """Return choices that know how probable those of the other fields are."""
+    """Return choices that know how many other fields have one, and how probable those are."""
+    share = sum(bool(each) for each in chosen.values()) / max(len(chosen), 1)
     sure = {key: max((c.signals.probability for c in each), default=0.0) for key, each in chosen.items()}
     found: dict[str, list[Choice]] = {}
     for key, each in chosen.items():
         rest = [p for other, p in sure.items() if other != key and p]
         peers = sum(rest) / len(rest) if rest else 0.5
-        found[key] = [replace(c, signals=replace(c.signals, peer_confidence=peers)) for c in each]
+        found[key] = [
+            replace(c, signals=replace(c.signals, peer_confidence=peers, found=share)) for c in each
+        ]
     return found
 
 

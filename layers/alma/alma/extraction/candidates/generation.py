@@ -61,8 +61,7 @@ class Candidate:
     @property
     def clarity(self) -> tuple[float, float]:
         """Mean and least confidence of the recogniser in its words; 1 where the file states them."""
-        known = [c for c in (self.layout.words[i].confidence for i in self.words) if c is not None]
-        return (sum(known) / len(known), min(known)) if known else (1.0, 1.0)
+        return self.layout.clarity(self.words)
 
     @property
     def regions(self) -> tuple[Region, ...]:

@@ -88,6 +88,11 @@ class Layout:
         bottom = max(w.box.bottom for w in self.words[slice(*self.rows[row - 1])])
         return (top - bottom) / self.line_height if self.line_height else 0.0
 
+    def clarity(self, indices: Iterable[int]) -> tuple[float, float]:
+        """Return mean and least confidence of the recogniser in some words; 1 where the file states them."""
+        known = [c for c in (self.words[i].confidence for i in indices) if c is not None]
+        return (sum(known) / len(known), min(known)) if known else (1.0, 1.0)
+
     def regions(self, indices: range | list[int]) -> tuple[Region, ...]:
         """Return where words stand on the page as displayed: one region per line they touch."""
         regions = regions_of(self.page, [self.words[i] for i in indices])

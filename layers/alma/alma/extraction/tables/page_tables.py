@@ -25,12 +25,16 @@ class TableRow:
     top: float
     bottom: float
     cells: Mapping[str, CellValue]
+    ranks: Mapping[str, int]
+    """The place of its label among the aliases, for columns that have a label; the first says most."""
 
     @classmethod
-    def of(cls, layout: Layout, cells: Mapping[str, CellValue]) -> TableRow:
+    def of(
+        cls, layout: Layout, cells: Mapping[str, CellValue], ranks: Mapping[str, int] | None = None
+    ) -> TableRow:
         """Return the row of some cells."""
         box = enclosing(layout.words[i].box for each in cells.values() for i in each.words)
-        return cls(layout, box.y, box.bottom, cells)
+        return cls(layout, box.y, box.bottom, cells, ranks or {})
 
     @property
     def page(self) -> int:
@@ -184,4 +188,5 @@ class PageTables:
         required = {column.schema.key for column in shape.columns if column.schema and column.schema.required}
         if not required <= cells.keys():
             return None
-        return TableRow.of(self._layout, cells)
+        ranks = {column.schema.key: column.rank for column in shape.columns if column.schema is not None}
+        return TableRow.of(self._layout, cells, ranks)
