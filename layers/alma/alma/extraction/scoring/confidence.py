@@ -75,6 +75,8 @@ class Signals:
     """Whether the rules between fields hold with it; None where none applies."""
     agrees: bool | None = None
     """Whether another track reads the same value; None where there is no other."""
+    ambiguous: bool = False
+    """It can be read in two ways, and the document does not say which; a reason to ask, no feature."""
 
     def vector(self) -> SignalVector:
         """Return the features of the logistic model, each of the order of one."""
