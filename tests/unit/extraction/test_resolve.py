@@ -139,6 +139,8 @@ def test_an_invoice() -> None:
         "total_gross": ["154.80"],
         "amount_due": ["154.80"],
         "seller_vat_id": ["GB123456789"],
+        "seller_address": ["12 Mill Lane Leeds LS1 4AB"],
+        "buyer_address": ["4 Harbour Road"],
         "line_items.description": ["Flour", "Yeast"],
         "line_items.quantity": ["10", "2"],
         "line_items.unit_price": ["12.00", "4.50"],

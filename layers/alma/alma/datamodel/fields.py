@@ -56,6 +56,8 @@ class Reason(StrEnum):
     TRACKS_DISAGREE = "tracks_disagree"
     RULE_VIOLATED = "rule_violated"
     """Its value does not fit those of other fields, by a rule of the document type."""
+    AMBIGUOUS = "ambiguous"
+    """It can be read in two ways, and the document does not say which: which of 03/04 is the day."""
     REQUIRED_MISSING = "required_missing"
     """The document type requires it, and nothing was found."""
     ONLY_HOSTED = "only_hosted"

@@ -64,6 +64,8 @@ def _field(
         reasons.append(Reason.TRACKS_DISAGREE)
     if read[0][0].holds is False:
         reasons.append(Reason.RULE_VIOLATED)
+    if read[0][0].ambiguous:
+        reasons.append(Reason.AMBIGUOUS)
     status = Status.ESCALATED if reasons else Status.UNREVIEWED
     return Field(field.key, occurrence, tuple(reading for _, reading in read), status, reasons=tuple(reasons))
 

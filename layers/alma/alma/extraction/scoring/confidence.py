@@ -100,6 +100,8 @@ class Signals:
     """Share of the type's fields that the document has a value for."""
     kind: FieldType | None = None
     """The type of its field: the scorer's log-odds say more of identifiers than of addresses."""
+    ambiguous: bool = False
+    """It can be read in two ways, and the document does not say which; a reason to ask, no feature."""
 
     def vector(self) -> SignalVector:
         """Return the features of the logistic model, each of the order of one."""
