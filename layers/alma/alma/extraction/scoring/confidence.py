@@ -57,6 +57,8 @@ class SignalVector(NamedTuple):
 
 #: Their names.
 SIGNALS = SignalVector._fields
+#: Slopes by the type of the field; a type without one, such as a currency, has the common one.
+_SLOPES = tuple(name for name in SIGNALS if name.startswith("logit_"))
 #: Those that a calibration weighs which does not name them: it comes from a release that had no others.
 UNNAMED = SIGNALS[:16]
 
@@ -109,7 +111,7 @@ class Signals:
         # of these are right, however little the scorer believes.
         p = min(max(self.probability, 0.05), 1 - 1e-4)
         logit = math.log(p / (1 - p)) / 4.0
-        of_kind = {f"logit_{kind}": logit if kind is self.kind else 0.0 for kind in FieldType}
+        of_kind = {name: logit if name == f"logit_{self.kind}" else 0.0 for name in _SLOPES}
         return SignalVector(
             logit=logit,
             probability=p,
