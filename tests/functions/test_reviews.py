@@ -1213,7 +1213,7 @@ def waits(desk: Desk) -> list[str | None]:
 def test_a_document_says_that_it_waits_to_be_read_again_until_it_is(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline_extract, "extract", lambda *_: Extraction("deed", None, deed()))
+    monkeypatch.setattr(pipeline_extract, "extract", lambda *_, **__: Extraction("deed", None, deed()))
     assert waits(desk) == [None, None, None]
     answers = [desk.call("POST", "/v1/documents/{id}/extract", {}) for _ in range(3)]
 
@@ -1235,7 +1235,7 @@ def test_a_re_extraction_asked_for_as_another_type_takes_the_place_of_the_one_th
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        pipeline_extract, "extract", lambda words, schemas, doc_type: Extraction(doc_type, None, [])
+        pipeline_extract, "extract", lambda words, schemas, doc_type, **__: Extraction(doc_type, None, [])
     )
     for doc_type in ("contract", "receipt", "receipt"):
         desk.call("POST", "/v1/documents/{id}/extract", {"docType": doc_type})
@@ -1254,7 +1254,7 @@ def test_a_re_extraction_asked_for_as_another_type_takes_the_place_of_the_one_th
 def test_a_re_extraction_that_fails_waits_for_its_next_attempt_and_not_for_ever(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def crash(*_: object) -> None:
+    def crash(*_: object, **__: object) -> None:
         raise RuntimeError
 
     monkeypatch.setattr(pipeline_extract, "extract", crash)
@@ -1285,7 +1285,7 @@ def test_a_message_of_before_re_extractions_were_shown_is_read(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        pipeline_extract, "extract", lambda words, schemas, doc_type: Extraction(doc_type, None, [])
+        pipeline_extract, "extract", lambda words, schemas, doc_type, **__: Extraction(doc_type, None, [])
     )
     old = {"organisation": "greaves", "documentId": desk.document.id, "page": 0, "again": True}
 
@@ -1295,7 +1295,7 @@ def test_a_message_of_before_re_extractions_were_shown_is_read(
 
 def again(desk: Desk, monkeypatch: pytest.MonkeyPatch, found: list[Field], doc_type: str = "deed") -> None:
     """Ask for the document to be read again, and deliver the message; the words give these fields now."""
-    monkeypatch.setattr(pipeline_extract, "extract", lambda *_: Extraction(doc_type, None, found))
+    monkeypatch.setattr(pipeline_extract, "extract", lambda *_, **__: Extraction(doc_type, None, found))
     answer = desk.call("POST", "/v1/documents/{id}/extract", {}, role=Role.REVIEWER)
     assert (answer.status, answer.json) == (202, {**QUEUED, "documentId": desk.document.id})
     [message] = messages()
@@ -1372,7 +1372,7 @@ def test_reading_again_as_another_type_changes_the_type_and_says_so(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        pipeline_extract, "extract", lambda words, schemas, doc_type: Extraction(doc_type, None, [])
+        pipeline_extract, "extract", lambda words, schemas, doc_type, **__: Extraction(doc_type, None, [])
     )
     unknown = desk.call("POST", "/v1/documents/{id}/extract", {"docType": "novel"})
     assert (unknown.status, "docType is one of" in unknown.json["detail"]) == (400, True)
