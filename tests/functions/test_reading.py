@@ -308,7 +308,7 @@ def test_a_document_whose_fields_cannot_be_told_does_not_wait(monkeypatch: pytes
     ingest(drop("inbox/greaves/invoice.pdf", (SAMPLES / "invoice.pdf").read_bytes()))
     message = messages()[0]
 
-    def poisoned(*_: object) -> None:
+    def poisoned(*_: object, **__: object) -> None:
         raise RuntimeError("a bug")
 
     monkeypatch.setattr(pipeline_extract, "extract", poisoned)
