@@ -1,10 +1,11 @@
 """Train `alma-base`, the model that scores candidates, and fit the confidence of what it chooses.
 
-    python -m scripts.train_base --data DIR [--words DIR] [--folds DIR] [--out DIR]
+    python -m scripts.train_base --data DIR [--data DIR …] [--words DIR] [--folds DIR] [--out DIR]
 
 DIR holds `labels.jsonl` and the documents (format: the README of such a folder). Only documents whose
-`licence_class` is `open` or `public-record` are used. The words of every document are read once, with the
-text layer and, where a page needs it, character recognition, and cached under `--words`.
+`licence_class` is `open` or `public-record` are used, and none that is held out
+(`scripts.labelled.labels.held_out`). The words of every document are read once, with the text layer and, where
+a page needs it, character recognition, and cached under `--words`, in a folder named as that of the data.
 
 What is learnt, and from what: docs/extraction.md. Everything is drawn from seeds, so that the same documents
 give the same model. Figures are out of fold: five folds over `group`, so that no template is both fitted and
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -40,14 +42,12 @@ from alma.learning.metrics import confidence_measures
 from alma.learning.model_file import write_model
 from alma.learning.scorer_training import Group, train_member
 from scripts.labelled import metrics
-from scripts.labelled.labels import FOLDS, fold_of, read_labels, words_of
+from scripts.labelled.labels import FOLDS, MIN_GROUPS, LabelledFolder, fold_of, labelled_folders, words_of
 
 USABLE = frozenset({"open", "public-record"})
 OUT = Path(__file__).parent.parent / "layers/alma/alma/data"
 #: Members of the ensemble.
 MEMBERS = 4
-#: Groups of documents (templates, senders) a type needs before it is trained on and its confidence stated.
-MIN_GROUPS = 5
 
 
 # --- training examples --------------------------------------------------------------------------------
@@ -87,16 +87,21 @@ def groups_of_file(task: tuple[dict[str, Any], Path, Path]) -> list[Group]:
         return []
 
 
-def usable(labels: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the labelled documents a base may be trained on.
+def usable(folders: Sequence[LabelledFolder]) -> list[tuple[dict[str, Any], Path, Path]]:
+    """Return the labelled documents a base may be trained on, each with its folder and the cache of its words.
 
     Documents of one or two templates say how those are read, and nothing of the type.
     """
-    labels = [d for d in labels if d["licence_class"] in USABLE and d["doc_type"] not in metrics.NO_TYPE]
+    tasks = [
+        (d, folder.data, folder.words)
+        for folder in folders
+        for d in folder.documents
+        if d["licence_class"] in USABLE and d["doc_type"] not in metrics.NO_TYPE and d["id"] not in folder.held_out
+    ]
     senders: dict[str, set[str]] = {}
-    for d in labels:
+    for d, _, _ in tasks:
         senders.setdefault(d["doc_type"], set()).add(str(d["group"]))
-    return [d for d in labels if len(senders[d["doc_type"]]) >= MIN_GROUPS]
+    return [task for task in tasks if len(senders[task[0]["doc_type"]]) >= MIN_GROUPS]
 
 
 def train(groups: Sequence[Group], about: Mapping[str, Any]) -> bytes:
@@ -131,14 +136,15 @@ def samples_of(document: Mapping[str, Any], pages: list[PageText], scorer: Score
 def main() -> int:
     """Read, train, calibrate, report and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True, action="append", help="may be given several times")
     parser.add_argument("--words", type=Path, default=Path(tempfile.gettempdir()) / "alma-words")
     parser.add_argument("--folds", type=Path, default=Path(tempfile.gettempdir()) / "alma-folds")
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--only-calibrate", action="store_true", help="keep the models that are there")
     options = parser.parse_args()
 
-    labels = usable(read_labels(options.data))
+    tasks = usable(labelled_folders(options.data, options.words))
+    labels = [d for d, _, _ in tasks]
     trained_on = {
         name: {
             "documents": sum(d["doc_type"] == name for d in labels),
@@ -151,7 +157,6 @@ def main() -> int:
     if not options.only_calibrate:
         groups: list[Group] = []
         with ProcessPoolExecutor() as pool:
-            tasks = [(d, options.data, options.words) for d in labels]
             for each in progress(pool.map(groups_of_file, tasks, chunksize=4), "Reading", total=len(tasks)):
                 groups += each
         for fold in progress(range(FOLDS), "Training"):
@@ -161,9 +166,8 @@ def main() -> int:
 
     scorers = [Scorer((options.folds / f"fold{fold}.onnx").read_bytes()) for fold in range(FOLDS)]
     samples: list[Sample] = []
-    for document in progress(labels, "Choosing"):
-        pages = words_of(document, options.data, options.words)
-        samples += samples_of(document, pages, scorers[fold_of(document)])
+    for document, data, words in progress(tasks, "Choosing"):
+        samples += samples_of(document, words_of(document, data, words), scorers[fold_of(document)])
     if len(samples) < 100:
         print("Fewer than 100 judged values: nothing to fit.", file=sys.stderr)
         return 1

@@ -21,8 +21,10 @@ from alma.datamodel.geometry import Region
 from alma.datamodel.schemas import DocumentSchema, FieldType
 from alma.extraction.candidates.label_search import PageSearch, Vote
 from alma.extraction.candidates.letterhead import by_position
-from alma.extraction.candidates.typed_spans import typed_spans
+from alma.extraction.candidates.prose import descriptions, prose_spans
+from alma.extraction.candidates.typed_spans import TypedSpan, typed_spans
 from alma.extraction.page.layout import Layout
+from alma.extraction.page.reading_order import ReadingOrder, reading_order
 from alma.extraction.values.locales import Locale
 from alma.extraction.values.patterns import Matcher
 
@@ -95,6 +97,8 @@ class CandidateSet:
     """Candidates of each field, in the order of the document."""
     in_label: dict[int, frozenset[int]]
     """By page, the words that belong to a label."""
+    orders: list[ReadingOrder]
+    """The order of reading of each page."""
 
 
 def candidates(layouts: Sequence[Layout], schema: DocumentSchema, locale: Locale) -> CandidateSet:
@@ -111,17 +115,20 @@ def candidates(layouts: Sequence[Layout], schema: DocumentSchema, locale: Locale
     """
     found: dict[str, dict[tuple[int, tuple[int, ...], str], Candidate]] = {f.key: {} for f in schema.fields}
     matcher = Matcher()
-    kinds = {f.type for f in schema.fields}
+    kinds = {f.type for f in schema.fields if f.extent != "paragraph"}
+    any_description = any(f.extent == "paragraph" for f in schema.fields)
     in_label: dict[int, frozenset[int]] = {}
+    orders = [reading_order(layout) for layout in layouts]
     for number, layout in enumerate(layouts):
         page = PageSearch(layout, schema, locale)
         ends = frozenset(hit.end for hit in page.hits)
         in_label[layout.page] = frozenset(page.in_label)
         everywhere = number < FIRST_PAGES or number >= len(layouts) - LAST_PAGES
-        proposed = {k: typed_spans(layout, k, locale, ends) for k in kinds} if everywhere else {}
+        proposed = {k: _proposed(layout, orders[number], k, locale, ends) for k in kinds} if everywhere else {}
+        described = descriptions(layout, orders[number]) if everywhere and any_description else []
         for each in schema.fields:
             own = found[each.key]
-            for p in proposed.get(each.type, ()):
+            for p in described if each.extent == "paragraph" else proposed.get(each.type, ()):
                 if len(own) < MOST and (each.type is not FieldType.NAME or len(p.value) in NAME_LENGTHS):
                     own[number, p.words, p.value] = Candidate(layout, p.words, p.value, p.content, p.quality)
         for vote in _votes(page, number, matcher):
@@ -134,4 +141,11 @@ def candidates(layouts: Sequence[Layout], schema: DocumentSchema, locale: Locale
                 known = own[key] = Candidate(layout, vote.words, vote.value, vote.content, 0.5)
             known.votes.append(vote)
     by_field = {key: sorted(own.values(), key=lambda c: c.place) for key, own in found.items()}
-    return CandidateSet(by_field, in_label)
+    return CandidateSet(by_field, in_label, orders)
+
+
+def _proposed(
+    layout: Layout, order: ReadingOrder, kind: FieldType, locale: Locale, ends: frozenset[int]
+) -> list[TypedSpan]:
+    """Return the spans of a page that look like a type, in cells and in sentences."""
+    return typed_spans(layout, kind, locale, ends) + prose_spans(layout, order, kind, locale)

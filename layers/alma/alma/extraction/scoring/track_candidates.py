@@ -75,6 +75,6 @@ def candidates_by_track(
                 for key, each in of_other.by_field.items():
                     for candidate in each:
                         others[key][comparison_key(candidate.value)].append(candidate)
-        pages = TrackPages(layouts, vision=track == Track.VISION)
+        pages = TrackPages(layouts, found[track].orders, vision=track == Track.VISION)
         result[track] = TrackCandidates(found[track], pages, others)
     return result
