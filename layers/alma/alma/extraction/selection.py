@@ -158,11 +158,16 @@ def _several(options: Sequence[Choice]) -> list[Choice]:
             value in comparison_key(c.candidate.value)
             or comparison_key(c.candidate.value) in value
             or same_place(option.candidate.regions, c.candidate.regions)
+            or _share_words(option.candidate, c.candidate)
             for c in chosen
         ):
-            continue  # a short form of, or the same words as, what is already there
+            continue  # a short form of, or made of words of, what is already there
         chosen.append(option)
     return sorted(chosen, key=lambda c: c.candidate.place)
+
+
+def _share_words(one: Candidate, other: Candidate) -> bool:
+    return one.layout.page == other.layout.page and not set(one.words).isdisjoint(other.words)
 
 
 def _decide(schema: DocumentSchema, options: Mapping[str, list[Choice]]) -> dict[str, list[Choice]]:

@@ -21,7 +21,12 @@ from alma.datamodel.geometry import Region
 from alma.datamodel.schemas import DocumentSchema, FieldType
 from alma.extraction.candidates.label_search import PageSearch, Vote
 from alma.extraction.candidates.letterhead import by_position
-from alma.extraction.candidates.prose import descriptions, prose_spans
+from alma.extraction.candidates.prose import (
+    begins_in_line,
+    descriptions,
+    prose_spans,
+    without_brackets,
+)
 from alma.extraction.candidates.typed_spans import TypedSpan, typed_spans
 from alma.extraction.page.layout import Layout
 from alma.extraction.page.reading_order import ReadingOrder, reading_order
@@ -148,4 +153,8 @@ def _proposed(
     layout: Layout, order: ReadingOrder, kind: FieldType, locale: Locale, ends: frozenset[int]
 ) -> list[TypedSpan]:
     """Return the spans of a page that look like a type, in cells and in sentences."""
-    return typed_spans(layout, kind, locale, ends) + prose_spans(layout, order, kind, locale)
+    found = typed_spans(layout, kind, locale, ends)
+    if kind in (FieldType.NAME, FieldType.TEXT):
+        found = [span for span in found if not begins_in_line(span, order)]
+    found += prose_spans(layout, order, kind, locale)
+    return [without_brackets(span, layout, order) for span in found] if kind is FieldType.AMOUNT else found

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from alma.datamodel.schemas import FieldType
@@ -154,6 +154,8 @@ def prose_spans(layout: Layout, order: ReadingOrder, kind: FieldType, locale: Lo
         found = _names(layout, order)
     elif kind in (FieldType.DATE, FieldType.AMOUNT):
         found = _over_line_ends(layout, order, kind, locale)
+    elif kind is FieldType.IDENTIFIER:
+        found = _letters(layout, order)
     else:
         return []
     unique: dict[tuple[tuple[int, ...], str], TypedSpan] = {}
@@ -292,6 +294,25 @@ def _name(layout: Layout, order: ReadingOrder, start: int, stop: int) -> TypedSp
     return TypedSpan(tuple(order.order[start:stop]), value, content, 0.9)
 
 
+_LETTERED = frozenset({"block", "lot", "square", "tract", "unit", "section", "parcel", "phase", "plat"})
+_LETTER = re.compile(r"^[A-Z]{1,2}$|^[IVX]{1,5}$")
+
+
+def _letters(layout: Layout, order: ReadingOrder) -> Iterator[TypedSpan]:
+    """Yield letters that number something: `Block D`."""
+    for at in range(1, len(order.order)):
+        text = layout.words[order.order[at]].text
+        value = text.strip(_OPENING + _CLOSING)
+        if _LETTER.match(value) and token_of(layout.words[order.order[at - 1]].text).core in _LETTERED:
+            yield TypedSpan((order.order[at],), value, text, 0.5)
+
+
+def begins_in_line(span: TypedSpan, order: ReadingOrder) -> bool:
+    """Return whether a span begins inside a line of prose, where cells have no meaning."""
+    at = order.position[span.words[0]]
+    return order.prose[order.column_of[at]] and at > 0 and order.line_of[at] == order.line_of[at - 1]
+
+
 # --- sums and dates -------------------------------------------------------------------------------------
 
 _SPELLED_SUM = re.compile(r"^(?:dollars?|pounds?|euros?)$")
@@ -340,6 +361,17 @@ _ENDS_BEFORE = re.compile(
 )
 
 
+def without_brackets(span: TypedSpan, layout: Layout, order: ReadingOrder) -> TypedSpan:
+    """Return a sum of a sentence that stands in brackets, behind the same in words, as no negative one."""
+    if not span.value.startswith("-") or not span.content.startswith("("):
+        return span
+    at = order.position[span.words[0]]
+    before = token_of(layout.words[order.order[at - 1]].text).core if at else ""
+    if not order.prose[order.column_of[at]] and not _SPELLED_SUM.match(before):
+        return span
+    return replace(span, value=span.value[1:])
+
+
 def descriptions(layout: Layout, order: ReadingOrder) -> list[TypedSpan]:
     """Return the stretches of a page's paragraphs that may be a description: from a beginning to an end.
 
@@ -365,9 +397,12 @@ def descriptions(layout: Layout, order: ReadingOrder) -> list[TypedSpan]:
 
 
 def _may_begin(tokens: Sequence[_Token], order: ReadingOrder, at: int, column: int) -> bool:
-    opens = at == column or tokens[at - 1].closes in (".", ":", ";", ",")
-    opens = opens or order.line_of[at] != order.line_of[at - 1] or tokens[at].upper
-    return opens and tokens[at].core in _BEGINS
+    if tokens[at].core not in _BEGINS:
+        return False
+    if at == column or tokens[at - 1].closes or order.line_of[at] != order.line_of[at - 1] or tokens[at].upper:
+        return True
+    # "ALL that certain lot", "the land": with the first word, and without.
+    return tokens[at - 1].core in ("the", "all") and _may_begin(tokens, order, at - 1, column)
 
 
 def _may_end(layout: Layout, order: ReadingOrder, tokens: Sequence[_Token], at: int, column: int) -> bool:

@@ -28,10 +28,11 @@ FORMULA_WORDS = 400
 _STEPS = (2, 5, 12, 25, 60, 150)
 #: Places of the same words that are looked at.
 MOST_PLACES = 12
-#: Signs of a shortened context.
-CONTEXT = 4
+#: Signs of a shortened context; words of a list of names.
+CONTEXT, MOST_LISTED = 4, 30
 #: Roles of those who have no part in a deed, and the formulas of its parts.
 _OTHERS = ("witness", "notary", "officer", "recorder", "attorney", "preparer", "neighbour", "former")
+_PARTIES = ("giver", "taker", "beneficiary", "trustee")
 _PARTS = ("between", "price", "conveys", "unto", "witness", "oath", "former", "prepared", "recorded")
 
 
@@ -116,6 +117,8 @@ class Stream:
             self._tokens += [token_of(layout.words[i].text) for i in order.order]
         self._name = [part_of_name(t) for t in self._tokens]
         self._roles, self._formulas = marks(self._words)
+        self._parties = [role for role in self._roles if role[2] in _PARTIES]
+        self._others = [role for role in self._roles if role[2] in _OTHERS]
         self._role_starts = [start for start, _, _ in self._roles]
         self._formula_starts = [start for start, _, _ in self._formulas]
         self._conveyance = self._first("conveys", "unto")
@@ -182,10 +185,10 @@ class Stream:
             signs = self._signs(start - 1, -1)
             found = [token(f"<{n}:" + " ".join(signs[:n])) for n in range(1, CONTEXT + 1)]
             found.append(token("<w:" + self._word(start - 1)))
-            role = self._role(start, -1)
+            party, other = _nearest(self._parties, start, -1), _nearest(self._others, start, -1)
             formula, older = self._formula(start, -1)
-            found += [token("<r:" + role), token("<f:" + formula), token("<ff:" + older)]
-            found.append(token(f"<rs:{role.partition(' ')[0]} {signs[0] if signs else ''}"))
+            found += [token("<p:" + party), token("<r:" + other), token("<f:" + formula), token("<ff:" + older)]
+            found.append(token("<l:" + self._head_of_list(start)))
             found.append(token(f"<fs:{formula.partition(' ')[0]} {' '.join(signs[:2])}"))
             self._left[start] = found
         return found
@@ -196,9 +199,9 @@ class Stream:
             signs = self._signs(stop - 1, 1)
             found = [token(f">{n}:" + " ".join(signs[:n])) for n in range(1, CONTEXT + 1)]
             found.append(token(">w:" + self._word(stop)))
-            role = self._role(stop, 1)
+            party, other = _nearest(self._parties, stop, 1), _nearest(self._others, stop, 1)
             formula, _ = self._formula(stop, 1)
-            found += [token(">r:" + role), token(">f:" + formula)]
+            found += [token(">p:" + party), token(">r:" + other), token(">f:" + formula)]
             found.append(token(f">fs:{formula.partition(' ')[0]} {' '.join(signs[:2])}"))
             self._right[stop] = found
         return found
@@ -241,14 +244,13 @@ class Stream:
             at += step
         return signs[:CONTEXT]
 
-    def _role(self, at: int, step: int) -> str:
-        """Return the nearest role before or after a position, with its distance."""
-        n = bisect_left(self._role_starts, at) + (-1 if step < 0 else 0)
-        if not 0 <= n < len(self._roles):
-            return ""
-        start, stop, name = self._roles[n]
-        distance = at - stop if step < 0 else start - at
-        return f"{name} {bisect_right(_STEPS, max(distance, 0))}" if distance <= ROLE_WORDS else ""
+    def _head_of_list(self, at: int) -> str:
+        """Return what stands before the first of the names that a name is listed with: `between` A, B and C."""
+        at -= 1
+        least = max(at - MOST_LISTED, 0)
+        while at > least and (self._name[at] or self._tokens[at].core in ("and", "&")):
+            at -= 1
+        return " ".join(self._words[max(at - 1, 0) : at + 1])
 
     def _formula(self, at: int, step: int) -> tuple[str, str]:
         """Return the nearest formula before or after a position with its distance, and the one beyond it."""
@@ -315,3 +317,13 @@ class Stream:
         found = [token("z:" + part) for part in sorted(parts) if part in _PARTS][:5]
         beside = sorted(((near, name) for name, near in roles.items() if near >= 1 / (1 + BESIDE / 4)), reverse=True)
         return numbers, found + [token("zr:" + name) for _, name in beside[:4]]
+
+
+def _nearest(marked: Sequence[tuple[int, int, str]], at: int, step: int) -> str:
+    """Return the class of the nearest mark before (step -1) or after a position, with its distance in steps."""
+    n = bisect_left(marked, (at,)) + (-1 if step < 0 else 0)
+    if not 0 <= n < len(marked):
+        return ""
+    start, stop, name = marked[n]
+    distance = at - stop if step < 0 else start - at
+    return f"{name} {bisect_right(_STEPS, max(distance, 0))}" if distance <= ROLE_WORDS else ""
