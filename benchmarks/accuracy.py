@@ -2,11 +2,10 @@
 
 `python -m benchmarks.accuracy --data DIR [--types a,b] [--limit N] [--json FILE] [--keep FOLDER]`
 
-DIR holds `labels.jsonl` and the files it names (samples/ is one such folder); with `--cross-validated` several
-are measured together. An alma of its own is started
-for the run and thrown away; with `--url`, `--key` and `--inbox` a running one is used instead. Documents are
-dropped type by type, all of a type at once. How values and evidence are compared:
-scripts/labelled/metrics.py.
+DIR holds `labels.jsonl` and the files it names (samples/ is one such folder); with `--cross-validated` or
+`--held-out` several are measured together. An alma of its own is started for the run and thrown away; with
+`--url`, `--key` and `--inbox` a running one is used instead. Documents are dropped type by type, all of a
+type at once. How values and evidence are compared: scripts/labelled/metrics.py.
 
 Every document counts: one that failed, was lost or became two is scored as one without any field, and
 listed. Seconds per page are wall-clock time from the first file dropped to the last document finished, by the
@@ -19,7 +18,8 @@ API around it; `--words DIR` keeps the words that were recognised for the next t
 of the data.
 
 `--held-out WORDS` measures on the documents that are set aside (`scripts.labelled.labels.held_out`) with the
-models that ship, which learnt from none of them; the type is found by the page model. WORDS keeps their words.
+models that ship, which learnt from none of them; the type is found by the page model. WORDS keeps their
+words.
 """
 
 from __future__ import annotations
@@ -64,7 +64,11 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--data", type=Path, required=True, action="append", help="labelled folder; may be given several times"
+        "--data",
+        type=Path,
+        required=True,
+        action="append",
+        help="labelled folder; may be given several times",
     )
     parser.add_argument("--types", help="only these document types, separated by commas")
     parser.add_argument("--limit", type=int, help="at most this many documents of each type, drawn at random")
@@ -76,7 +80,9 @@ def main() -> int:
     folds = parser.add_argument_group("cross-validation")
     folds.add_argument("--cross-validated", type=Path, metavar="FOLDS", help="models of the folds")
     folds.add_argument("--words", type=Path, help="words recognised before, or to be kept")
-    folds.add_argument("--held-out", type=Path, metavar="WORDS", help="the documents set aside, with what ships")
+    folds.add_argument(
+        "--held-out", type=Path, metavar="WORDS", help="the documents set aside, with what ships"
+    )
     running = parser.add_argument_group("use a running alma")
     running.add_argument("--url", help="of its API")
     running.add_argument("--key", help="API key of the organisation")
@@ -84,35 +90,21 @@ def main() -> int:
     running.add_argument("--endpoint-url", help="of AWS, for an alma on one machine")
     running.add_argument("--region", help="AWS region, if the environment does not say")
     options = parser.parse_args()
-    given = [options.url, options.key, options.inbox]
-    if any(given) and not all(given):
+    if 0 < sum(bool(each) for each in (options.url, options.key, options.inbox)) < 3:
         parser.error("a running alma needs --url, --key and --inbox, all three")
 
-    in_process = options.cross_validated or options.held_out
-    if len(options.data) > 1 and not in_process:
+    if len(options.data) > 1 and not (options.cross_validated or options.held_out):
         parser.error("several --data go with --cross-validated or --held-out")
-    types = options.types.split(",") if options.types else None
-    data = options.data[0]
-    folders = labelled_folders(options.data, options.held_out or options.words or Path(tempfile.gettempdir()))
-    aside = options.held_out is not None
-    known = [
-        (d, folder)
-        for folder in folders
-        for d in folder.documents
-        if not in_process or (d["id"] in folder.held_out) is aside
-    ]
-    rows = chosen([d for d, _ in known], types, options.limit, options.seed)
-    if not rows:
-        parser.error(f"no document of these types in {', '.join(map(str, options.data))}")
-    of = {d["id"]: folder for d, folder in known}
     with contextlib.ExitStack() as stack:
+        data, words = options.data[0], options.held_out or options.words
+        words = words or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        rows, folder_of = measured(options, words)
+        if not rows:
+            parser.error(f"no document of these types in {', '.join(map(str, options.data))}")
         if options.held_out:
-            run = read_in_process([(d, of[d["id"]]) for d in rows], read_as_shipped)
+            run = read_in_process([(d, folder_of[d["id"]]) for d in rows], read_as_shipped)
         elif options.cross_validated:
-            if options.words is None:
-                kept = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-                of = {d["id"]: f for f in labelled_folders(options.data, kept) for d in f.documents}
-            run = cross_validate([(d, of[d["id"]]) for d in rows], options.cross_validated)
+            run = cross_validate([(d, folder_of[d["id"]]) for d in rows], options.cross_validated)
         elif options.url:
             installation = Installation(
                 Connection(options.url, options.key, options.inbox, options.endpoint_url, options.region)
@@ -133,6 +125,23 @@ def main() -> int:
     if options.json:
         options.json.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
     return 1 if run.faults else 0
+
+
+def measured(
+    options: argparse.Namespace, words: Path
+) -> tuple[list[dict[str, Any]], dict[str, LabelledFolder]]:
+    """Return the rows to measure, and by id the folder of each: those held out, those trained on, or all."""
+    inside = options.cross_validated or options.held_out
+    aside = options.held_out is not None
+    folder_of: dict[str, LabelledFolder] = {}
+    rows = []
+    for folder in labelled_folders(options.data, words):
+        for d in folder.documents:
+            if not inside or (d["id"] in folder.held_out) is aside:
+                rows.append(d)
+                folder_of[d["id"]] = folder
+    types = options.types.split(",") if options.types else None
+    return chosen(rows, types, options.limit, options.seed), folder_of
 
 
 def chosen(
@@ -263,7 +272,9 @@ class FoldReader:
         schemas = shipped_schemas()
         if doc_type not in schemas:
             return {"docType": None, "fields": []}
-        return _as_answered(extract(pages, schemas, doc_type, scorer=self.scorer, calibration=self.calibration))
+        return _as_answered(
+            extract(pages, schemas, doc_type, scorer=self.scorer, calibration=self.calibration)
+        )
 
 
 def _as_answered(found: Extraction) -> dict[str, Any]:

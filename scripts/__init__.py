@@ -1,4 +1,5 @@
-"""Scripts of developers: training, samples, checks. Their processes are many, so each has one thread of BLAS."""
+"""Scripts of developers: training, samples, checks. Their processes are many, so each has one thread of
+BLAS."""
 
 import os
 

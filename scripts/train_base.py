@@ -4,8 +4,9 @@
 
 DIR holds `labels.jsonl` and the documents (format: the README of such a folder). Only documents whose
 `licence_class` is `open` or `public-record` are used, and none that is held out
-(`scripts.labelled.labels.held_out`). The words of every document are read once, with the text layer and, where
-a page needs it, character recognition, and cached under `--words`, in a folder named as that of the data.
+(`scripts.labelled.labels.held_out`). The words of every document are read once, with the text layer and,
+where a page needs it, character recognition, and cached under `--words`, in a folder named as that of the
+data. Deeds composed at random (`scripts.made_deeds`) teach, too, and are never judged.
 
 What is learnt, and from what: docs/extraction.md. Everything is drawn from seeds, so that the same documents
 give the same model. Figures are out of fold: five folds over `group`, so that no template is both fitted and
@@ -32,9 +33,8 @@ from typing import Any
 
 from rich.progress import track as progress
 
-from alma.datamodel.schemas import DocumentSchema, FieldSchema, shipped_schemas
+from alma.datamodel.schemas import DocumentSchema, shipped_schemas
 from alma.errors import AlmaError
-from alma.extraction.candidates.generation import Candidate
 from alma.extraction.resolve import layouts_by_track
 from alma.extraction.scoring.scorer import BASE, Scorer
 from alma.extraction.scoring.track_candidates import TrackCandidates, candidates_by_track
@@ -46,11 +46,14 @@ from alma.learning.evaluation import LabelledValue
 from alma.learning.metrics import confidence_measures
 from alma.learning.model_file import Weights, write_model
 from alma.learning.scorer_training import Group, train_member
+from scripts import made_deeds
 from scripts.labelled import metrics
 from scripts.labelled.labels import FOLDS, MIN_GROUPS, LabelledFolder, fold_of, labelled_folders, words_of
 
 USABLE = frozenset({"open", "public-record"})
 OUT = Path(__file__).parent.parent / "layers/alma/alma/data"
+#: Deeds composed at random, and what they are drawn from; they are in the training of every fold.
+COMPOSED, SEED, NO_FOLD = 240, 11, -1
 #: Members of the ensemble.
 MEMBERS = 4
 
@@ -58,22 +61,12 @@ MEMBERS = 4
 # --- training examples --------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Offered:
-    """What one track of a document offers: `TrackCandidates` with all features computed, without its pages."""
+class Offered(TrackCandidates):
+    """The candidates of a track with all their features, without its pages: what is kept of them."""
 
-    by_field: dict[str, list[Candidate]]
-    vision: bool
-    matrices: dict[str, tuple[Any, Any]]
-
-    def features(self, field: FieldSchema) -> tuple[Any, Any]:
-        """Return the features of the candidates of a field."""
-        return self.matrices[field.key]
-
-    @classmethod
-    def of(cls, found: TrackCandidates, schema: DocumentSchema) -> Offered:
-        """Return what a track offers for a type."""
-        return cls(found.by_field, found.vision, {f.key: found.features(f) for f in schema.fields})
+    def __init__(self, found: TrackCandidates, schema: DocumentSchema) -> None:
+        self.by_field, self.vision = found.by_field, found.vision
+        self._features = {field.key: found.features(field) for field in schema.fields}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +78,15 @@ class Task:
     words: Path
     kept: Path
 
-    def offered(self) -> dict[str, Offered]:
+    def offered(self) -> dict[str, TrackCandidates]:
         """Return what each track of the document offers, read once."""
         path = self.kept / f"{self.document['id']}.pickle"
         if path.exists():
-            found: dict[str, Offered] = pickle.loads(path.read_bytes())
+            found: dict[str, TrackCandidates] = pickle.loads(path.read_bytes())
             return found
         schema = schema_of(self.document)
         tracks = candidates_by_track(layouts_by_track(words_of(self.document, self.data, self.words)), schema)
-        found = {track: Offered.of(each, schema) for track, each in tracks.items()}
+        found = {track: Offered(each, schema) for track, each in tracks.items()}
         unfinished = path.with_suffix(".part")
         unfinished.write_bytes(pickle.dumps(found))
         unfinished.replace(path)
@@ -132,9 +125,19 @@ def groups_of(task: Task) -> list[Group]:
             schema,
             {key: each for key, each in labels.items() if key not in not_scored},
             metrics.complete_keys(document) - not_scored,
-            fold_of(document),
+            NO_FOLD if document["group"] == made_deeds.GROUP else fold_of(document),
         )
     )
+
+
+def composed(folder: Path, kept: Path) -> list[Task]:
+    """Return deeds composed at random, their words put into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tasks = []
+    for row, pages in made_deeds.documents(COMPOSED, SEED):
+        (folder / f"{row['id']}.json").write_text(json.dumps([json.loads(page.to_json()) for page in pages]))
+        tasks.append(Task(row, folder, folder, kept))
+    return tasks
 
 
 def usable(folders: Sequence[LabelledFolder], kept: Path) -> list[Task]:
@@ -146,7 +149,9 @@ def usable(folders: Sequence[LabelledFolder], kept: Path) -> list[Task]:
         Task(d, folder.data, folder.words, kept)
         for folder in folders
         for d in folder.documents
-        if d["licence_class"] in USABLE and d["doc_type"] not in metrics.NO_TYPE and d["id"] not in folder.held_out
+        if d["licence_class"] in USABLE
+        and d["doc_type"] not in metrics.NO_TYPE
+        and d["id"] not in folder.held_out
     ]
     senders: dict[str, set[str]] = {}
     for task in tasks:
@@ -198,7 +203,9 @@ def _scorer(model: Path) -> Scorer:
 def main() -> int:
     """Read, train, calibrate, report and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, action="append", help="may be given several times")
+    parser.add_argument(
+        "--data", type=Path, required=True, action="append", help="may be given several times"
+    )
     parser.add_argument("--words", type=Path, default=Path(tempfile.gettempdir()) / "alma-words")
     parser.add_argument("--folds", type=Path, default=Path(tempfile.gettempdir()) / "alma-folds")
     parser.add_argument("--out", type=Path, default=OUT)
@@ -225,7 +232,8 @@ def main() -> int:
     whole = options.folds / "fold-none.onnx"
     groups: list[Group] = []
     with ProcessPoolExecutor() as pool:
-        for each in progress(pool.map(groups_of, tasks, chunksize=4), "Reading", total=len(tasks)):
+        teaching = [*tasks, *composed(options.folds / "composed", kept)]
+        for each in progress(pool.map(groups_of, teaching, chunksize=4), "Reading", total=len(teaching)):
             groups += each
     for fold, path in progress([*enumerate(models), (None, whole)], "Training"):
         if not path.exists():
@@ -233,7 +241,9 @@ def main() -> int:
     samples: list[Sample] = []
     with ProcessPoolExecutor() as pool:
         of_task = [models[fold_of(task.document)] for task in tasks]
-        for found in progress(pool.map(samples_of, tasks, of_task, chunksize=4), "Choosing", total=len(tasks)):
+        for found in progress(
+            pool.map(samples_of, tasks, of_task, chunksize=4), "Choosing", total=len(tasks)
+        ):
             samples += found
     if len(samples) < 100:
         print("Fewer than 100 judged values: nothing to fit.", file=sys.stderr)

@@ -270,7 +270,9 @@ def learned_types(examples: Sequence[Example]) -> list[str]:
 def main() -> int:
     """Read, fit, report and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, action="append", help="may be given several times")
+    parser.add_argument(
+        "--data", type=Path, required=True, action="append", help="may be given several times"
+    )
     parser.add_argument("--words", type=Path, default=Path(tempfile.gettempdir()) / "alma-words")
     parser.add_argument("--only-kept", action="store_true", help="use the words under --words, read no more")
     parser.add_argument("--folds", type=Path, default=Path(tempfile.gettempdir()) / "alma-folds")

@@ -61,8 +61,8 @@ def labelled_folders(data: Sequence[Path], words: Path) -> list[LabelledFolder]:
 def held_out(documents: Sequence[Mapping[str, Any]]) -> frozenset[str]:
     """Return the ids of the documents that are set aside: never trained nor tuned on, looked at last.
 
-    Of the groups of each type and licence class a tenth, rounded up, those whose hash is the smallest. Types of
-    fewer than `MIN_GROUPS` groups, which nothing is trained on, have none.
+    Of the groups of each type and licence class a tenth, rounded up, those whose hash is the smallest.
+    Types of fewer than `MIN_GROUPS` groups, which nothing is trained on, have none.
     """
     groups: dict[tuple[str, str], set[str]] = {}
     for d in documents:

@@ -8,8 +8,8 @@ the type of the field (dates to ISO, amounts to plain decimals). Dates and numbe
 everything else as NFKC text in lower case, letters and digits only, `&` as "and". Labels marked `weak` and
 checkboxes are not scored, nor is anything predicted under their keys. Repeated keys compare as multisets. A
 value predicted for a key without label counts as wrong only where the set of labels is complete for the type
-(`COMPLETE`) or the document (`complete`), or the document has a label under that key; elsewhere it is left out,
-because nobody looked.
+(`COMPLETE`) or the document (`complete`), or the document has a label under that key; elsewhere it is left
+out, because nobody looked.
 """
 
 from __future__ import annotations

@@ -107,7 +107,7 @@ class FieldSchema(ColumnSchema):
     )
     extent: Literal["line", "paragraph"] = Field(
         default="line",
-        description="How far a value goes: a line or a few, or a paragraph or more, as a description of land does.",
+        description="How far a value goes: a line or a few, or a paragraph, as a description of land does.",
     )
     name_order: Literal["as_written", "last_first"] = Field(
         default="as_written", description="A person's name on a form that asks for the last name first."

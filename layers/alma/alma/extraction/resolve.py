@@ -106,7 +106,9 @@ def plain_fields(
     """Return the fields of a document of a known type, but for the rows of its groups."""
     return [
         _field(schema, field, occurrence, row, model)
-        for field, rows in choose(candidates_by_track(tracks, schema), schema, scorer)
+        for field, rows in choose(
+            candidates_by_track(tracks, schema, sentences=scorer.sees_sentences), schema, scorer
+        )
         for occurrence, row in enumerate(rows)
     ]
 

@@ -28,6 +28,8 @@ MOST_REPEATS = 20
 #: The sum of a rule's weights at which it is as likely right as wrong, what a unit of it says in log-odds,
 #: and what a field's preference is worth.
 MINIMUM_VOTE, VOTE_SLOPE, PREFERENCE = 0.9, 3.0, 0.5
+#: How far behind the best vote another value of a repeated field may be.
+FAR_BEHIND = 0.9
 #: Values of a field that are weighed against those of other fields.
 OPTIONS = 8
 
@@ -95,6 +97,9 @@ def _rule_scores(field: FieldSchema, found: Sequence[Candidate]) -> Scores:
     else:
         order = sorted(range(len(found)), key=lambda n: found[n].place, reverse=field.prefer == "first")
     logits = np.array([max((v.score for v in c.votes), default=-10.0) for c in found], np.float32)
+    if field.repeated and len(found):
+        # What a rule says far less for than for another is not one more of them.
+        logits[logits < logits.max() - FAR_BEHIND] = -10.0
     for rank, n in enumerate(order):
         logits[n] += PREFERENCE * rank / max(len(order) - 1, 1)
     return Scores(VOTE_SLOPE * (logits - MINIMUM_VOTE), np.zeros(len(found), np.float32))

@@ -115,7 +115,7 @@ def _start_weights(base: bytes, fields: Sequence[str]) -> list[Weights | None]:
 
 
 def _with_all_features(member: Weights, names: Sequence[str]) -> Weights:
-    """Return a member that sees all of today's features: those it was not trained with count for nothing yet."""
+    """Return a member that sees all of today's features; those it does not know count for nothing yet."""
     if list(names) == list(DENSE):
         return member
     known = [DENSE.index(name) for name in names]

@@ -129,10 +129,8 @@ def test_a_description_goes_over_lines_from_its_beginning_to_its_end() -> None:
         "premises",
     )
     whole = (
-        "All that house beside the weir at Tarnmouth with the garden behind it, bounded on the east by the mill "
-        "race and on the west by the lane."
+        "All that house beside the weir at Tarnmouth with the garden behind it, bounded on the east "
+        "by the mill race and on the west by the lane."
     )
     assert whole in found
     assert len(found[whole].regions) == 3
-
-

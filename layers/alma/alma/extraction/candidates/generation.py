@@ -22,8 +22,8 @@ from alma.datamodel.schemas import DocumentSchema, FieldType
 from alma.extraction.candidates.label_search import PageSearch, Vote
 from alma.extraction.candidates.letterhead import by_position
 from alma.extraction.candidates.prose import (
-    begins_in_line,
     descriptions,
+    is_of_cells,
     prose_spans,
     without_brackets,
 )
@@ -106,7 +106,9 @@ class CandidateSet:
     """The order of reading of each page."""
 
 
-def candidates(layouts: Sequence[Layout], schema: DocumentSchema, locale: Locale) -> CandidateSet:
+def candidates(
+    layouts: Sequence[Layout], schema: DocumentSchema, locale: Locale, *, sentences: bool = True
+) -> CandidateSet:
     """Return what may be the value of each field of a document type.
 
     Parameters
@@ -117,6 +119,8 @@ def candidates(layouts: Sequence[Layout], schema: DocumentSchema, locale: Locale
         The fields to look for.
     locale : Locale
         How ambiguous dates and amounts are read.
+    sentences : bool
+        Whether spans of sentences are proposed, too; models of older releases do not know them.
     """
     found: dict[str, dict[tuple[int, tuple[int, ...], str], Candidate]] = {f.key: {} for f in schema.fields}
     matcher = Matcher()
@@ -129,8 +133,9 @@ def candidates(layouts: Sequence[Layout], schema: DocumentSchema, locale: Locale
         ends = frozenset(hit.end for hit in page.hits)
         in_label[layout.page] = frozenset(page.in_label)
         everywhere = number < FIRST_PAGES or number >= len(layouts) - LAST_PAGES
-        proposed = {k: _proposed(layout, orders[number], k, locale, ends) for k in kinds} if everywhere else {}
-        described = descriptions(layout, orders[number]) if everywhere and any_description else []
+        order = orders[number] if sentences else None
+        proposed = {k: _proposed(layout, order, k, locale, ends) for k in kinds} if everywhere else {}
+        described = descriptions(layout, order) if everywhere and order and any_description else []
         for each in schema.fields:
             own = found[each.key]
             for p in described if each.extent == "paragraph" else proposed.get(each.type, ()):
@@ -150,11 +155,13 @@ def candidates(layouts: Sequence[Layout], schema: DocumentSchema, locale: Locale
 
 
 def _proposed(
-    layout: Layout, order: ReadingOrder, kind: FieldType, locale: Locale, ends: frozenset[int]
+    layout: Layout, order: ReadingOrder | None, kind: FieldType, locale: Locale, ends: frozenset[int]
 ) -> list[TypedSpan]:
-    """Return the spans of a page that look like a type, in cells and in sentences."""
+    """Return the spans of a page that look like a type: in cells, and given an order, in sentences."""
     found = typed_spans(layout, kind, locale, ends)
+    if order is None:
+        return found
     if kind in (FieldType.NAME, FieldType.TEXT):
-        found = [span for span in found if not begins_in_line(span, order)]
+        found = [span for span in found if is_of_cells(span, order, kind)]
     found += prose_spans(layout, order, kind, locale)
     return [without_brackets(span, layout, order) for span in found] if kind is FieldType.AMOUNT else found

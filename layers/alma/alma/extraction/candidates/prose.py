@@ -2,8 +2,8 @@
 
 A form gives a value a cell of its own; a deed or a contract names it in a sentence. Names are found by the
 runs of capitalised words that the shape features of named-entity recognisers rest on (Bikel et al. 1999;
-Ratinov & Roth 2009), cut where sentences cut them: at marks, at `and`, at words that are never part of a name,
-at line ends that may end a line of a list, and rejoined where a legal form, a suffix or `of` joins them.
+Ratinov & Roth 2009), cut where sentences cut them: at marks, at `and`, at words that are never part of a
+name, at line ends that may end a line of a list, and rejoined where a legal form, a suffix or `of` does so.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 
 from alma.datamodel.schemas import FieldType
 from alma.extraction.candidates.typed_spans import TypedSpan
@@ -37,51 +38,57 @@ _CLOSING = ",;:.)]}>”\"'’»*_|"
 _INITIAL = re.compile(r"^(?:[A-Z]\.?){1,3}$")
 _ABBREVIATED = frozenset(
     {
-        "jr", "sr", "st", "ste", "mt", "ft", "co", "inc", "ltd", "corp", "dr", "mr", "mrs", "ms", "wm", "geo",
-        "chas", "jas", "jos", "thos", "robt", "no", "nos", "bros", "n.a", "p.c", "l.p", "l.l.c", "l.l.p", "esq",
-        "hon", "rev", "capt", "col", "assn", "ass'n", "dept", "twp", "bd",
+        "jr", "sr", "st", "ste", "mt", "ft", "co", "inc", "ltd", "corp", "dr", "mr", "mrs", "ms", "wm",
+        "geo", "chas", "jas", "jos", "thos", "robt", "no", "nos", "bros", "n.a", "p.c", "l.p", "l.l.c",
+        "l.l.p", "esq", "hon", "rev", "capt", "col", "assn", "ass'n", "dept", "twp", "bd",
     }
 )  # fmt: skip
 _SUFFIXES = frozenset({"jr", "sr", "ii", "iii", "iv", "v", "2nd", "3rd", "esq", "md", "phd", "dds"})
 _FORMS = frozenset(
     {
-        "inc", "incorporated", "llc", "llp", "lp", "ltd", "limited", "corp", "corporation", "co", "company", "plc",
-        "na", "pc", "pllc", "sa", "ag", "gmbh", "bv", "nv", "trust", "association", "bank", "partnership", "fsb",
-        "pa", "kg", "spa", "srl", "pty", "bhd", "lllp",
+        "inc", "incorporated", "llc", "llp", "lp", "ltd", "limited", "corp", "corporation", "co",
+        "company", "plc", "na", "pc", "pllc", "sa", "ag", "gmbh", "bv", "nv", "trust", "association",
+        "bank", "partnership", "fsb", "pa", "kg", "spa", "srl", "pty", "bhd", "lllp",
     }
 )  # fmt: skip
-_JOINS = frozenset({"of", "for", "the", "de", "la", "le", "du", "del", "van", "von", "der", "den", "y", "at", "to"})
+_JOINS = frozenset(
+    {
+        "of", "for", "the", "de", "la", "le", "du", "del", "van", "von", "der", "den", "y", "at", "to",
+    }
+)  # fmt: skip
 _AND = frozenset({"and", "&", "und", "et", "y"})
 #: Words that head or close the name of a place: the name is wanted with and without them.
 _PLACES = frozenset(
     {
-        "county", "parish", "township", "town", "city", "village", "borough", "district", "state", "commonwealth",
-        "hundred", "ward", "magisterial", "province", "territory", "island", "subdivision", "addition", "estates",
-        "twp", "co", "municipality", "hamlet",
+        "county", "parish", "township", "town", "city", "village", "borough", "district", "state",
+        "commonwealth", "hundred", "ward", "magisterial", "province", "territory", "island",
+        "subdivision", "addition", "estates", "twp", "co", "municipality", "hamlet",
     }
 )  # fmt: skip
 #: Words that sentences begin or are made of, and roles: never part of a name, however they are written.
 _NEVER = frozenset(
     """
-    a an i we he she it they me us you who whom whose which that this these those such said same its his her
-    their my our your is are was were be been being am has have had having hath do does did doth hereby herein
-    hereto hereof hereunto hereinafter hereinbefore aforesaid whereas whereof wherein witnesseth now therefore
-    between by from in into on upon with without under over as at or nor if but not all any each every both
-    know men presents persons indenture made entered dated day year unto grant grants granted convey conveys
-    conveyed bargain bargained sell sells sold remise release releases quitclaim quit claim claims warrant
-    warrants assign assigns transfer transfers give gives given grantor grantors grantee grantees vendor vendors
-    vendee vendees purchaser purchasers transferor transferors transferee transferees assignor assignors assignee
-    assignees mortgagor mortgagors mortgagee mortgagees lessor lessee lessors lessees seller sellers buyer buyers
-    trustor trustors beneficiary party parties witness witnesses signed sealed delivered executed acknowledged
-    personally appeared came before husband wife widow widower unmarried married single woman man person heirs
-    deceased executor executrix administrator administratrix trustee trustees guardian attorney notary residing
-    resident residents formerly late consideration sum dollars pounds dollar receipt paid hand following described
-    situate situated lying bounded containing acres acre more less beginning thence north south east west feet rods
-    poles perches to-wit wit section lot lots block blocks range deed deeds mortgage recorded records record
-    filed book volume page pages liber folio instrument document hereunder subject together where when date
-    mr mrs ms messrs miss name names address seal l.s re ss
-    january february march april may june july august september october november december
-    """.split()
+    a an i we he she it they me us you who whom whose which that this these those such said same its his
+    her their my our your is are was were be been being am has have had having hath do does did doth
+    hereby herein hereto hereof hereunto hereinafter hereinbefore aforesaid whereas whereof wherein
+    witnesseth now therefore between by from in into on upon with without under over as at or nor if but
+    not all any each every both know men presents persons indenture made entered dated day year unto
+    grant grants granted convey conveys conveyed bargain bargained sell sells sold remise release
+    releases quitclaim quit claim claims warrant warrants assign assigns transfer transfers give gives
+    given grantor grantors grantee grantees vendor vendors vendee vendees purchaser purchasers
+    transferor transferors transferee transferees assignor assignors assignee assignees mortgagor
+    mortgagors mortgagee mortgagees lessor lessee lessors lessees seller sellers buyer buyers trustor
+    trustors beneficiary party parties witness witnesses signed sealed delivered executed acknowledged
+    personally appeared came before husband wife widow widower unmarried married single woman man person
+    heirs deceased executor executrix administrator administratrix trustee trustees guardian attorney
+    notary residing resident residents formerly late consideration sum dollars pounds dollar receipt
+    paid hand following described situate situated lying bounded containing acres acre more less
+    beginning thence north south east west feet rods poles perches to-wit wit section lot lots block
+    blocks range deed deeds mortgage recorded records record filed book volume page pages liber folio
+    instrument document hereunder subject together where when date mr mrs ms messrs miss name names
+    address seal l.s re ss january february march april may june july august september october november
+    december
+    """.split()  # noqa: SIM905
 )
 
 
@@ -119,7 +126,8 @@ def token_of(text: str) -> _Token:
 
 def part_of_name(token: _Token) -> bool:
     """Return whether a word can be part of a name."""
-    return token.capital and token.core.rstrip(".") not in _NEVER and token.core not in _AND and token.core not in _JOINS
+    plain = token.core.rstrip(".")
+    return token.capital and plain not in _NEVER and plain not in _AND and plain not in _JOINS
 
 
 def spelled(layout: Layout, order: ReadingOrder, start: int, stop: int) -> str:
@@ -127,13 +135,24 @@ def spelled(layout: Layout, order: ReadingOrder, start: int, stop: int) -> str:
     parts: list[str] = []
     for at in range(start, stop):
         text = layout.words[order.order[at]].text
-        before = parts[-1] if parts else ""
-        if len(before) > 2 and before.endswith("-") and before[-2].isalpha() and text[:1].islower():
-            if order.line_of[at] != order.line_of[at - 1]:
-                parts[-1] = before[:-1] + text
-                continue
-        parts.append(text)
+        if parts and parted(layout, order, at):
+            parts[-1] = parts[-1][:-1] + text
+        else:
+            parts.append(text)
     return " ".join(parts)
+
+
+def parted(layout: Layout, order: ReadingOrder, at: int) -> bool:
+    """Return whether a position holds the second part of a word that a line end parts."""
+    before, text = layout.words[order.order[at - 1]].text, layout.words[order.order[at]].text
+    return (
+        order.line_of[at] != order.line_of[at - 1]
+        and order.column_of[at] == order.column_of[at - 1]
+        and len(before) > 2
+        and before.endswith("-")
+        and before[-2].isalpha()
+        and text[:1].islower()
+    )
 
 
 def prose_spans(layout: Layout, order: ReadingOrder, kind: FieldType, locale: Locale) -> list[TypedSpan]:
@@ -181,6 +200,9 @@ class _Part:
 
 def _names(layout: Layout, order: ReadingOrder) -> Iterator[TypedSpan]:
     tokens = [token_of(layout.words[i].text) for i in order.order]
+    for at in range(1, len(tokens)):
+        if parted(layout, order, at) and part_of_name(tokens[at - 1]):
+            tokens[at] = replace(tokens[at], capital=True)
     seen: set[tuple[int, int]] = set()
     for start, stop in order.columns:
         parts = list(_parts(tokens, start, stop))
@@ -200,7 +222,9 @@ def _parts(tokens: Sequence[_Token], start: int, stop: int) -> Iterator[_Part]:
     at = start
     while at < stop:
         token = tokens[at]
-        numbered = part is not None and at == part.stop and tokens[at - 1].core.rstrip(".") in ("no", "number")
+        numbered = (
+            part is not None and at == part.stop and tokens[at - 1].core.rstrip(".") in ("no", "number")
+        )
         if part_of_name(token) or (numbered and token.core[:1].isdigit()):
             if part is None or token.opens:
                 if part is not None:
@@ -214,8 +238,8 @@ def _parts(tokens: Sequence[_Token], start: int, stop: int) -> Iterator[_Part]:
         elif part is not None:
             ahead = at + 1
             word = token.core
-            if word in _JOINS and ahead < stop and tokens[ahead].core == "the":
-                ahead += 1
+            if word in _JOINS and ahead < stop and tokens[ahead].core in _JOINS:
+                ahead += 1  # `of the`, `van der`
             follows = ahead < stop and part_of_name(tokens[ahead]) and not token.closes and not token.opens
             if follows and word in _JOINS:
                 part.joined_by = "of"
@@ -236,12 +260,10 @@ def _ways(
     yield part.start, part.stop
     yield from _cut(tokens, order, part)
     # What follows a comma or a join: `, Jr.`, `, Inc.`, `of Ohio`, `& Sons, LLC`.
-    stop, joins = part.stop, 0
-    plain = True
-    for before, after in zip(parts[n:], parts[n + 1 :], strict=False):
-        if not before.joined_by or after.start - stop > 2 or joins == JOINED:
+    stop, plain = part.stop, True
+    for before, after in pairwise(parts[n : n + 1 + JOINED]):
+        if not before.joined_by or after.start - stop > 2:
             break
-        joins += 1
         first = tokens[after.start].core.replace(".", "")
         if before.joined_by == "," and first in _SUFFIXES | _FORMS and plain:
             yield part.start, after.start + 1
@@ -307,10 +329,12 @@ def _letters(layout: Layout, order: ReadingOrder) -> Iterator[TypedSpan]:
             yield TypedSpan((order.order[at],), value, text, 0.5)
 
 
-def begins_in_line(span: TypedSpan, order: ReadingOrder) -> bool:
-    """Return whether a span begins inside a line of prose, where cells have no meaning."""
+def is_of_cells(span: TypedSpan, order: ReadingOrder, kind: FieldType) -> bool:
+    """Return whether cells mean anything where a name or a text begins: not in prose, but for a title."""
     at = order.position[span.words[0]]
-    return order.prose[order.column_of[at]] and at > 0 and order.line_of[at] == order.line_of[at - 1]
+    if not order.prose[order.column_of[at]]:
+        return True
+    return kind is FieldType.TEXT and (at == 0 or order.line_of[at] != order.line_of[at - 1])
 
 
 # --- sums and dates -------------------------------------------------------------------------------------
@@ -318,7 +342,9 @@ def begins_in_line(span: TypedSpan, order: ReadingOrder) -> bool:
 _SPELLED_SUM = re.compile(r"^(?:dollars?|pounds?|euros?)$")
 
 
-def _over_line_ends(layout: Layout, order: ReadingOrder, kind: FieldType, locale: Locale) -> Iterator[TypedSpan]:
+def _over_line_ends(
+    layout: Layout, order: ReadingOrder, kind: FieldType, locale: Locale
+) -> Iterator[TypedSpan]:
     """Yield the values of a type that begin in one line of a column and end in another."""
     words = layout.words
     for start, stop in order.columns:
@@ -349,13 +375,16 @@ def _touched(starts: Sequence[int], start: int, end: int) -> tuple[int, int]:
 # --- descriptions ---------------------------------------------------------------------------------------
 
 _BEGINS = frozenset(
-    """all that a an the those lot lots part parcel tract being situate situated situated, beginning commencing
-    land certain unit on one block premises property real section northeast northwest southeast southwest north
-    south east west described""".split()
+    """
+    all that a an the those lot lots part parcel tract being situate situated situated, beginning
+    commencing land certain unit on one block premises property real section northeast northwest
+    southeast southwest north south east west described
+    """.split()  # noqa: SIM905
 )
 _ENDS_BEFORE = re.compile(
-    r"^(?:being the same|and being the same|to have|to hold|together with|subject to|excepting|except|for title"
-    r"|prior|permanent|parcel|tax|address|property address|dated|in witness|witness|for the|the property herein"
+    r"^(?:being the same|and being the same|to have|to hold|together with|subject to|excepting|except"
+    r"|for title|prior|permanent|parcel|tax|address|property address|dated|in witness|witness|for the"
+    r"|the property herein"
     r"|this conveyance|reserving|commonly known|a\.?p\.?n|assessor|source of title|derivation|it being)\b",
     re.IGNORECASE,
 )
@@ -375,8 +404,8 @@ def without_brackets(span: TypedSpan, layout: Layout, order: ReadingOrder) -> Ty
 def descriptions(layout: Layout, order: ReadingOrder) -> list[TypedSpan]:
     """Return the stretches of a page's paragraphs that may be a description: from a beginning to an end.
 
-    One begins where a sentence, a line or what follows a colon begins with a word that descriptions begin with,
-    and ends at the end of a sentence or of a paragraph.
+    One begins where a sentence, a line or what follows a colon begins with a word that descriptions begin
+    with, and ends at the end of a sentence or of a paragraph.
     """
     found: list[TypedSpan] = []
     tokens = [token_of(layout.words[i].text) for i in order.order]
@@ -399,7 +428,9 @@ def descriptions(layout: Layout, order: ReadingOrder) -> list[TypedSpan]:
 def _may_begin(tokens: Sequence[_Token], order: ReadingOrder, at: int, column: int) -> bool:
     if tokens[at].core not in _BEGINS:
         return False
-    if at == column or tokens[at - 1].closes or order.line_of[at] != order.line_of[at - 1] or tokens[at].upper:
+    if at == column or order.line_of[at] != order.line_of[at - 1]:
+        return True
+    if tokens[at - 1].closes or tokens[at].upper:
         return True
     # "ALL that certain lot", "the land": with the first word, and without.
     return tokens[at - 1].core in ("the", "all") and _may_begin(tokens, order, at - 1, column)
@@ -411,4 +442,5 @@ def _may_end(layout: Layout, order: ReadingOrder, tokens: Sequence[_Token], at: 
     if tokens[at - 1].closes not in (".", ",", ";", ")") and order.line_of[at] == order.line_of[at - 1]:
         return False
     ahead = " ".join(layout.words[i].text for i in order.order[at : min(at + 4, column)])
-    return tokens[at - 1].closes == "." and ahead[:1].isupper() or _ENDS_BEFORE.match(ahead) is not None
+    sentence_ends = tokens[at - 1].closes == "." and ahead[:1].isupper()
+    return sentence_ends or _ENDS_BEFORE.match(ahead) is not None

@@ -1,4 +1,5 @@
-"""Reading order: the words of a page as a reader goes through them, column by column and paragraph by paragraph.
+"""Reading order: the words of a page as a reader goes through them, column by column and paragraph by
+paragraph.
 
 Rows say what stands beside what; a sentence goes on in the next line of its own column, past whatever stands
 in the margin. Cells are gathered into columns from the top down, after the bottom-up methods of page
@@ -20,8 +21,8 @@ LINE_GAP = 1.6
 ROWS_BETWEEN = 2
 #: Share of the narrower of two lines that must be one over the other.
 SHARED = 0.5
-#: A gap this wide, in line heights, parts columns: one that goes on in the rows beside it, one of a row alone,
-#: and one that some line beside it runs across.
+#: A gap this wide, in line heights, parts columns: one that goes on in the rows beside it, one of a row
+#: alone, and one that some line beside it runs across.
 GUTTER, LONE_GUTTER, CLEAR_GUTTER = 1.5, 2.0, 4.0
 #: Rows above and below in which a gap must be open, too.
 ROWS_BESIDE = 2
@@ -30,7 +31,7 @@ PROSE_LINES, PROSE_WORDS, PROSE_SMALL = 2, 5.0, 0.3
 
 
 @dataclass(slots=True, eq=False)
-class Column:
+class TextColumn:
     """Lines under each other: a paragraph, a list, one cell."""
 
     lines: list[list[int]] = field(default_factory=list)
@@ -81,8 +82,8 @@ class ReadingOrder:
 
 def reading_order(layout: Layout) -> ReadingOrder:
     """Return the reading order of a page. Linear in the number of words, times the columns open at once."""
-    columns: list[Column] = []
-    opened: list[Column] = []
+    columns: list[TextColumn] = []
+    opened: list[TextColumn] = []
     line_gap = _line_gap(layout)
     for row in range(len(layout.rows)):
         opened = [c for c in opened if row - c.row <= ROWS_BETWEEN]
@@ -96,7 +97,7 @@ def reading_order(layout: Layout) -> ReadingOrder:
                 column = above[0]
             else:
                 opened = [c for c in opened if c not in above]
-                column = Column()
+                column = TextColumn()
                 fresh.append(column)
             column.add(list(range(start, end)), left, right, bottom, row)
         columns += fresh
@@ -148,7 +149,7 @@ def _parts_columns(layout: Layout, row: int, at: int) -> bool:
     return gap > (GUTTER if open_ else LONE_GUTTER)
 
 
-def _numbered(layout: Layout, columns: list[Column]) -> ReadingOrder:
+def _numbered(layout: Layout, columns: list[TextColumn]) -> ReadingOrder:
     order: list[int] = []
     column_of: list[int] = []
     line_of: list[int] = []

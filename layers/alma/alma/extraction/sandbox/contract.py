@@ -238,8 +238,8 @@ def _inputs(graph: GraphProto, taken: Inputs) -> None:
     if not right:
         raise ContractError(
             "wrong_inputs",
-            f"A scorer takes exactly dense float32 (N, {len(taken.columns)}), tokens int64 (N, {taken.tokens}) and "
-            "field int64 (N,), with N left open.",
+            f"A scorer takes exactly dense float32 (N, {len(taken.columns)}), "
+            f"tokens int64 (N, {taken.tokens}) and field int64 (N,), with N left open.",
         )
 
 

@@ -114,8 +114,8 @@ class FieldFeatures(NamedTuple):
     position_addressee: float
 
 
-#: The names of the dense features, in the order of a row of `matrix`. They are stored in every model, which sees
-#: those it was trained with: none may change its name or its meaning, new ones come last.
+#: The names of the dense features, in the order of a row of `matrix`. They are stored in every model, which
+#: sees those it was trained with: none may change its name or its meaning, new ones come last.
 DENSE = (
     *RuleFeatures._fields,
     *PlaceFeatures._fields,
@@ -168,7 +168,8 @@ def matrix(
         span = pages.features_of(c)
         long = DescriptionFeatures(float(field.extent == "paragraph"), math.log2(1 + len(c.words)) / 8)
         dense[n] = [
-            *_rule_features(c, top), *span.place, *comparison.of(n), *span.clarity, *of_field, *span.sentence, *long
+            *_rule_features(c, top), *span.place, *comparison.of(n), *span.clarity,
+            *of_field, *span.sentence, *long,
         ]  # fmt: skip
         votes = [token(f"V:{v.origin}:{round(v.score * 2)}") for v in c.votes[:3]]
         ids = (span.tokens + votes)[:PAGE_TOKENS]

@@ -5,8 +5,8 @@ The contract of such a model, `alma-base` and an organisation's own alike:
 ============  ================  ==========================================================================
 input         type, shape       meaning
 ============  ================  ==========================================================================
-`dense`       float32 (N, D)    of `alma.extraction.scoring.features.DENSE` those the model names, as they are;
-                                it scales them
+`dense`       float32 (N, D)    those of `alma.extraction.scoring.features.DENSE` that the model names, as
+                                they are; it scales them
 `tokens`      int64 (N, T)      hashed words in and around the candidate, 0 where there is none
 `field`       int64 (N,)        number of the field in the model's own list; 0 for a field it never saw
 `logits`      float32 (N, M)    output: log-odds against "the document has no such value", of M members
@@ -28,7 +28,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alma.extraction.scoring.confidence import Calibration
-from alma.extraction.scoring.features import BUCKETS, DENSE, PAGE_TOKENS, TOKENS
+from alma.extraction.scoring.features import BUCKETS, DENSE, TOKENS
+from alma.extraction.scoring.tokens import PAGE_TOKENS
 from alma.settings import settings
 
 if TYPE_CHECKING:
@@ -118,6 +119,11 @@ class Scorer:
         own = self.about.get("calibration")
         self.calibration: Calibration | None = None if own is None else Calibration.from_dict(own)
         """What its scores say about being right; None where that is not known."""
+
+    @property
+    def sees_sentences(self) -> bool:
+        """It was trained with what stands around a candidate in its sentence."""
+        return self._inputs.tokens == TOKENS
 
     def knows(self, doc_type: str, key: str) -> bool:
         """Return whether the model was trained on a field."""

@@ -1,10 +1,11 @@
 """Features of where a span stands in its sentence and its document, in the order of reading.
 
-`alma.extraction.scoring.span_features` sees what stands beside a span on the page; a sentence goes on in the next
-line. Here the words and marks that open and close a span are taken from the stream of reading, names around it
-shortened to one sign, so that `between N of` is one context whoever N is; the roles and formulas near it
-(`sentence_vocabulary`), each with its side and distance; and where else in the document the same words stand:
-who is named again under the signature has a part in the deed, who is named beside `Notary Public` has none.
+`alma.extraction.scoring.span_features` sees what stands beside a span on the page; a sentence goes on in the
+next line. Here the words and marks that open and close a span are taken from the stream of reading, names
+around it shortened to one sign, so that `between N of` is one context whoever N is; the roles and formulas
+near it (`sentence_vocabulary`), each with its side and distance; and where else in the document the same
+words stand: who is named again under the signature has a part in the deed, who is named beside `Notary
+Public` has none.
 """
 
 from __future__ import annotations
@@ -187,7 +188,12 @@ class Stream:
             found.append(token("<w:" + self._word(start - 1)))
             party, other = _nearest(self._parties, start, -1), _nearest(self._others, start, -1)
             formula, older = self._formula(start, -1)
-            found += [token("<p:" + party), token("<r:" + other), token("<f:" + formula), token("<ff:" + older)]
+            found += [
+                token("<p:" + party),
+                token("<r:" + other),
+                token("<f:" + formula),
+                token("<ff:" + older),
+            ]
             found.append(token("<l:" + self._head_of_list(start)))
             found.append(token(f"<fs:{formula.partition(' ')[0]} {' '.join(signs[:2])}"))
             self._left[start] = found
@@ -245,7 +251,7 @@ class Stream:
         return signs[:CONTEXT]
 
     def _head_of_list(self, at: int) -> str:
-        """Return what stands before the first of the names that a name is listed with: `between` A, B and C."""
+        """Return what stands before the list a name is in: `made between` of A, B and C."""
         at -= 1
         least = max(at - MOST_LISTED, 0)
         while at > least and (self._name[at] or self._tokens[at].core in ("and", "&")):
@@ -315,12 +321,14 @@ class Stream:
             *(roles.get(name, 0.0) for name in (*_OTHERS, "giver", "taker")),
         ]
         found = [token("z:" + part) for part in sorted(parts) if part in _PARTS][:5]
-        beside = sorted(((near, name) for name, near in roles.items() if near >= 1 / (1 + BESIDE / 4)), reverse=True)
+        beside = sorted(
+            ((near, name) for name, near in roles.items() if near >= 1 / (1 + BESIDE / 4)), reverse=True
+        )
         return numbers, found + [token("zr:" + name) for _, name in beside[:4]]
 
 
 def _nearest(marked: Sequence[tuple[int, int, str]], at: int, step: int) -> str:
-    """Return the class of the nearest mark before (step -1) or after a position, with its distance in steps."""
+    """Return the class of the nearest mark before (step -1) or after a position, and how far it is."""
     n = bisect_left(marked, (at,)) + (-1 if step < 0 else 0)
     if not 0 <= n < len(marked):
         return ""

@@ -60,13 +60,13 @@ class TrackCandidates:
 
 
 def candidates_by_track(
-    tracks: Mapping[str, Sequence[Layout]], schema: DocumentSchema
+    tracks: Mapping[str, Sequence[Layout]], schema: DocumentSchema, *, sentences: bool = True
 ) -> dict[str, TrackCandidates]:
-    """Return the candidates of each track for the fields of a type."""
+    """Return the candidates of each track for the fields of a type, those of sentences among them or not."""
     found: dict[str, CandidateSet] = {}
     for track, layouts in tracks.items():
         locale = locale_of(layout.running_text()[0] for layout in layouts[:LOCALE_PAGES])
-        found[track] = candidates(layouts, schema, locale)
+        found[track] = candidates(layouts, schema, locale, sentences=sentences)
     result = {}
     for track, layouts in tracks.items():
         others: dict[str, dict[str, list[Candidate]]] = {f.key: defaultdict(list) for f in schema.fields}
