@@ -2,10 +2,10 @@
 
 `python -m benchmarks.accuracy --data DIR [--types a,b] [--limit N] [--json FILE] [--keep FOLDER]`
 
-DIR holds `labels.jsonl` and the files it names (samples/ is one such folder). An alma of its own is started
-for the run and thrown away; with `--url`, `--key` and `--inbox` a running one is used instead. Documents are
-dropped type by type, all of a type at once. How values and evidence are compared:
-scripts/labelled/metrics.py.
+DIR holds `labels.jsonl` and the files it names (samples/ is one such folder); with `--cross-validated` or
+`--held-out` several are measured together. An alma of its own is started for the run and thrown away; with
+`--url`, `--key` and `--inbox` a running one is used instead. Documents are dropped type by type, all of a
+type at once. How values and evidence are compared: scripts/labelled/metrics.py.
 
 Every document counts: one that failed, was lost or became two is scored as one without any field, and
 listed. Seconds per page are wall-clock time from the first file dropped to the last document finished, by the
@@ -14,7 +14,12 @@ pages of the documents that were read: the throughput of the machine, recognitio
 `--cross-validated FOLDS` measures on the very documents alma was trained on, and still on none it has seen:
 every document is read with the models of its fold (`scripts.train_base` and `scripts.train_doctype` keep
 them), which learnt from the others. That happens in this process, from the file to the fields, without the
-API around it; `--words DIR` keeps the words that were recognised for the next time.
+API around it; `--words DIR` keeps the words that were recognised for the next time, in a folder named as that
+of the data.
+
+`--held-out WORDS` measures on the documents that are set aside (`scripts.labelled.labels.held_out`) with the
+models that ship, which learnt from none of them; the type is found by the page model. WORDS keeps their
+words.
 """
 
 from __future__ import annotations
@@ -36,7 +41,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from alma.cli.client import ApiError
-from alma.datamodel.fields import evidence_of
+from alma.datamodel.fields import Extraction, evidence_of
 from alma.datamodel.pages import PageText
 from alma.datamodel.schemas import shipped_schemas
 from alma.errors import AlmaError
@@ -44,7 +49,7 @@ from alma.extraction.resolve import extract
 from alma.extraction.scoring.confidence import load
 from alma.extraction.scoring.scorer import Scorer
 from benchmarks.installation import Connection, Installation, InstallationError, start_local
-from scripts.labelled.labels import FOLDS, fold_of, read_labels, words_of
+from scripts.labelled.labels import FOLDS, LabelledFolder, fold_of, labelled_folders, words_of
 from scripts.labelled.metrics import TYPE_NAMES, DocumentScore, score_document, summarise
 
 #: What a document that came to nothing is scored as; its type is wrong whatever is right.
@@ -58,7 +63,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", type=Path, required=True, help="labelled folder")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        action="append",
+        help="labelled folder; may be given several times",
+    )
     parser.add_argument("--types", help="only these document types, separated by commas")
     parser.add_argument("--limit", type=int, help="at most this many documents of each type, drawn at random")
     parser.add_argument("--seed", type=int, default=0, help="of that draw (default 0)")
@@ -69,6 +80,9 @@ def main() -> int:
     folds = parser.add_argument_group("cross-validation")
     folds.add_argument("--cross-validated", type=Path, metavar="FOLDS", help="models of the folds")
     folds.add_argument("--words", type=Path, help="words recognised before, or to be kept")
+    folds.add_argument(
+        "--held-out", type=Path, metavar="WORDS", help="the documents set aside, with what ships"
+    )
     running = parser.add_argument_group("use a running alma")
     running.add_argument("--url", help="of its API")
     running.add_argument("--key", help="API key of the organisation")
@@ -76,27 +90,30 @@ def main() -> int:
     running.add_argument("--endpoint-url", help="of AWS, for an alma on one machine")
     running.add_argument("--region", help="AWS region, if the environment does not say")
     options = parser.parse_args()
-    given = [options.url, options.key, options.inbox]
-    if any(given) and not all(given):
+    if 0 < sum(bool(each) for each in (options.url, options.key, options.inbox)) < 3:
         parser.error("a running alma needs --url, --key and --inbox, all three")
 
-    types = options.types.split(",") if options.types else None
-    rows = chosen(read_labels(options.data), types, options.limit, options.seed)
-    if not rows:
-        parser.error(f"no document of these types in {options.data}")
+    if len(options.data) > 1 and not (options.cross_validated or options.held_out):
+        parser.error("several --data go with --cross-validated or --held-out")
     with contextlib.ExitStack() as stack:
-        if options.cross_validated:
-            words = options.words or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            run = cross_validate(options.data, rows, options.cross_validated, words)
+        data, words = options.data[0], options.held_out or options.words
+        words = words or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        rows, folder_of = measured(options, words)
+        if not rows:
+            parser.error(f"no document of these types in {', '.join(map(str, options.data))}")
+        if options.held_out:
+            run = read_in_process([(d, folder_of[d["id"]]) for d in rows], read_as_shipped)
+        elif options.cross_validated:
+            run = cross_validate([(d, folder_of[d["id"]]) for d in rows], options.cross_validated)
         elif options.url:
             installation = Installation(
                 Connection(options.url, options.key, options.inbox, options.endpoint_url, options.region)
             )
-            run = measure(installation, options.data, rows, keep=options.keep, patience=options.patience)
+            run = measure(installation, data, rows, keep=options.keep, patience=options.patience)
         else:
             logs = options.keep / "logs" if options.keep else None
             _, installation = stack.enter_context(start_local(logs))
-            run = measure(installation, options.data, rows, keep=options.keep, patience=options.patience)
+            run = measure(installation, data, rows, keep=options.keep, patience=options.patience)
     summary = run.summary()
     if options.figures:
         from benchmarks.figures import draw
@@ -108,6 +125,23 @@ def main() -> int:
     if options.json:
         options.json.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
     return 1 if run.faults else 0
+
+
+def measured(
+    options: argparse.Namespace, words: Path
+) -> tuple[list[dict[str, Any]], dict[str, LabelledFolder]]:
+    """Return the rows to measure, and by id the folder of each: those held out, those trained on, or all."""
+    inside = options.cross_validated or options.held_out
+    aside = options.held_out is not None
+    folder_of: dict[str, LabelledFolder] = {}
+    rows = []
+    for folder in labelled_folders(options.data, words):
+        for d in folder.documents:
+            if not inside or (d["id"] in folder.held_out) is aside:
+                rows.append(d)
+                folder_of[d["id"]] = folder
+    types = options.types.split(",") if options.types else None
+    return chosen(rows, types, options.limit, options.seed), folder_of
 
 
 def chosen(
@@ -193,18 +227,31 @@ def measure(
     return run
 
 
-def cross_validate(data: Path, rows: Sequence[dict[str, Any]], folds: Path, words: Path) -> Run:
+def cross_validate(rows: Sequence[tuple[dict[str, Any], LabelledFolder]], folds: Path) -> Run:
     """Read every document with the models that did not learn from its group, and score what they find."""
     readers = [FoldReader(folds, fold) for fold in range(FOLDS)]
     types = json.loads((folds / "types.json").read_text())
+    return read_in_process(rows, lambda row, pages: readers[fold_of(row)].read(pages, types[row["id"]][0]))
+
+
+def read_as_shipped(row: dict[str, Any], pages: list[PageText]) -> dict[str, Any]:
+    """Return what the models that ship make of a document."""
+    return _as_answered(extract(pages, shipped_schemas()))
+
+
+def read_in_process(
+    rows: Sequence[tuple[dict[str, Any], LabelledFolder]],
+    read: Callable[[dict[str, Any], list[PageText]], dict[str, Any]],
+) -> Run:
+    """Read documents without the API around it, and score what is found."""
     run = Run()
     with _progress() as advance_of:
-        for named in dict.fromkeys(row["doc_type"] for row in rows):
-            batch = [row for row in rows if row["doc_type"] == named]
+        for named in dict.fromkeys(row["doc_type"] for row, _ in rows):
+            batch = [(row, folder) for row, folder in rows if row["doc_type"] == named]
             advance = advance_of(named, len(batch))
-            for done, row in enumerate(batch, start=1):
+            for done, (row, folder) in enumerate(batch, start=1):
                 try:
-                    answer = readers[fold_of(row)].read(words_of(row, data, words), types[row["id"]][0])
+                    answer = read(row, words_of(row, folder.data, folder.words))
                 except AlmaError as error:
                     run.problems.append(f"{row['id']} failed: {error.detail}")
                     answer = NOTHING
@@ -225,19 +272,25 @@ class FoldReader:
         schemas = shipped_schemas()
         if doc_type not in schemas:
             return {"docType": None, "fields": []}
-        found = extract(pages, schemas, doc_type, scorer=self.scorer, calibration=self.calibration)
-        return {
-            "docType": found.doc_type,
-            "fields": [
-                {
-                    "key": f.key,
-                    "value": f.best.value,
-                    "confidence": f.best.confidence,
-                    "evidence": evidence_of(f.best.regions),
-                }
-                for f in found.fields
-            ],
-        }
+        return _as_answered(
+            extract(pages, schemas, doc_type, scorer=self.scorer, calibration=self.calibration)
+        )
+
+
+def _as_answered(found: Extraction) -> dict[str, Any]:
+    """Return what the API would answer, as far as it is scored."""
+    return {
+        "docType": found.doc_type,
+        "fields": [
+            {
+                "key": f.key,
+                "value": f.best.value,
+                "confidence": f.best.confidence,
+                "evidence": evidence_of(f.best.regions),
+            }
+            for f in found.fields
+        ],
+    }
 
 
 def _answer(

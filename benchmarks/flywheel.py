@@ -54,7 +54,7 @@ from alma.learning.metrics import coverage_at
 from benchmarks.installation import Installation, InstallationError, start_local
 from scripts import train_base
 from scripts.labelled import metrics
-from scripts.labelled.labels import read_labels
+from scripts.labelled.labels import LabelledFolder, read_labels
 
 TYPES = ("ad_buy_form", "registration_form", "receipt")
 STEPS = (0, 10, 25, 50, 80)
@@ -127,16 +127,19 @@ def base_without(
     doc_type: str, others: Sequence[dict[str, Any]], data: Path, cache: Path, words: Path | None
 ) -> Path:
     """Return a folder with a base model and a calibration that know nothing of a type."""
-    usable = train_base.usable(others)
+    kept = cache / "offered"
+    folder_of = LabelledFolder(data, words or cache / "words", list(others), frozenset())
+    tasks = train_base.usable([folder_of], kept)
+    usable = [task.document for task in tasks]
     told = zlib.crc32(json.dumps([sorted(row["id"] for row in usable), DENSE, BUCKETS]).encode())
     folder = cache / f"without-{doc_type}-{told:08x}"
     if (folder / CALIBRATION).is_file():
         return folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    tasks = [(row, data, words or cache / "words") for row in usable]
+    kept.mkdir(exist_ok=True)
     groups = []
     with ProcessPoolExecutor() as pool:
-        read = pool.map(train_base.groups_of_file, tasks, chunksize=4)
+        read = pool.map(train_base.groups_of, tasks, chunksize=4)
         for each in progress(read, f"Base without {doc_type}", total=len(tasks), console=console):
             groups += each
     about = {"name": "alma-base", "trained_on": sorted({_type_of(row) for row in usable})}

@@ -136,6 +136,7 @@ def write(schema: DocumentSchema, mean: Floats, scale: Floats, weights: Floats, 
         "doc_type": schema.doc_type,
         "fields": [f"{schema.doc_type}.{field.key}" for field in schema.fields],
         "dense": DENSE,
+        "tokens": TOKENS,
         "buckets": BUCKETS,
     }
     helper.set_model_props(model, {"alma": json.dumps(about)})

@@ -1,9 +1,9 @@
 """Fit the page model: which document type a page is of, and whether it begins a document.
 
-    python -m scripts.train_doctype --data DIR [--words DIR] [--out FILE]
+    python -m scripts.train_doctype --data DIR [--data DIR …] [--words DIR] [--out FILE]
 
 DIR holds `labels.jsonl` and the documents, as for `scripts/train_base.py`; the same documents are used,
-and the same cache of words. Documents of no shipped type among them, and those of
+none of them held out, and the same cache of words. Documents of no shipped type among them, and those of
 `scripts/other_documents.py`, are the class "none". Types with documents of fewer than five senders are
 not learned: they are recognised by their phrases, as the types are that people define themselves.
 
@@ -40,7 +40,7 @@ from alma.extraction.page.layout import Layout, arrange
 from alma.learning.metrics import calibration_error
 from scripts import other_documents
 from scripts.labelled import metrics
-from scripts.labelled.labels import FOLDS, fold_of, read_labels, words_of
+from scripts.labelled.labels import FOLDS, MIN_GROUPS, fold_of, labelled_folders, words_of
 from scripts.page_model import (
     SEED,
     Array,
@@ -56,7 +56,7 @@ from scripts.page_model import (
     pairs_of,
     write_onnx,
 )
-from scripts.train_base import MIN_GROUPS, USABLE
+from scripts.train_base import USABLE
 
 OUT = Path(__file__).parent.parent / "layers/alma/alma/data" / MODEL
 #: Documents of each kind that are made up.
@@ -88,12 +88,17 @@ def best_layouts(pages: Sequence[PageText]) -> list[Layout]:
     return [arrange(page) for page in boundaries.best_track(pages)]
 
 
-def examples_of(data: Path, words: Path, only_kept: bool) -> Iterator[Example]:
+def examples_of(folders: Sequence[Path], kept: Path, only_kept: bool) -> Iterator[Example]:
     """Yield the labelled documents and the made-up ones."""
-    labels = [d for d in read_labels(data) if d["licence_class"] in USABLE]
-    if only_kept:
-        labels = [d for d in labels if (words / f"{d['id']}.json").exists()]
-    for document in progress(labels, "Reading"):
+    tasks = [
+        (d, folder.data, folder.words)
+        for folder in labelled_folders(folders, kept)
+        for d in folder.documents
+        if d["licence_class"] in USABLE
+        and d["id"] not in folder.held_out
+        and not (only_kept and not (folder.words / f"{d['id']}.json").exists())
+    ]
+    for document, data, words in progress(tasks, "Reading"):
         try:
             text = words_of(document, data, words)
         except AlmaError as error:
@@ -271,7 +276,9 @@ def learned_types(examples: Sequence[Example]) -> list[str]:
 def main() -> int:
     """Read, fit, report and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument(
+        "--data", type=Path, required=True, action="append", help="may be given several times"
+    )
     parser.add_argument("--words", type=Path, default=Path(tempfile.gettempdir()) / "alma-words")
     parser.add_argument("--only-kept", action="store_true", help="use the words under --words, read no more")
     parser.add_argument("--folds", type=Path, default=Path(tempfile.gettempdir()) / "alma-folds")

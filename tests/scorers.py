@@ -68,7 +68,14 @@ def scorer(
         functions=list(functions),
         **({} if producer is None else {"producer_name": producer}),
     )
-    described = {"doc_type": "receipt", "fields": FIELDS, "dense": DENSE, "buckets": BUCKETS, **(about or {})}
+    described = {
+        "doc_type": "receipt",
+        "fields": FIELDS,
+        "dense": DENSE,
+        "tokens": TOKENS,
+        "buckets": BUCKETS,
+        **(about or {}),
+    }
     if metadata is not None:
         helper.set_model_props(model, {"alma": metadata or json.dumps(described)})
     return bytes(model.SerializeToString())

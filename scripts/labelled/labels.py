@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,10 @@ from alma.settings import Settings
 MODELS = Path(__file__).parents[2] / "layers/vision/models"
 #: Parts labelled documents are divided into, so that what is judged was never learnt from.
 FOLDS = 5
+#: Of so many groups of a type one is held out.
+HELD_OUT = 10
+#: Groups of documents (templates, senders) a type needs before it is trained on and its confidence stated.
+MIN_GROUPS = 5
 #: Pages of a document whose words are read.
 PAGES = 40
 
@@ -24,6 +30,59 @@ PAGES = 40
 def fold_of(document: Mapping[str, Any]) -> int:
     """Return the fold of a document: all of a `group` (a template, a sender) are in one."""
     return zlib.crc32(str(document["group"]).encode()) % FOLDS
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledFolder:
+    """A folder of labelled documents, and where their words are cached."""
+
+    data: Path
+    words: Path
+    documents: list[dict[str, Any]]
+    held_out: frozenset[str]
+    """Ids of the documents that are set aside (`held_out`)."""
+
+
+def labelled_folders(data: Sequence[Path], words: Path) -> list[LabelledFolder]:
+    """Return labelled folders; the words of each are cached under `words`, in a folder of its name.
+
+    Raises
+    ------
+    SystemExit
+        A folder has no labels, or a line is not one; the message says which.
+    """
+    found = []
+    for each in data:
+        documents = read_labels(each)
+        found.append(LabelledFolder(each, words / each.resolve().name, documents, held_out(documents)))
+    return found
+
+
+def held_out(documents: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+    """Return the ids of the documents that are set aside: never trained nor tuned on, looked at last.
+
+    Of the groups of each type and licence class a tenth, rounded up, those whose hash is the smallest.
+    Types of fewer than `MIN_GROUPS` groups, which nothing is trained on, have none.
+    """
+    groups: dict[tuple[str, str], set[str]] = {}
+    for d in documents:
+        groups.setdefault((str(d["doc_type"]), str(d.get("licence_class"))), set()).add(str(d["group"]))
+    of_type = Counter(name for (name, _), each in groups.items() for _ in each)
+    aside = {
+        (name, licence, group)
+        for (name, licence), each in groups.items()
+        if of_type[name] >= MIN_GROUPS
+        for group in sorted(each, key=_hash_of_group)[: -(-len(each) // HELD_OUT)]
+    }
+    return frozenset(
+        str(d["id"])
+        for d in documents
+        if (str(d["doc_type"]), str(d.get("licence_class")), str(d["group"])) in aside
+    )
+
+
+def _hash_of_group(group: str) -> int:
+    return zlib.crc32(f"held out: {group}".encode())
 
 
 def words_of(document: Mapping[str, Any], data: Path, cache: Path) -> list[PageText]:

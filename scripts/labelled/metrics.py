@@ -8,7 +8,8 @@ the type of the field (dates to ISO, amounts to plain decimals). Dates and numbe
 everything else as NFKC text in lower case, letters and digits only, `&` as "and". Labels marked `weak` and
 checkboxes are not scored, nor is anything predicted under their keys. Repeated keys compare as multisets. A
 value predicted for a key without label counts as wrong only where the set of labels is complete for the type
-(`COMPLETE`) or the document has a label under that key; elsewhere it is left out, because nobody looked.
+(`COMPLETE`) or the document (`complete`), or the document has a label under that key; elsewhere it is left
+out, because nobody looked.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ COMPLETE: Mapping[str, frozenset[str]] = {
 #: Of these types only the labels of one subtype are complete.
 COMPLETE_SUBTYPE = {"contract": "nda"}
 #: Labelled types that write the month first where a date can be read both ways.
-MONTH_FIRST = frozenset({"tax_form", "ad_buy_form", "registration_form", "contract", "deed"})
+MONTH_FIRST = frozenset(
+    {"tax_form", "ad_buy_form", "registration_form", "contract", "deed", "deed_of_conveyance"}
+)
 #: Origin of boxes that are those of the text lines a value stands in.
 HOLDING = "annotated OCR box(es) holding the value"
 
@@ -61,6 +64,9 @@ def expected(doc_type: str, label: Mapping[str, Any], kind: FieldType | None) ->
 def complete_keys(labels: Mapping[str, Any]) -> frozenset[str]:
     """Return the keys whose absence among a document's labels says that it has no such value."""
     named = str(labels["doc_type"])
+    if labels.get("complete") is True:
+        schema = shipped_schemas().get(TYPE_NAMES.get(named, named))
+        return frozenset(field.key for field in schema.fields) if schema else frozenset()
     subtype = COMPLETE_SUBTYPE.get(named)
     if subtype is not None and labels.get("subtype") not in (None, subtype):
         return frozenset()

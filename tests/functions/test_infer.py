@@ -23,6 +23,7 @@ from alma.extraction.sandbox.guarded import GuardedScorer
 from alma.extraction.scoring.features import DENSE
 from alma.models import inference, registry
 from alma.models.inference import WarmModels
+from alma.sandbox import Child
 from alma.settings import settings
 from alma.storage import objects
 from alma.storage.items.models import ModelItem
@@ -334,7 +335,14 @@ def test_a_model_that_dies_in_mid_call_costs_that_call_only(
     model = ready(greaves)
     seen = started(monkeypatch)
     digitize(greaves, model)
-    answer_of = GuardedScorer._answer
+    answer_of, send_to = GuardedScorer._answer, Child.send
+    sent: list[int] = []
+
+    def stopped(child: Child, data: Any, until: float) -> None:
+        sent.append(len(data))
+        if len(sent) == 4:  # the last of what it needs, so that it cannot have answered before
+            os.kill(pid_of(seen[0]), signal.SIGSTOP)
+        send_to(child, data, until)
 
     def shot(scorer: GuardedScorer, until: float) -> Any:
         os.kill(pid_of(scorer), signal.SIGKILL)
@@ -342,7 +350,7 @@ def test_a_model_that_dies_in_mid_call_costs_that_call_only(
 
     with monkeypatch.context() as patched:
         patched.setattr(GuardedScorer, "_answer", shot)
-        os.kill(pid_of(seen[0]), signal.SIGSTOP)  # so that it cannot have answered before
+        patched.setattr(Child, "send", stopped)
         answer = digitize(greaves, model)
 
     assert (answer.status, answer.json["error"]) == (409, "model_failed")

@@ -111,6 +111,10 @@ class FieldSchema(ColumnSchema):
         description="Where else than right of or below a label: above it; or without a label at the head of "
         "the first page, in the lines below the head, in the first line of the block a letter is sent to.",
     )
+    extent: Literal["line", "paragraph"] = Field(
+        default="line",
+        description="How far a value goes: a line or a few, or a paragraph, as a description of land does.",
+    )
     name_order: Literal["as_written", "last_first"] = Field(
         default="as_written", description="A person's name on a form that asks for the last name first."
     )

@@ -142,7 +142,9 @@ def plain_fields(
     sure = _Confidence(schema.doc_type, model, decisions)
     return [
         _field(schema, field, occurrence, row, sure)
-        for field, rows in choose(candidates_by_track(tracks, schema), schema, scorer)
+        for field, rows in choose(
+            candidates_by_track(tracks, schema, sentences=scorer.sees_sentences), schema, scorer
+        )
         for occurrence, row in enumerate(rows)
     ]
 

@@ -38,6 +38,8 @@ MINIMUM_VOTE, VOTE_SLOPE, PREFERENCE = 0.9, 3.0, 0.5
 RUNNER_UP = 0.05
 #: Types of which no two fields have the same words for a value.
 DISTINCT = frozenset({FieldType.DATE, FieldType.NAME, FieldType.IDENTIFIER})
+#: How far behind the best vote another value of a repeated field may be.
+FAR_BEHIND = 0.9
 #: Values of a field that are weighed against those of other fields.
 OPTIONS = 8
 
@@ -117,6 +119,9 @@ def _rule_scores(field: FieldSchema, found: Sequence[Candidate]) -> Scores:
     else:
         order = sorted(range(len(found)), key=lambda n: found[n].place, reverse=field.prefer == "first")
     logits = np.array([max((v.score for v in c.votes), default=-10.0) for c in found], np.float32)
+    if field.repeated and len(found):
+        # What a rule says far less for than for another is not one more of them.
+        logits[logits < logits.max() - FAR_BEHIND] = -10.0
     for rank, n in enumerate(order):
         logits[n] += PREFERENCE * rank / max(len(order) - 1, 1)
     return Scores(VOTE_SLOPE * (logits - MINIMUM_VOTE), np.zeros(len(found), np.float32))
@@ -188,11 +193,16 @@ def _several(options: Sequence[Choice]) -> list[Choice]:
             value in comparison_key(c.candidate.value)
             or comparison_key(c.candidate.value) in value
             or same_place(option.candidate.regions, c.candidate.regions)
+            or _share_words(option.candidate, c.candidate)
             for c in chosen
         ):
-            continue  # a short form of, or the same words as, what is already there
+            continue  # a short form of, or made of words of, what is already there
         chosen.append(option)
     return sorted(chosen, key=lambda c: c.candidate.place)
+
+
+def _share_words(one: Candidate, other: Candidate) -> bool:
+    return one.layout.page == other.layout.page and not set(one.words).isdisjoint(other.words)
 
 
 def _decide(schema: DocumentSchema, options: Mapping[str, list[Choice]]) -> dict[str, list[Choice]]:

@@ -13,9 +13,10 @@ from multiprocessing.process import BaseProcess
 from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from alma.errors import ConflictError
-from alma.extraction.scoring.features import BUCKETS
+from alma.extraction.scoring.features import BUCKETS, DENSE
 from alma.learning.model_file import Weights, own_buckets, read_model
 from alma.learning.scorer_training import EMBEDDING, Group, train_member
 
@@ -98,6 +99,7 @@ def _start_weights(base: bytes, fields: Sequence[str]) -> list[Weights | None]:
     members, about = read_model(base)
     if not members or members[0]["embedding"].shape != (BUCKETS, EMBEDDING):
         return [None for _ in SEEDS]
+    members = [_with_all_features(member, about["dense"]) for member in members]
     known = {each: n for n, each in enumerate(about["fields"], start=1)}
     rows = [0, *(known.get(each, 0) for each in fields)]
     tokens = np.arange(BUCKETS, dtype=np.int64)[:, None]
@@ -110,6 +112,26 @@ def _start_weights(base: bytes, fields: Sequence[str]) -> list[Weights | None]:
             own[here] = member["own"][there]
         started.append({**member, "own": own, **{k: member[k][rows] for k in ("field", "skip", "bias")}})
     return started
+
+
+def _with_all_features(member: Weights, names: Sequence[str]) -> Weights:
+    """Return a member that sees all of today's features; those it does not know count for nothing yet."""
+    if list(names) == list(DENSE):
+        return member
+    known = [DENSE.index(name) for name in names]
+
+    def spread(weights: NDArray[np.float32], fill: float = 0.0) -> NDArray[np.float32]:
+        wide = np.full((*weights.shape[:-1], len(DENSE)), fill, np.float32)
+        wide[..., known] = weights
+        return wide
+
+    return {
+        **member,
+        "mean": spread(member["mean"]),
+        "scale": spread(member["scale"], 1.0),
+        "skip": spread(member["skip"]),
+        "w1": np.concatenate([spread(member["w1"][:, : len(names)]), member["w1"][:, len(names) :]], axis=1),
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,9 +33,9 @@ class Lesson:
         """Return whether it is known what a field should be."""
         return key not in self.document.unplaced and (self.document.complete or key in self.labels)
 
-    def candidates(self, schema: DocumentSchema) -> dict[str, TrackCandidates]:
+    def candidates(self, schema: DocumentSchema, *, sentences: bool = True) -> dict[str, TrackCandidates]:
         """Return the candidates of each track. Not cached: documents take less room than these."""
-        return candidates_by_track(layouts_by_track(self.document.pages), schema)
+        return candidates_by_track(layouts_by_track(self.document.pages), schema, sentences=sentences)
 
     def groups(self, schema: DocumentSchema) -> Iterator[Group]:
         """Yield the judged candidates of each field that is known."""

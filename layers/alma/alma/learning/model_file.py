@@ -66,7 +66,11 @@ def write_model(weights: Sequence[Mapping[str, NDArray[np.float32]]], about: Map
     )
     helper.set_model_props(
         model,
-        {"alma": json.dumps({**about, "dense": list(DENSE), "buckets": BUCKETS}, sort_keys=True)},
+        {
+            "alma": json.dumps(
+                {**about, "dense": list(DENSE), "tokens": TOKENS, "buckets": BUCKETS}, sort_keys=True
+            )
+        },
     )
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString(deterministic=True))

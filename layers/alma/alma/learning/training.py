@@ -179,7 +179,8 @@ class _Run:
         after: list[HoldoutReading] = []
         for n, lesson in enumerate(unseen):
             tracks = lesson.candidates(self.schema)
-            before.append(HoldoutReading.of(lesson, tracks, self.schema, base))
+            known = tracks if base.sees_sentences else lesson.candidates(self.schema, sentences=False)
+            before.append(HoldoutReading.of(lesson, known, self.schema, base))
             after.append(HoldoutReading.of(lesson, tracks, self.schema, scorers[lesson.fold]))
             self.report("measuring", TRAINED + (1 - TRAINED) * (n + 1) / len(unseen))
         return before, after

@@ -5,9 +5,11 @@ from alma.extraction.scoring.features import DENSE, ORIGINS, FieldFeatures, Rule
 from alma.extraction.scoring.scorer import base_scorer
 
 
-def test_the_features_are_those_of_the_stored_model_in_its_order() -> None:
-    assert list(DENSE) == base_scorer().about["dense"]
-    assert len(set(DENSE)) == len(DENSE) == 94
+def test_the_features_of_stored_models_come_first_in_their_order() -> None:
+    known = base_scorer().about["dense"]
+    assert list(DENSE[: len(known)]) == known
+    assert DENSE[93] == "position_addressee"
+    assert len(set(DENSE)) == len(DENSE) == 129
 
 
 def test_every_origin_of_a_vote_and_every_type_has_its_feature_but_the_currency_that_only_rules_know() -> (

@@ -21,9 +21,16 @@ from alma.datamodel.geometry import Region
 from alma.datamodel.schemas import DocumentSchema, FieldSchema, FieldType
 from alma.extraction.candidates.label_search import PageSearch, Vote
 from alma.extraction.candidates.letterhead import by_position
-from alma.extraction.candidates.typed_spans import lines_below, typed_spans
+from alma.extraction.candidates.prose import (
+    descriptions,
+    is_of_cells,
+    prose_spans,
+    without_brackets,
+)
+from alma.extraction.candidates.typed_spans import TypedSpan, lines_below, typed_spans
 from alma.extraction.page.labels import CLOSES
 from alma.extraction.page.layout import Layout
+from alma.extraction.page.reading_order import ReadingOrder, reading_order
 from alma.extraction.values.account_numbers import begins_like_iban, is_iban
 from alma.extraction.values.locales import Locale
 from alma.extraction.values.patterns import Matcher
@@ -131,9 +138,13 @@ class CandidateSet:
     """Candidates of each field, in the order of the document."""
     in_label: dict[int, frozenset[int]]
     """By page, the words that belong to a label."""
+    orders: list[ReadingOrder]
+    """The order of reading of each page."""
 
 
-def candidates(layouts: Sequence[Layout], schema: DocumentSchema, locale: Locale) -> CandidateSet:
+def candidates(
+    layouts: Sequence[Layout], schema: DocumentSchema, locale: Locale, *, sentences: bool = True
+) -> CandidateSet:
     """Return what may be the value of each field of a document type.
 
     Parameters
@@ -144,20 +155,26 @@ def candidates(layouts: Sequence[Layout], schema: DocumentSchema, locale: Locale
         The fields to look for.
     locale : Locale
         How ambiguous dates and amounts are read.
+    sentences : bool
+        Whether spans of sentences are proposed, too; models of older releases do not know them.
     """
     found: dict[str, dict[tuple[int, tuple[int, ...], str], Candidate]] = {f.key: {} for f in schema.fields}
     matcher = Matcher()
-    kinds = {f.type for f in schema.fields}
+    kinds = {f.type for f in schema.fields if f.extent != "paragraph"}
+    any_description = any(f.extent == "paragraph" for f in schema.fields)
     in_label: dict[int, frozenset[int]] = {}
+    orders = [reading_order(layout) for layout in layouts]
     for number, layout in enumerate(layouts):
         page = PageSearch(layout, schema, locale)
         ends = frozenset(hit.end for hit in page.hits)
         in_label[layout.page] = frozenset(page.in_label)
         everywhere = number < FIRST_PAGES or number >= len(layouts) - LAST_PAGES
-        proposed = {k: typed_spans(layout, k, locale, ends) for k in kinds} if everywhere else {}
+        order = orders[number] if sentences else None
+        proposed = {k: _proposed(layout, order, k, locale, ends) for k in kinds} if everywhere else {}
+        described = descriptions(layout, order) if everywhere and order and any_description else []
         for each in schema.fields:
             own = found[each.key]
-            for p in proposed.get(each.type, ()):
+            for p in described if each.extent == "paragraph" else proposed.get(each.type, ()):
                 if len(own) < MOST and _fits(each, p.value):
                     candidate = Candidate(layout, p.words, p.value, p.content, p.quality)
                     if each.format is not None:  # what has its form needs no label
@@ -178,4 +195,17 @@ def candidates(layouts: Sequence[Layout], schema: DocumentSchema, locale: Locale
         each.key: sorted(_well_formed(each, list(found[each.key].values())), key=lambda c: c.place)
         for each in schema.fields
     }
-    return CandidateSet(by_field, in_label)
+    return CandidateSet(by_field, in_label, orders)
+
+
+def _proposed(
+    layout: Layout, order: ReadingOrder | None, kind: FieldType, locale: Locale, ends: frozenset[int]
+) -> list[TypedSpan]:
+    """Return the spans of a page that look like a type: in cells, and given an order, in sentences."""
+    found = typed_spans(layout, kind, locale, ends)
+    if order is None:
+        return found
+    if kind in (FieldType.NAME, FieldType.TEXT):
+        found = [span for span in found if is_of_cells(span, order, kind)]
+    found += prose_spans(layout, order, kind, locale)
+    return [without_brackets(span, layout, order) for span in found] if kind is FieldType.AMOUNT else found

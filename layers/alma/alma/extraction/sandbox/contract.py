@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from alma.extraction.scoring.confidence import SIGNALS, Calibration
-from alma.extraction.scoring.features import BUCKETS, DENSE, TOKENS
+from alma.extraction.scoring.scorer import Inputs
 
 if TYPE_CHECKING:
     from onnx import AttributeProto, GraphProto, ModelProto, TensorProto, ValueInfoProto
@@ -104,10 +104,10 @@ def inspect(model: bytes, doc_type: str, keys: Sequence[str]) -> dict[str, Any]:
         # The checker's own errors, and whatever its native part raises on a broken file.
         first = " ".join(str(error).split())[:200]
         raise ContractError("not_onnx", f"The file is no valid ONNX model: {first}") from None
-    _inputs(parsed.graph)
-    _outputs(parsed.graph)
     entries = {each.key: each.value for each in parsed.metadata_props}
     about = read_metadata(entries.get(METADATA), doc_type, keys)
+    _inputs(parsed.graph, Inputs.of(about))
+    _outputs(parsed.graph)
     return {"opset": opset, "operators": operators, "fields": about["fields"]}
 
 
@@ -127,11 +127,13 @@ def read_metadata(text: str | None, doc_type: str, keys: Sequence[str]) -> dict[
         about = None
     if not isinstance(about, dict):
         raise _wrong(f"The metadata entry {METADATA} is no JSON object of at most 1 MiB.")
-    if about.get("dense") != list(DENSE) or about.get("buckets") != BUCKETS:
+    try:
+        Inputs.of(about)
+    except ValueError:
         raise _wrong(
             "The model was trained with other features than this alma has; "
-            "take `dense` and `buckets` from alma.extraction.scoring.features."
-        )
+            "take `dense`, `tokens` and `buckets` from alma.extraction.scoring.features."
+        ) from None
     if about.get("doc_type", doc_type) != doc_type:
         raise _wrong("The model's doc_type is another one than it is registered for.")
     names = about.get("fields")
@@ -221,14 +223,14 @@ def _operators(model: ModelProto) -> list[str]:
     return sorted(found)
 
 
-def _inputs(graph: GraphProto) -> None:
+def _inputs(graph: GraphProto, taken: Inputs) -> None:
     from onnx import TensorProto
 
     initial = {tensor.name for tensor in graph.initializer}
     declared = {each.name: each for each in graph.input if each.name not in initial}
     wanted: dict[str, tuple[int, list[str | int | None]]] = {
-        "dense": (TensorProto.FLOAT, ["N", len(DENSE)]),
-        "tokens": (TensorProto.INT64, ["N", TOKENS]),
+        "dense": (TensorProto.FLOAT, ["N", len(taken.columns)]),
+        "tokens": (TensorProto.INT64, ["N", taken.tokens]),
         "field": (TensorProto.INT64, ["N"]),
     }
     right = declared.keys() == wanted.keys() and all(
@@ -237,8 +239,8 @@ def _inputs(graph: GraphProto) -> None:
     if not right:
         raise ContractError(
             "wrong_inputs",
-            f"A scorer takes exactly dense float32 (N, {len(DENSE)}), tokens int64 (N, {TOKENS}) and "
-            "field int64 (N,), with N left open.",
+            f"A scorer takes exactly dense float32 (N, {len(taken.columns)}), "
+            f"tokens int64 (N, {taken.tokens}) and field int64 (N,), with N left open.",
         )
 
 

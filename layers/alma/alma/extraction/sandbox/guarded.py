@@ -87,8 +87,6 @@ class GuardedScorer(Scorer):
             "memory": memory,
             "seconds": start_seconds,
             "bytes": len(model),
-            "dense": len(DENSE),
-            "tokens": TOKENS,
             "contract": contract,
         }
         with self._watched("opened", start_seconds) as until:
@@ -128,8 +126,10 @@ class GuardedScorer(Scorer):
 
         random = np.random.default_rng(rows)
         self._logits(
-            random.standard_normal((rows, len(DENSE)), np.float32),
-            random.integers(0, BUCKETS, (rows, TOKENS), np.int32),
+            *self._inputs.of_model(
+                random.standard_normal((rows, len(DENSE)), np.float32),
+                random.integers(0, BUCKETS, (rows, TOKENS), np.int32),
+            ),
             np.arange(rows, dtype=np.int64) % (len(self.about["fields"]) + 1),
         )
 
@@ -140,7 +140,8 @@ class GuardedScorer(Scorer):
 
         rows = len(dense)
         with self._lock, self._watched("run", self._seconds) as until:
-            self._child.send(json.dumps({"rows": rows}).encode() + b"\n", until)
+            shape = {"rows": rows, "dense": dense.shape[1], "tokens": tokens.shape[1]}
+            self._child.send(json.dumps(shape).encode() + b"\n", until)
             for array, kind in ((dense, np.float32), (tokens, np.int32), (field, np.int64)):
                 self._child.send(np.ascontiguousarray(array, kind).data.cast("B"), until)
             members = self._answer(until).get("members")

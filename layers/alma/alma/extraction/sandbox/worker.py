@@ -6,10 +6,11 @@ bytes behind them:
 ==================================================  ==================================================
 in                                                  out
 ==================================================  ==================================================
-`{"memory", "seconds", "bytes", "dense",            `{"about", "card"}`: the metadata entry `alma`, and
-"tokens", "contract"}` + the ONNX file              what the file is made of where `contract` is given
-`{"rows": N}` + dense (N, D) float32 + tokens       `{"members": M}` + logits (N, M) float32; M = 0 for
-(N, T) int32 + field (N,) int64                     an output of another kind or shape
+`{"memory", "seconds", "bytes", "contract"}`        `{"about", "card"}`: the metadata entry `alma`, and
++ the ONNX file                                     what the file is made of where `contract` is given
+`{"rows": N, "dense": D, "tokens": T}` + dense      `{"members": M}` + logits (N, M) float32; M = 0 for
+(N, D) float32 + tokens (N, T) int32 + field (N,)   an output of another kind or shape
+int64
 ==================================================  ==================================================
 
 `{"error": {"code", "detail"}}` in place of either answer. The process ends with its input.
@@ -40,8 +41,9 @@ def main() -> None:
     _answer(out, partial(_open, order, model, opened))
     while opened and (line := source.readline()):
         sandbox.end_after(2 * order["seconds"])
-        rows = json.loads(line)["rows"]
-        widths = (4 * order["dense"], 4 * order["tokens"], 8)
+        shape = json.loads(line)
+        rows = shape["rows"]
+        widths = (4 * shape["dense"], 4 * shape["tokens"], 8)
         inputs = [source.read(rows * width) for width in widths]
         _answer(out, partial(_run, opened[0], rows, *inputs))
         sandbox.end_after(0)

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from alma.datamodel.schemas import FieldSchema, FieldType
 from alma.extraction.candidates.generation import Candidate
+from alma.extraction.scoring.sentence_features import SentenceFeatures
 from alma.extraction.scoring.span_features import ClarityFeatures, PlaceFeatures, TrackPages
-from alma.extraction.scoring.tokens import BUCKETS, TOKENS, token
+from alma.extraction.scoring.tokens import BUCKETS, PAGE_TOKENS, TOKENS, token
 from alma.extraction.values.text import comparison_key
 
 if TYPE_CHECKING:
@@ -83,6 +84,15 @@ class ValueFeatures(NamedTuple):
     """Another track offers the same value, and on the same page."""
 
 
+class DescriptionFeatures(NamedTuple):
+    """What later releases know of the field and of long values."""
+
+    paragraph: float
+    """The field is one that runs over lines."""
+    length: float
+    """Logarithm of its words."""
+
+
 class FieldFeatures(NamedTuple):
     """What the schema says of the field: the same for all its candidates."""
 
@@ -104,14 +114,16 @@ class FieldFeatures(NamedTuple):
     position_addressee: float
 
 
-#: The names of the dense features, in the order of a row of `matrix`. They are stored in every model, and one
-#: trained with others is refused: neither names nor order may change.
+#: The names of the dense features, in the order of a row of `matrix`. They are stored in every model, which
+#: sees those it was trained with: none may change its name or its meaning, new ones come last.
 DENSE = (
     *RuleFeatures._fields,
     *PlaceFeatures._fields,
     *ValueFeatures._fields,
     *ClarityFeatures._fields,
     *FieldFeatures._fields,
+    *SentenceFeatures._fields,
+    *DescriptionFeatures._fields,
 )
 
 
@@ -154,10 +166,15 @@ def matrix(
     top = max(_best_score(c) for c in found)
     for n, c in enumerate(found):
         span = pages.features_of(c)
-        dense[n] = [*_rule_features(c, top), *span.place, *comparison.of(n), *span.clarity, *of_field]
+        long = DescriptionFeatures(float(field.extent == "paragraph"), math.log2(1 + len(c.words)) / 8)
+        dense[n] = [
+            *_rule_features(c, top), *span.place, *comparison.of(n), *span.clarity,
+            *of_field, *span.sentence, *long,
+        ]  # fmt: skip
         votes = [token(f"V:{v.origin}:{round(v.score * 2)}") for v in c.votes[:3]]
-        ids = (span.tokens + votes)[:TOKENS]
+        ids = (span.tokens + votes)[:PAGE_TOKENS]
         tokens[n, : len(ids)] = ids
+        tokens[n, PAGE_TOKENS : PAGE_TOKENS + len(span.sentence_tokens)] = span.sentence_tokens
     return dense, tokens
 
 

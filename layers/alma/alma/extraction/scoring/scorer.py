@@ -5,15 +5,16 @@ The contract of such a model, `alma-base` and an organisation's own alike:
 ============  ================  ==========================================================================
 input         type, shape       meaning
 ============  ================  ==========================================================================
-`dense`       float32 (N, D)    `alma.extraction.scoring.features.DENSE`, as they are; the model scales them
+`dense`       float32 (N, D)    those of `alma.extraction.scoring.features.DENSE` that the model names, as
+                                they are; it scales them
 `tokens`      int64 (N, T)      hashed words in and around the candidate, 0 where there is none
 `field`       int64 (N,)        number of the field in the model's own list; 0 for a field it never saw
 `logits`      float32 (N, M)    output: log-odds against "the document has no such value", of M members
 ============  ================  ==========================================================================
 
 Members are trained from different seeds: their mean is the score, their spread says how far it depends on
-chance. The metadata entry `alma` (JSON) names the fields and the features the model was trained with; a model
-trained with other features is refused.
+chance. The metadata entry `alma` (JSON) names the fields and the features the model was trained with: it gets
+those, so that a model of an older release goes on working; one that wants others than there are is refused.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alma.extraction.scoring.confidence import Calibration
-from alma.extraction.scoring.features import BUCKETS, DENSE
+from alma.extraction.scoring.features import BUCKETS, DENSE, TOKENS
+from alma.extraction.scoring.tokens import PAGE_TOKENS
 from alma.settings import settings
 
 if TYPE_CHECKING:
@@ -45,6 +47,44 @@ class Scores:
     """Shape (N,). Mean over the members."""
     spread: NDArray[np.float32]
     """Shape (N,). Standard deviation over the members."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Which of today's features a model was trained with: all, or those there were in its day."""
+
+    columns: tuple[int, ...]
+    """Of `DENSE`."""
+    tokens: int
+    """How many, from the first."""
+
+    @classmethod
+    def of(cls, about: Mapping[str, Any]) -> Inputs:
+        """Return what a model's metadata says.
+
+        Raises
+        ------
+        ValueError
+            It was trained with features that there are not.
+        """
+        names, tokens = about.get("dense"), about.get("tokens", PAGE_TOKENS)
+        if (
+            not isinstance(names, list)
+            or not names
+            or not set(names) <= set(DENSE)
+            or tokens not in (PAGE_TOKENS, TOKENS)
+            or about.get("buckets") != BUCKETS
+        ):
+            raise ValueError("the model was trained with other features")
+        return cls(tuple(DENSE.index(name) for name in names), tokens)
+
+    def of_model(
+        self, dense: NDArray[np.float32], tokens: NDArray[np.int32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+        """Return features as `matrix` gives them as the model takes them."""
+        if self.columns != tuple(range(len(DENSE))):
+            dense = dense[:, list(self.columns)]
+        return dense, tokens[:, : self.tokens]
 
 
 class Scorer:
@@ -72,14 +112,18 @@ class Scorer:
         if about is None:
             raise ValueError("the model has no metadata entry named alma")
         self.about: dict[str, Any] = json.loads(about)
-        if self.about["dense"] != list(DENSE) or self.about["buckets"] != BUCKETS:
-            raise ValueError("the model was trained with other features")
+        self._inputs = Inputs.of(self.about)
         self._fields = {name: n for n, name in enumerate(self.about["fields"], start=1)}
         self.doc_type: str | None = self.about.get("doc_type")
         """The only type it reads; None where it knows several."""
         own = self.about.get("calibration")
         self.calibration: Calibration | None = None if own is None else Calibration.from_dict(own)
         """What its scores say about being right; None where that is not known."""
+
+    @property
+    def sees_sentences(self) -> bool:
+        """It was trained with what stands around a candidate in its sentence."""
+        return self._inputs.tokens == TOKENS
 
     def knows(self, doc_type: str, key: str) -> bool:
         """Return whether the model was trained on a field."""
@@ -107,8 +151,10 @@ class Scorer:
         if not filled:
             return scores
         logits = self._logits(
-            np.concatenate([dense for dense, _ in filled.values()]),
-            np.concatenate([tokens for _, tokens in filled.values()]),
+            *self._inputs.of_model(
+                np.concatenate([dense for dense, _ in filled.values()]),
+                np.concatenate([tokens for _, tokens in filled.values()]),
+            ),
             np.concatenate(
                 [
                     np.full(len(dense), self._fields.get(f"{doc_type}.{key}", 0), np.int64)

@@ -15,7 +15,9 @@ from alma.datamodel.geometry import Box, enclosing
 from alma.extraction.candidates.generation import Candidate
 from alma.extraction.candidates.typed_spans import shape
 from alma.extraction.page.layout import Cell, Layout
-from alma.extraction.scoring.tokens import TOKENS, squash_shape, token
+from alma.extraction.page.reading_order import ReadingOrder
+from alma.extraction.scoring.sentence_features import SentenceFeatures, Stream
+from alma.extraction.scoring.tokens import PAGE_TOKENS, squash_shape, token
 from alma.extraction.values.companies import is_company, starts_with_legal_form
 from alma.extraction.values.text import fold
 
@@ -101,19 +103,23 @@ class SpanFeatures:
 
     place: PlaceFeatures
     clarity: ClarityFeatures
+    sentence: SentenceFeatures
     tokens: list[int]
-    """Buckets of the words in it and around it, at most `TOKENS`."""
+    """Buckets of the words in it and around it on the page, at most `PAGE_TOKENS`."""
+    sentence_tokens: list[int]
+    """The same in the order of reading, at most `SENTENCE_TOKENS`."""
 
 
 class TrackPages:
     """The pages of one track: what the features of all its candidates share."""
 
-    def __init__(self, layouts: Sequence[Layout], *, vision: bool) -> None:
+    def __init__(self, layouts: Sequence[Layout], orders: Sequence[ReadingOrder], *, vision: bool) -> None:
         self.vision = vision
         self._count = len(layouts)
         self._number = {layout.page: n for n, layout in enumerate(layouts)}
         self._tallest = {layout.page: max((w.box.h for w in layout.words), default=1.0) for layout in layouts}
         self._words = [[squash_shape(w.text) for w in layout.words] for layout in layouts]
+        self._stream = Stream(layouts, orders, self._words)
         self._known: dict[tuple[int, tuple[int, ...]], SpanFeatures] = {}
 
     def features_of(self, candidate: Candidate) -> SpanFeatures:
@@ -131,10 +137,13 @@ class TrackPages:
         top = enclosing(layout.words[i].box for i in c.words if layout.row_of[i] == row)
         above = _neighbour(layout, row, top, -1)
         below = _neighbour(layout, layout.row_of[c.words[-1]], box, 1)
+        sentence = self._stream.context_of(self._number[layout.page], c.words)
         return SpanFeatures(
             self._place(c, box, top, above, below),
             ClarityFeatures(*c.clarity, float(self.vision)),
-            [token(t) for t in self._tokens(c, box, top, above[0], below[0])[:TOKENS]],
+            sentence.dense,
+            [token(t) for t in self._tokens(c, box, top, above[0], below[0])[:PAGE_TOKENS]],
+            sentence.tokens,
         )
 
     def _place(

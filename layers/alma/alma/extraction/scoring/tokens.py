@@ -8,8 +8,12 @@ from functools import lru_cache
 from alma.extraction.candidates.typed_spans import shape
 from alma.extraction.page.labels import squash
 
-#: Tokens of one candidate; the rest is left out, which is rare.
-TOKENS = 40
+#: Tokens of what stands beside a candidate on the page; the rest is left out, which is rare.
+PAGE_TOKENS = 40
+#: Tokens of what stands beside it in its sentence.
+SENTENCE_TOKENS = 27
+#: Tokens of one candidate, those of the page first: models of older releases see these alone.
+TOKENS = PAGE_TOKENS + SENTENCE_TOKENS
 #: Buckets the tokens are hashed into; 0 is no token.
 BUCKETS = 1 << 15
 

@@ -65,14 +65,14 @@ class TrackCandidates:
 
 
 def candidates_by_track(
-    tracks: Mapping[str, Sequence[Layout]], schema: DocumentSchema
+    tracks: Mapping[str, Sequence[Layout]], schema: DocumentSchema, *, sentences: bool = True
 ) -> dict[str, TrackCandidates]:
-    """Return the candidates of each track for the fields of a type."""
+    """Return the candidates of each track for the fields of a type, those of sentences among them or not."""
     found: dict[str, CandidateSet] = {}
     locales: dict[str, Locale] = {}
     for track, layouts in tracks.items():
         locales[track] = locale_of(layout.running_text()[0] for layout in layouts[:LOCALE_PAGES])
-        found[track] = candidates(layouts, schema, locales[track])
+        found[track] = candidates(layouts, schema, locales[track], sentences=sentences)
     result = {}
     for track, layouts in tracks.items():
         others: dict[str, dict[str, list[Candidate]]] = {f.key: defaultdict(list) for f in schema.fields}
@@ -81,6 +81,6 @@ def candidates_by_track(
                 for key, each in of_other.by_field.items():
                     for candidate in each:
                         others[key][comparison_key(candidate.value)].append(candidate)
-        pages = TrackPages(layouts, vision=track == Track.VISION)
+        pages = TrackPages(layouts, found[track].orders, vision=track == Track.VISION)
         result[track] = TrackCandidates(found[track], pages, others, locales[track])
     return result
