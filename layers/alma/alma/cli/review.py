@@ -219,10 +219,9 @@ def split(
         typer.Option("--at", metavar="PAGE", help="A page on which a further document begins; repeatable."),
     ] = None,
     pages: Annotated[
-        list[dict[str, int]] | None,
+        list[str] | None,
         typer.Option(
             "--pages",
-            parser=_page_range,
             metavar="FIRST-LAST",
             help="Pages of a document, instead of --at; repeatable. Pages of none go.",
         ),
@@ -234,7 +233,7 @@ def split(
         raise BadRequestError("Say where: --at once or more, or --pages.")
     client = connect()
     document_id = find_document(client, document)
-    body: dict[str, Any] = {"at": at} if at else {"parts": pages}
+    body: dict[str, Any] = {"at": at} if at else {"parts": [_page_range(each) for each in pages or ()]}
     found = client.call("POST", f"/documents/{document_id}/split", body)
     numbers = ", ".join(str(each["documentId"]) for each in found["documents"])
     Output(as_json).show(found, f"document {document_id} becomes {numbers}; they are read anew")
