@@ -27,7 +27,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from infra.local.errors import LocalRuntimeError
 from infra.local.httpd import bind
 from infra.local.runtime import Runtime
-from infra.local.store import private_folder
+from infra.local.store import in_use, private_folder
 from infra.local.template import REGION
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,6 +59,7 @@ def main() -> int:
     if not samples:
         return _fail(f"There are no sample documents in {options.samples}; name a folder with --samples.")
     try:
+        _check_folder(options.state, options.port)
         _check_ports(options.port)
         private_folder(options.state)
         undelivered = _undelivered(options.state / "data" / "state.sqlite")
@@ -96,6 +97,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--state", type=Path, default=ROOT / ".alma", help="folder that keeps everything")
     parser.add_argument("--samples", type=Path, default=ROOT / "samples")
     options = parser.parse_args()
+    options.state = options.state.expanduser().absolute()
     name = "PORT" if options.port is None else "--port"
     options.port = _port(name, options.port or os.environ.get("PORT") or "8000", parser)
     return options
@@ -111,6 +113,25 @@ def _port(name: str, given: str, parser: _Parser) -> int:
 def _fail(sentence: str, status: int = 1) -> int:
     print(f"alma: {sentence}", file=sys.stderr)
     return status
+
+
+def _check_folder(folder: Path, port: int) -> None:
+    """Check that no alma runs with this state.
+
+    Raises
+    ------
+    LocalRuntimeError
+        One does; it says where, and what to do.
+    """
+    if not in_use(folder / "data"):
+        return
+    url = str(_local_json_of(folder).get("api_url", "an address that it prints"))
+    if url.endswith(f":{port}"):
+        raise LocalRuntimeError(f"alma runs already at {url}, with the state in {folder}; use it or stop it.")
+    raise LocalRuntimeError(
+        f"The state in {folder} is in use by another run, at {url}; use that one, stop it, or give this one "
+        f"a folder of its own: `make run PORT={port} STATE=~/alma-{port}/.alma`."
+    )
 
 
 def _check_ports(port: int) -> None:
@@ -149,6 +170,14 @@ def _is_alma(port: int) -> bool:
     return False
 
 
+def _local_json_of(folder: Path) -> dict[str, Any]:
+    try:
+        found = json.loads((folder / "local.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 class _State:
     """The folder that keeps everything; somebody may remove it while alma runs."""
 
@@ -171,11 +200,7 @@ class _State:
 
     def read(self) -> dict[str, Any]:
         """Return what local.json holds; nothing where it is malformed."""
-        try:
-            found = json.loads((self.folder / "local.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return found if isinstance(found, dict) else {}
+        return _local_json_of(self.folder)
 
     def write(self, described: dict[str, Any]) -> None:
         """Replace local.json atomically."""
@@ -430,7 +455,8 @@ def _print_hints(described: dict[str, Any], ready: list[int], state: Path) -> No
     lines = f"""
 alma serves on {url}   (AWS endpoint {described["aws_endpoint_url"]}, state in {state})
 
-Paste into another terminal; {ROOT}/.venv/bin/alma then works from any folder:
+Paste into another terminal; {ROOT}/.venv/bin/alma then works from any folder,
+but for operators' commands (org, key, audit verify): those reach the table, from {state.parent} only:
 
   export ALMA_API_URL={url}
   export ALMA_API_KEY={key}
