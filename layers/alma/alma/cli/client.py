@@ -26,6 +26,8 @@ _RETRY_SECONDS = 60
 """How long a call is retried in all."""
 _RETRY_SECONDS_OF_AGENTS = 10
 """The same for an agent's message: an agent does better with an answer than with a long wait."""
+LONGEST_MESSAGE_SECONDS = _RETRY_SECONDS_OF_AGENTS + 3 * 5 + 35
+"""How long an agent's message may take: the last retry with its time-outs, though the API answers in 29 s."""
 
 
 class ApiError(CliError):
