@@ -15,7 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
@@ -214,7 +214,7 @@ class _State:
 
 
 def _undelivered(database: Path) -> list[str]:
-    """Return the names of the files that arrived before alma was stopped, and were not begun."""
+    """Return the S3 keys of the files that arrived before alma was stopped, and were not begun."""
     if not database.is_file():
         return []
     try:
@@ -227,7 +227,7 @@ def _undelivered(database: Path) -> list[str]:
         ]
     except (sqlite3.Error, ValueError, LookupError, TypeError):
         return []  # the runtime says what is wrong with it
-    return [key.rpartition("/")[2] for key in keys if key.startswith(f"inbox/{ORGANISATION}/")]
+    return [key for key in keys if key.startswith(f"inbox/{ORGANISATION}/")]
 
 
 def _serve(
@@ -242,7 +242,7 @@ def _serve(
         state.write(described)
         ready = _show_samples(described, len(samples), stop)
     else:
-        ready = _show_archive()
+        ready = _show_archive(undelivered)
     if stop.is_set():
         return
     waiting = _being_read(undelivered)
@@ -273,7 +273,7 @@ def _show_samples(described: dict[str, Any], expected: int, stop: threading.Even
     return [document["documentId"] for document in ready]
 
 
-def _show_archive() -> list[int]:
+def _show_archive(undelivered: list[str]) -> list[int]:
     """Show the newest documents and how many there are; return the numbers of those that can be read.
 
     In this process: the functions that would answer are only starting, beside those that go on reading.
@@ -292,12 +292,16 @@ def _show_archive() -> list[int]:
             "pages": document.pages,
             "createdAt": document.created_at,
             "review": None if document.review is None else asdict(document.review),
+            **({"uploadUntil": document.upload_until} if _is_awaited(document, undelivered) else {}),
         }
         for document in newest.documents
     ]
     console.print(documents_table(rows))
     if newest.next_cursor is not None:
-        counts = Counter(document.status.value for document in _documents(COUNTED))
+        counts = Counter(
+            "announced" if _is_awaited(each, undelivered) else each.status.value
+            for each in _documents(COUNTED)
+        )
         total = sum(counts.values())
         by_status = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
         print(
@@ -320,16 +324,23 @@ def _documents(most: int, status: Any = None) -> Iterator[Any]:
             return
 
 
-def _being_read(undelivered: Iterable[str] = ()) -> list[str]:
+def _being_read(undelivered: Collection[str] = ()) -> list[str]:
     """Return the files that are being read; what was announced and never sent is none."""
     from alma.documents.records import DocumentStatus
 
-    found = {
-        document.file_name: f" ({document.pages_read} of {document.pages} pages)" if document.pages else ""
-        for document in _documents(COUNTED, DocumentStatus.PROCESSING)
-        if document.attempts or document.instance_of is not None
-    }
-    return [name + how_far for name, how_far in (dict.fromkeys(undelivered, "") | found).items()]
+    begun = [
+        each for each in _documents(COUNTED, DocumentStatus.PROCESSING) if not _is_awaited(each, undelivered)
+    ]
+    without_document = set(undelivered) - {each.object_key for each in begun}
+    return [key.rpartition("/")[2] for key in undelivered if key in without_document] + [
+        each.file_name + (f" ({each.pages_read} of {each.pages} pages)" if each.pages else "")
+        for each in begun
+    ]
+
+
+def _is_awaited(document: Any, undelivered: Collection[str]) -> bool:
+    """Tell whether a document was announced, and its file has not come."""
+    return document.upload_until is not None and document.object_key not in undelivered
 
 
 def _listed(names: list[str]) -> str:

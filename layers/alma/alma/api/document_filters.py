@@ -14,11 +14,13 @@ from alma.documents import names
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
-_ACCEPTED = "a day, 2026-05-14, or a time with its zone, 2026-05-14T09:21:00Z (a + is %2B in a URL)"
+ACCEPTED_TIMES = "a day, 2026-05-14, or a time with its zone, 2026-05-14T09:21:00Z"
+#: A zone whose + stood in a URL as it is, where it is a space.
+_LOST_PLUS = re.compile(r".*T[\d:.]+ \d\d:\d\d", re.ASCII)
 _LAST_SECOND = timedelta(hours=23, minutes=59, seconds=59)
 
 
-def _moment(given: str) -> datetime:
+def moment(given: str) -> datetime:
     """Return the time that is meant, in UTC; of a day its midnight.
 
     Raises
@@ -36,9 +38,10 @@ def _moment(given: str) -> datetime:
 def _checked(given: str | None, name: str) -> str | None:
     try:
         if given is not None:
-            _moment(given)
+            moment(given)
     except (ValueError, OverflowError):
-        raise sentence(f"{name} is {_ACCEPTED}.") from None
+        lost = " (a + is %2B in a URL)" if given is not None and _LOST_PLUS.fullmatch(given) else ""
+        raise sentence(f"{name} is {ACCEPTED_TIMES}{lost}.") from None
     return given
 
 
@@ -100,16 +103,16 @@ class DocumentsNamed(Query):
         """The first second in which a document may have arrived, as `clock.timestamp` writes it."""
         if self.arrived_from is None:
             return None
-        moment = _moment(self.arrived_from)
-        return _written(moment + timedelta(seconds=1) if moment.microsecond else moment)
+        first = moment(self.arrived_from)
+        return _written(first + timedelta(seconds=1) if first.microsecond else first)
 
     @property
     def last_second(self) -> str | None:
         """The last one."""
         if self.arrived_to is None:
             return None
-        moment = _moment(self.arrived_to)
-        return _written(moment + _LAST_SECOND if _DAY.fullmatch(self.arrived_to) else moment)
+        last = moment(self.arrived_to)
+        return _written(last + _LAST_SECOND if _DAY.fullmatch(self.arrived_to) else last)
 
 
 def _written(moment: datetime) -> str:

@@ -112,6 +112,8 @@ class Document:
     """Set while it waits to be re-extracted, and after that failed; its fields stay usable."""
     re_extraction_detail: str | None = None
     """Why that failed, as a sentence."""
+    upload_until: str | None = None
+    """Until when its file can be sent, where it was announced and none has arrived yet."""
 
     @property
     def pages_read(self) -> int:
@@ -208,7 +210,8 @@ def from_item(item: DocumentItem) -> Document:
     """Return the document of a row."""
     status, code, detail = DocumentStatus(item.status), item.error_code, item.detail
     expires = item.expires_at
-    if expires is not None and clock.now() > expires - timedelta(days=1):
+    until_sent = None if expires is None else expires - timedelta(days=1)
+    if until_sent is not None and clock.now() > until_sent:
         status, code = DocumentStatus.FAILED, "upload_missing"
         detail = "The upload URL expired before a file came; announce it again with POST /api/v1/documents."
     until = None if item.claimed_until is None else datetime.fromtimestamp(int(item.claimed_until), UTC)
@@ -244,6 +247,7 @@ def from_item(item: DocumentItem) -> Document:
         review=_review_counts(item) if status is DocumentStatus.READY else None,
         re_extraction=re_extraction,
         re_extraction_detail=re_extraction_detail,
+        upload_until=timestamp(until_sent) if until_sent and status is DocumentStatus.PROCESSING else None,
     )
 
 

@@ -248,13 +248,16 @@ def content_of(document: Document, fields: Sequence[Field], *, model: str | None
         part=_file_part(document),
         claim=_claim(document),
         re_extraction=_re_extraction(document),
+        file_name=document.file_name,
     )
 
 
 def _check_read(document: Document) -> None:
     """Raise what tells that a document has not been read, or could not be."""
     if document.status is DocumentStatus.PROCESSING:
-        raise DocumentProcessingError(document.id, document.doc_type, document.pages, document.pages_read)
+        raise DocumentProcessingError(
+            document.id, document.doc_type, document.pages, document.pages_read, document.upload_until
+        )
     if document.status is DocumentStatus.FAILED:
         raise DocumentFailedError(document.id, document.error_code, document.detail)
 
