@@ -165,7 +165,7 @@ def test_what_is_no_answer_of_the_protocol_becomes_an_error(
 def test_an_endpoint_that_is_not_there_is_told(client: Client) -> None:
     (answer,) = exchange(Client(Api("http://127.0.0.1:9", "alma_x")), request(7))
 
-    assert answer["error"]["message"].startswith("http://127.0.0.1:9 does not answer")
+    assert answer["error"]["message"] == "http://127.0.0.1:9 does not answer: connection refused"
 
 
 def test_what_a_request_says_of_itself_goes_along_as_headers(client: Client) -> None:

@@ -157,7 +157,7 @@ def without_tracks(document: dict[str, Any]) -> dict[str, Any]:
     if "fields" not in document:
         return document
     left_out = ("tracks", "reasons")
-    found = [each for each in document["fields"] if each["tracks"] or each["value"] is not None]
+    found = [each for each in document["fields"] if each.get("tracks", True) or each["value"] is not None]
     missing = [each for each in document["fields"] if each not in found]
     return document | {
         "fields": [{name: each[name] for name in each if name not in left_out} for each in found],
