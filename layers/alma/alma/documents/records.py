@@ -18,7 +18,7 @@ from alma.access import keys
 from alma.clock import timestamp
 from alma.datamodel.fields import Field
 from alma.documents import field_rows
-from alma.errors import ConflictError, NotFoundError
+from alma.errors import ConflictError, NotFoundError, PassingConflictError
 from alma.storage.items.documents import DocumentItem, FieldItem, document_key, field_prefix, listed_key
 from alma.storage.table import Item
 
@@ -140,7 +140,8 @@ def ready(row: DocumentItem) -> Document:
     """
     document = from_item(row)
     if document.status is not DocumentStatus.READY:
-        raise ConflictError(
+        passing = document.status is DocumentStatus.PROCESSING
+        raise (PassingConflictError if passing else ConflictError)(
             f"Document {document.id} is {document.status.value}; only one that is ready has fields to review "
             "or to add readings to.",
             code="not_ready",
