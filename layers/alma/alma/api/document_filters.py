@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Self
 
@@ -23,8 +24,8 @@ def _moment(given: str) -> datetime:
 
     Raises
     ------
-    ValueError
-        It is neither a day nor a time with its zone.
+    ValueError, OverflowError
+        It is neither a day nor a time with its zone, or not in the years 1 to 9999.
     """
     if _DAY.fullmatch(given):
         return datetime.fromisoformat(given).replace(tzinfo=UTC)
@@ -33,21 +34,33 @@ def _moment(given: str) -> datetime:
     raise ValueError
 
 
-def _checked(given: str | None, name: str) -> str | None:
-    try:
-        if given is not None:
-            _moment(given)
-    except (ValueError, OverflowError):
-        raise sentence(f"{name} is {_ACCEPTED}.") from None
-    return given
+def _first_second(given: str) -> str:
+    """Return the first second not before a time, as `clock.timestamp` writes it; raises as `_moment`."""
+    moment = _moment(given)
+    return _written(moment + timedelta(seconds=1) if moment.microsecond else moment)
+
+
+def _last_second(given: str) -> str:
+    """Return the last second that is not after a time, or of a day; raises as `_moment`."""
+    moment = _moment(given)
+    return _written(moment + _LAST_SECOND if _DAY.fullmatch(given) else moment)
 
 
 def _from(given: str | None) -> str | None:
-    return _checked(given, "from")
+    return _checked(given, "from", _first_second)
 
 
 def _to(given: str | None) -> str | None:
-    return _checked(given, "to")
+    return _checked(given, "to", _last_second)
+
+
+def _checked(given: str | None, name: str, second: Callable[[str], str]) -> str | None:
+    try:
+        if given is not None:
+            second(given)
+    except (ValueError, OverflowError):
+        raise sentence(f"{name} is {_ACCEPTED}.") from None
+    return given
 
 
 def _with_words(given: str | None) -> str | None:
@@ -98,18 +111,12 @@ class DocumentsNamed(Query):
     @property
     def first_second(self) -> str | None:
         """The first second in which a document may have arrived, as `clock.timestamp` writes it."""
-        if self.arrived_from is None:
-            return None
-        moment = _moment(self.arrived_from)
-        return _written(moment + timedelta(seconds=1) if moment.microsecond else moment)
+        return None if self.arrived_from is None else _first_second(self.arrived_from)
 
     @property
     def last_second(self) -> str | None:
         """The last one."""
-        if self.arrived_to is None:
-            return None
-        moment = _moment(self.arrived_to)
-        return _written(moment + _LAST_SECOND if _DAY.fullmatch(self.arrived_to) else moment)
+        return None if self.arrived_to is None else _last_second(self.arrived_to)
 
 
 def _written(moment: datetime) -> str:
