@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Self
 
@@ -25,8 +26,8 @@ def moment(given: str) -> datetime:
 
     Raises
     ------
-    ValueError
-        It is neither a day nor a time with its zone.
+    ValueError, OverflowError
+        It is neither a day nor a time with its zone, or not in the years 1 to 9999.
     """
     if _DAY.fullmatch(given):
         return datetime.fromisoformat(given).replace(tzinfo=UTC)
@@ -35,22 +36,34 @@ def moment(given: str) -> datetime:
     raise ValueError
 
 
-def _checked(given: str | None, name: str) -> str | None:
+def _first_second(given: str) -> str:
+    """Return the first second not before a time, as `clock.timestamp` writes it; raises as `moment`."""
+    meant = moment(given)
+    return _written(meant + timedelta(seconds=1) if meant.microsecond else meant)
+
+
+def _last_second(given: str) -> str:
+    """Return the last second that is not after a time, or of a day; raises as `moment`."""
+    meant = moment(given)
+    return _written(meant + _LAST_SECOND if _DAY.fullmatch(given) else meant)
+
+
+def _from(given: str | None) -> str | None:
+    return _checked(given, "from", _first_second)
+
+
+def _to(given: str | None) -> str | None:
+    return _checked(given, "to", _last_second)
+
+
+def _checked(given: str | None, name: str, second: Callable[[str], str]) -> str | None:
     try:
         if given is not None:
-            moment(given)
+            second(given)
     except (ValueError, OverflowError):
         lost = " (a + is %2B in a URL)" if given is not None and _LOST_PLUS.fullmatch(given) else ""
         raise sentence(f"{name} is {ACCEPTED_TIMES}{lost}.") from None
     return given
-
-
-def _from(given: str | None) -> str | None:
-    return _checked(given, "from")
-
-
-def _to(given: str | None) -> str | None:
-    return _checked(given, "to")
 
 
 def _with_words(given: str | None) -> str | None:
@@ -101,18 +114,12 @@ class DocumentsNamed(Query):
     @property
     def first_second(self) -> str | None:
         """The first second in which a document may have arrived, as `clock.timestamp` writes it."""
-        if self.arrived_from is None:
-            return None
-        first = moment(self.arrived_from)
-        return _written(first + timedelta(seconds=1) if first.microsecond else first)
+        return None if self.arrived_from is None else _first_second(self.arrived_from)
 
     @property
     def last_second(self) -> str | None:
         """The last one."""
-        if self.arrived_to is None:
-            return None
-        last = moment(self.arrived_to)
-        return _written(last + _LAST_SECOND if _DAY.fullmatch(self.arrived_to) else last)
+        return None if self.arrived_to is None else _last_second(self.arrived_to)
 
 
 def _written(moment: datetime) -> str:

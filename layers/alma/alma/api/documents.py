@@ -381,6 +381,8 @@ ROUTES = (
         {201: Announced, 400: ErrorView},
         body=AnnounceBody,
         takes_file=True,
+        shown_once="upload",
+        makes="documentId",
     ),
     Route(
         "GET",

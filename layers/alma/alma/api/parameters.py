@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from typing import Any, TypeVar, get_args
@@ -17,6 +18,7 @@ from alma.text import validation_message
 _M = TypeVar("_M", bound=BaseModel)
 #: Digits of a number in a query that are looked at.
 _MOST_DIGITS = 12
+_NUMBER = re.compile(r"-?\d{1,20}(\.\d{1,40})?([eE][+-]?\d{1,3})?", re.ASCII)
 _FORMS = {"application/x-www-form-urlencoded", "multipart/form-data"}
 #: What JSON is sent as; what is anything else, and no JSON, was meant as a file.
 _TEXTS = {"", "application/json", "text/json", "text/plain"}
@@ -144,11 +146,8 @@ def _typed(text: str, kind: type | None) -> object:
         return text == "true"
     if kind is int and text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS:
         return int(text)
-    if kind is float:
-        try:
-            return float(text)
-        except ValueError:
-            return text
+    if kind is float and _NUMBER.fullmatch(text):
+        return float(text)
     return text
 
 

@@ -150,6 +150,9 @@ class DocumentService:
         """Store a file that is too large for an answer beside its document, and return where to get it."""
         key = objects.export_key(document_id, file.file_name)
         objects.put(self.organisation, key, file.body, file.media_type)
+        if not records.exists(self.organisation, document_id):  # removed meanwhile, with what was made of it
+            objects.delete(self.organisation, key)
+            raise records.absent(document_id)
         return self._link(key, file.file_name, file.media_type)
 
     def published(self, document_id: int, file_name: str, media_type: str) -> FileLink:
