@@ -66,7 +66,7 @@ class Offered(TrackCandidates):
     """The candidates of a track with all their features, without its pages: what is kept of them."""
 
     def __init__(self, found: TrackCandidates, schema: DocumentSchema) -> None:
-        self.by_field, self.vision = found.by_field, found.vision
+        self.by_field, self.vision, self.locale = found.by_field, found.vision, found.locale
         self._features = {field.key: found.features(field) for field in schema.fields}
 
 

@@ -165,6 +165,9 @@ def test_what_a_killed_run_left_is_named_at_once_and_a_state_that_is_removed_is_
         printed = output_until_ready(demo)
         beside = start(folder, port)
         told, _ = beside.communicate(timeout=HANGS)
+        elsewhere = free_port()
+        beside = start(folder, elsewhere)
+        told_elsewhere, _ = beside.communicate(timeout=HANGS)
         shutil.rmtree(folder / "state", ignore_errors=True)
         shutil.rmtree(folder / "state", ignore_errors=True)  # what was written meanwhile
         rest, _ = demo.communicate(timeout=HANGS)
@@ -181,7 +184,15 @@ def test_what_a_killed_run_left_is_named_at_once_and_a_state_that_is_removed_is_
     assert "never.pdf" in printed
     assert "scan[red] 0.jpg" not in printed.partition("still being read")[0]
     assert f"export ALMA_API_URL={described['api_url']}" in printed
-    assert f"Port {port} is taken: an alma runs there already" in told
+    state = folder / "state"
+    assert told == (
+        f"alma: alma runs already at {described['api_url']}, with the state in {state}; use it or stop it.\n"
+    )
+    assert told_elsewhere == (
+        f"alma: The state in {state} is in use by another run, at {described['api_url']}; use that one, "
+        "stop it, or give this one a folder of its own: "
+        f"`make run PORT={elsewhere} STATE=~/alma-{elsewhere}/.alma`.\n"
+    )
     assert demo.returncode == 1
     assert "the state is kept" not in rest
     assert f"alma: {folder / 'state'} was removed while alma ran" in rest

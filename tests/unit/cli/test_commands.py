@@ -253,6 +253,55 @@ def test_the_queue_is_filtered(api: FakeApi) -> None:
     assert api.seen[0].query == "limit=50&status=escalated&maxConfidence=0.5"
 
 
+def test_a_document_is_shown_with_its_files_name_and_what_its_fields_are_called(
+    api: FakeApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    read = {"key": "party", "confidence": None, "status": "unreviewed", "evidence": None, "reasons": ["x"]}
+    fields = [
+        {"id": "party", "value": "Acme", "tracks": [{"track": "text"}], **read},
+        {"id": "party[1]", "value": "Bell", "tracks": [{"track": "text"}], **read},
+        {"id": "total", "value": None, "tracks": [], **read, "key": "total"},
+    ]
+    api.say(
+        "GET", "/documents/7", {"documentId": 7, "docType": "t", "fileName": "deed.pdf", "fields": fields}
+    )
+
+    assert main(["get", "7"]) == 0
+
+    printed = capsys.readouterr().out
+    assert "7 · deed.pdf · t" in printed
+    assert "party[1]" in printed
+    assert printed.endswith("not found, though the type requires it: total\n")
+    assert api.seen[0].query == "tracks=all"
+    assert main(["get", "7", "--json"]) == 0
+    assert api.seen[1].query == ""
+
+
+def test_a_document_whose_file_has_not_arrived_says_until_when_it_can_be_sent(
+    api: FakeApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    processing = {"documentId": 7, "status": "processing", "uploadUntil": "2026-11-27T10:15:00Z"}
+    api.say("GET", "/documents/7", processing, 202)
+
+    assert main(["get", "7"]) == 0
+    assert capsys.readouterr().out == (
+        "the file of document 7 has not arrived yet; it can be sent until 2026-11-27T10:15:00Z\n"
+    )
+
+
+def test_a_list_without_hits_is_a_sentence(api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
+    api.say("GET", "/documents", {"documents": [], "nextCursor": None})
+
+    assert main(["list"]) == 0
+    assert capsys.readouterr().out == "There is no such document.\n"
+
+
+@pytest.mark.parametrize("option", [("--confidence-below", "2"), ("--from", "gestern"), ("--name", "#")])
+def test_a_filter_that_is_none_is_wrong_usage(option: tuple[str, str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["list", *option])
+
+
 def test_the_file_of_a_document_comes_back_from_where_the_api_says(
     api: FakeApi, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

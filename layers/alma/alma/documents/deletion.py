@@ -120,7 +120,12 @@ def purge(organisation: str, document_id: int) -> None:
         for partition, prefix in (
             (organisation, field_prefix(document_id)),
             (organisation, page_prefix(document_id)),
-            (idempotency_partition(organisation), answer_prefix(document_id)),
+            (idempotency_partition(organisation), answer_prefix(str(document_id))),
         ):
-            for item in Item.query(partition, Item.sk.startswith(prefix), consistent_read=True):
+            for item in Item.query(
+                partition,
+                Item.sk.startswith(prefix),
+                consistent_read=True,
+                attributes_to_get=["pk", "sk", "kind"],  # kept answers are large
+            ):
                 batch.delete(item)

@@ -19,6 +19,8 @@ from alma.storage.items.documents import FieldItem, field_key, listed_key
 RANKS = {Status.ESCALATED: "0#", Status.UNREVIEWED: "1#"}
 #: Stand for an unknown confidence of a field and of a cell; they sort before every digit.
 UNKNOWN, UNKNOWN_CELL = "-", "."
+#: What of a field's row tells where it stands in review; `from_item` makes a field of these.
+IN_REVIEW = ["kind", "key", "occurrence", "order", "status", "readings", "reviewed", "version"]
 
 
 def to_item(organisation: str, document_id: int, doc_type: str | None, field: Field) -> FieldItem:

@@ -17,8 +17,8 @@ from alma import clock
 from alma.access import keys
 from alma.clock import timestamp
 from alma.datamodel.fields import Field
-from alma.documents import field_rows
-from alma.errors import ConflictError, NotFoundError
+from alma.documents import field_rows, names
+from alma.errors import ConflictError, NotFoundError, PassingConflictError
 from alma.storage.items.documents import DocumentItem, FieldItem, document_key, field_prefix, listed_key
 from alma.storage.table import Item
 
@@ -137,6 +137,8 @@ class Document:
     """Its pages are not one range of its file: others were merged into it."""
     further_files: tuple[tuple[str, str, str | None, int], ...] = ()
     """Files of documents that were merged into it: row, key in the inbox, content, first document."""
+    upload_until: str | None = None
+    """Until when its file can be sent, where it was announced and none has arrived yet."""
 
     @property
     def source(self) -> tuple[int, tuple[int, int]] | None:
@@ -174,7 +176,8 @@ def ready(row: DocumentItem) -> Document:
     """
     document = from_item(row)
     if document.status is not DocumentStatus.READY:
-        raise ConflictError(
+        passing = document.status is DocumentStatus.PROCESSING
+        raise (PassingConflictError if passing else ConflictError)(
             f"Document {document.id} is {document.status.value}; only one that is ready has fields to review "
             "or to add readings to.",
             code="not_ready",
@@ -184,8 +187,8 @@ def ready(row: DocumentItem) -> Document:
 
 def with_claimants(organisation: str, documents: Sequence[Document]) -> list[Document]:
     """Return documents with the names of the keys that work on them, in one Query at most."""
-    names = keys.names(organisation, (each.claimed_by for each in documents))
-    return [replace(each, claimed_by_name=names.get(each.claimed_by or "")) for each in documents]
+    holders = keys.names(organisation, (each.claimed_by for each in documents))
+    return [replace(each, claimed_by_name=holders.get(each.claimed_by or "")) for each in documents]
 
 
 def exists(organisation: str, document_id: int) -> bool:
@@ -230,6 +233,7 @@ def new_item(organisation: str, document_id: int, file_name: str, object_key: st
         status=DocumentStatus.PROCESSING.value,
         status_key=f"{organisation}#{DocumentStatus.PROCESSING.value}",
         file_name=file_name,
+        folded_name=names.folded(file_name) or None,
         object_key=object_key,
         created_at=timestamp(),
         escalated=0,
@@ -240,10 +244,11 @@ def new_item(organisation: str, document_id: int, file_name: str, object_key: st
 
 def from_item(item: DocumentItem) -> Document:
     """Return the document of a row."""
-    status, code, detail = DocumentStatus(item.status), item.error_code, item.detail
+    status, code, detail = status_of(item), item.error_code, item.detail
     expires = item.expires_at
-    if expires is not None and clock.now() > expires - timedelta(days=1):
-        status, code = DocumentStatus.FAILED, "upload_missing"
+    until_sent = None if expires is None or item.pages is not None else expires - timedelta(days=1)
+    if status.value != item.status:
+        code = "upload_missing"
         detail = "The upload URL expired before a file came; announce it again with POST /api/v1/documents."
     until = None if item.claimed_until is None else datetime.fromtimestamp(int(item.claimed_until), UTC)
     claimed = until is not None and clock.now() < until
@@ -286,7 +291,15 @@ def from_item(item: DocumentItem) -> Document:
         review=_review_counts(item) if status is DocumentStatus.READY else None,
         re_extraction=re_extraction,
         re_extraction_detail=re_extraction_detail,
+        upload_until=timestamp(until_sent) if until_sent and status is DocumentStatus.PROCESSING else None,
     )
+
+
+def status_of(item: DocumentItem) -> DocumentStatus:
+    """Return the status of a row: one whose file did not come says that it is processing, and has failed."""
+    status, expires = DocumentStatus(item.status), item.expires_at
+    waits = status is DocumentStatus.PROCESSING and expires is not None
+    return DocumentStatus.FAILED if waits and clock.now() > expires - timedelta(days=1) else status
 
 
 def _re_extraction(item: DocumentItem) -> tuple[Literal["queued", "failed"] | None, str | None]:

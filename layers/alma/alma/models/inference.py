@@ -12,7 +12,7 @@ from alma.document_types import catalogue
 from alma.documents import page_records
 from alma.documents.page_words import read_words
 from alma.documents.records import Document
-from alma.errors import ConflictError, NotFoundError
+from alma.errors import ConflictError, NotFoundError, PassingConflictError
 from alma.extraction.resolve import layouts_by_track, plain_fields
 from alma.extraction.sandbox.guarded import GuardedScorer, ModelFailedError
 from alma.extraction.scoring.confidence import UNKNOWN
@@ -99,7 +99,7 @@ def read(model: Model, document: Document, *, actor: str = "alma") -> list[Field
         read = plain_fields(layouts_by_track(words), schema, scorer, scorer.calibration or UNKNOWN)
     except ModelFailedError as failure:
         _log.warning("model %s of %s failed with %s", model.id, model.organisation, failure.code)
-        raise ConflictError(
+        raise PassingConflictError(
             f"{model.id} could not be run ({failure.code}); ask again, and if it stays, train or register it "
             "anew. Digitizing without it goes on.",
             code="model_failed",

@@ -214,6 +214,7 @@ class DocumentView(View):
     re_extraction_detail: str | None = pydantic.Field(
         default=None, description=RE_EXTRACTION_DETAIL_DESCRIPTION
     )
+    file_name: str | None = pydantic.Field(default=None, description="Name of its file; only with tracks.")
     claimed_by: str | None = pydantic.Field(
         default=None, description="Id of the key that works on it now; only with tracks, if one does."
     )
@@ -250,6 +251,8 @@ class DocumentContent:
     """Ids of required fields that were not found, where `fields` has them not."""
     re_extraction: ReExtraction | None = None
     """Set while it waits to be re-extracted, and after that failed."""
+    file_name: str | None = None
+    """Name of its file, where it is known."""
     types: Mapping[str, FieldType] = field(default_factory=dict)
     """The type of each field and column by its key, in the schema's order; for exports that have types."""
 
@@ -263,7 +266,7 @@ def project(content: DocumentContent, *, tracks: bool = False) -> dict[str, Any]
         `documentId`, `docType`, `model`, the keys of the file part and of a re-extraction if given,
         and `fields`, each with `key`, `value`, `confidence`, `status` and `evidence` (None for a value
         without a place); `group` and `row` for a group's column; `missing` if any are; with
-        `tracks` also the claim and what `project_field` adds.
+        `tracks` also the file's name, the claim and what `project_field` adds.
     """
     head: dict[str, Any] = {"documentId": content.document_id, "docType": content.doc_type}
     if content.model is not None:
@@ -272,6 +275,8 @@ def project(content: DocumentContent, *, tracks: bool = False) -> dict[str, Any]
         head |= content.part.body()
     if content.re_extraction is not None:
         head |= content.re_extraction.body()
+    if content.file_name is not None and tracks:
+        head["fileName"] = content.file_name
     if content.claim is not None and tracks:
         head |= content.claim.body()
     show = project_field if tracks else _field

@@ -7,11 +7,13 @@ import unicodedata
 
 
 def fold(text: str) -> str:
-    """Return `text` in lower case without accents, ligatures and compatibility forms."""
+    """Return `text` without case (Unicode's case folding), accents, ligatures and compatibility forms."""
     if text.isascii():
         return text.lower()
-    decomposed = unicodedata.normalize("NFKD", text.replace("ß", "ss"))
-    return "".join(c for c in decomposed if not unicodedata.combining(c)).lower()
+    # Folded before for ẞ, and after for what compatibility forms hold; `lower` makes a sigma another one at
+    # the end of a word.
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(c for c in decomposed if not unicodedata.combining(c)).casefold()
 
 
 def squeeze(text: str) -> str:

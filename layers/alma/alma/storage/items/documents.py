@@ -113,6 +113,7 @@ class DocumentItem(Item, discriminator="document"):
     type_key = UnicodeAttribute(null=True)
     requested_type = UnicodeAttribute(null=True)
     file_name = UnicodeAttribute()
+    folded_name = UnicodeAttribute(null=True)  # as its lookups have it, whatever folds names today
     object_key = UnicodeAttribute()
     etag = UnicodeAttribute(null=True)
     file_key = UnicodeAttribute(null=True)
