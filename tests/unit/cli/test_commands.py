@@ -534,7 +534,7 @@ def test_an_interrupted_command_ends_with_130(folder: Path) -> None:
             text=True,
         ) as process:
             connection, _ = silent.accept()
-            time.sleep(0.2)
+            assert connection.recv(1)  # it has asked, and waits for the answer
             process.send_signal(signal.SIGINT)
             out, err = process.communicate(timeout=HANGS)
             connection.close()
