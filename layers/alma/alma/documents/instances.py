@@ -97,12 +97,17 @@ def release_source(document: Document) -> None:
     if document.instance_of is None or document.page_range is None:
         return
     numbers = range(document.page_range[0], document.page_range[1] + 1)
-    objects.delete_pages(document.organisation, document.instance_of, numbers)
-    with Item.batch_write() as batch:
-        for number in numbers:
-            batch.delete(PageItem(document.organisation, page_key(document.instance_of, number)))
+    remove_pages(document.organisation, document.instance_of, numbers)
     if take_off_pending_parts(document):
         queue.send_pages(document.organisation, document.instance_of, [0])
+
+
+def remove_pages(organisation: str, document_id: int, numbers: Sequence[int]) -> None:
+    """Remove pages of a document: images, words and rows. Idempotent."""
+    objects.delete_pages(organisation, document_id, numbers)
+    with Item.batch_write() as batch:
+        for number in numbers:
+            batch.delete(PageItem(organisation, page_key(document_id, number)))
 
 
 def take_off_pending_parts(document: Document) -> bool:

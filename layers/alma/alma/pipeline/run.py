@@ -62,7 +62,7 @@ def _resolve(document: Document) -> None:
         )
 
     document = split.take_pages(document)
-    pages = page_records.list_pages(document)
+    pages = split.own_pages(document)
     extract.check_readable(pages)
     words = read_words(document, pages)
 

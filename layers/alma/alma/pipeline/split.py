@@ -11,12 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
 
 from alma.datamodel.pages import PageText
 from alma.documents import instances, page_records, progress
 from alma.documents.records import Document
-from alma.extraction.classification.boundaries import first_pages
+from alma.extraction.classification.boundaries import page_ranges
 from alma.storage import objects, queue
 
 
@@ -34,11 +33,8 @@ def split(document: Document, words: Sequence[PageText], pages: int) -> Document
     """
     if document.whole or document.instance_of is not None or document.instances or document.file_key is None:
         return document
-    # What precedes the first page with words belongs to the first document.
-    begins = [1, *first_pages(words)[1:], pages + 1]
-    if len(begins) == 2:
-        return document
-    return instances.divide(document, [(first, after - 1) for first, after in pairwise(begins)])
+    ranges = page_ranges(words, pages)
+    return document if len(ranges) == 1 else instances.divide(document, ranges)
 
 
 def ask_for_parts(document: Document) -> None:
@@ -62,6 +58,16 @@ def take_pages(document: Document) -> Document:
         document = progress.pages_known(document, last - first + 1, [], document.media_type or "")
     instances.release_source(document)
     return document
+
+
+def own_pages(document: Document) -> list[page_records.PageRecord]:
+    """Return what is known of a document's pages, after removing those that no document took. Idempotent."""
+    pages = page_records.list_pages(document)
+    count = len(pages) if document.pages is None else document.pages
+    left = [page.number for page in pages if page.number > count]
+    if left:
+        instances.remove_pages(document.organisation, document.id, left)
+    return [page for page in pages if page.number <= count]
 
 
 def _copy(document: Document, source: Document, page: page_records.PageRecord, to: int) -> None:

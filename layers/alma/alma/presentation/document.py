@@ -115,8 +115,9 @@ class FieldView(View):
     )
     reasons: list[str] = pydantic.Field(
         default=[],
-        description="Why a person should look, as slugs: low_confidence, tracks_disagree, rule_violated, "
-        "required_missing, only_hosted, proposed (by an agent); only given with tracks.",
+        description="Why a person should look, as slugs: low_confidence, confidence_unknown, "
+        "tracks_disagree, rule_violated, ambiguous, required_missing, only_hosted, proposed (by an agent); "
+        "only given with tracks.",
     )
     version: int | None = pydantic.Field(
         default=None, description="Grows with every change of the field; only given with tracks."
