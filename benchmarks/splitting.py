@@ -79,8 +79,8 @@ def cross_validated(examples: Sequence[Example], measured: Sequence[int]) -> dic
             pairs = Pairs()
             for (a, at), (b, to) in pairwise(own):
                 pairs.add(a, at, b, to, begins=False)
-            chances = begins(pages, pairs, types) if len(own) > 1 else []
-            return [PageJudgement(row, float(p)) for row, p in zip(rows, [0.0, *chances], strict=True)]
+            chances = [float(each) for each in begins(pages, pairs, types)] if len(own) > 1 else []
+            return [PageJudgement(row, p) for row, p in zip(rows, [0.0, *chances], strict=True)]
 
         return judge_file
 
@@ -149,7 +149,7 @@ def main() -> int:
     options = parser.parse_args()
     measured = [int(fold) for fold in options.folds.split(",")]
     found = list(papers(options.data, options.words))
-    judges = dict.fromkeys(measured, shipped)
+    judges: dict[int, Judge] = dict.fromkeys(measured, shipped)
     if options.cross_validated:
         judges = cross_validated([*(paper.example for paper in found), *made_up()], measured)
     report(found, judges, options.seed, options.misses)

@@ -41,6 +41,8 @@ COMMANDS = {
     "claim_document": "claim",
     "release_document": "release",
     "extract_again": "extract",
+    "split_document": "split",
+    "merge_documents": "merge",
     "document_history": "history",
     "review_queue": "review",
     "list_datasets": "dataset list",
@@ -86,6 +88,8 @@ CALLS: dict[str, list[str]] = {
     "claim": ["7"],
     "release": ["7"],
     "extract": ["7"],
+    "split": ["7", "--at", "2"],
+    "merge": ["7", "8"],
     "correct": ["list.jsonl"],
     "schema list": [],
     "schema get": ["receipt"],
@@ -162,6 +166,14 @@ FIELD = {"id": "total", "key": "total", "value": "1.00", "version": 3, "status":
         (["claim", "7", "--seconds", "60"], "POST", "/documents/7/claim", {"seconds": 60}),
         (["release", "7"], "POST", "/documents/7/release", b""),
         (["extract", "7"], "POST", "/documents/7/extract", {}),
+        (["split", "7", "--at", "3", "--at", "5"], "POST", "/documents/7/split", {"at": [3, 5]}),
+        (
+            ["split", "7", "--pages", "1-2", "--pages", "4"],
+            "POST",
+            "/documents/7/split",
+            {"parts": [{"first": 1, "last": 2}, {"first": 4, "last": 4}]},
+        ),
+        (["merge", "7", "9", "8"], "POST", "/documents/7/merge", {"documents": [9, 8]}),
         (["extract", "7", "--type", "invoice"], "POST", "/documents/7/extract", {"docType": "invoice"}),
         (
             ["escalate", "7", "total", "--comment", "blurred"],
@@ -192,6 +204,7 @@ def test_a_command_sends_what_the_route_takes(
     api: FakeApi, argv: list[str], method: str, path: str, body: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     answer = FIELD | {"documentId": 7, "claimedBy": "key", "expiresAt": "2026-11-27T18:00:00Z"}
+    answer["documents"] = [{"documentId": 7, "first": 1, "last": 2}]
     api.say("GET", "/documents/7", {"documentId": 7, "fields": [FIELD]})
     api.say(method, path, b"" if argv[0] in ("delete", "release") else answer)
 

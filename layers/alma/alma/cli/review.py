@@ -210,6 +210,59 @@ def extract(
     Output(as_json).show(found, f"document {document_id} will be read again; it stays as it is until then")
 
 
+def _page_range(text: str) -> dict[str, int]:
+    first, dash, last = text.partition("-")
+    try:
+        return {"first": int(first), "last": int(last if dash else first)}
+    except ValueError:
+        raise typer.BadParameter("pages are 3 or 1-2") from None
+
+
+@commands.command("split")
+def split(
+    document: DocumentName,
+    at: Annotated[
+        list[int] | None,
+        typer.Option("--at", metavar="PAGE", help="A page on which a further document begins; repeatable."),
+    ] = None,
+    pages: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--pages",
+            metavar="FIRST-LAST",
+            help="Pages of a document, instead of --at; repeatable. Pages of none go.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Split a document by pages; what people decided goes with its page, all else is read anew."""
+    if bool(at) == bool(pages):
+        raise BadRequestError("Say where: --at once or more, or --pages.")
+    client = connect()
+    document_id = find_document(client, document)
+    body: dict[str, Any] = {"at": at} if at else {"parts": [_page_range(each) for each in pages or ()]}
+    found = client.call("POST", f"/documents/{document_id}/split", body)
+    numbers = ", ".join(str(each["documentId"]) for each in found["documents"])
+    Output(as_json).show(found, f"document {document_id} becomes {numbers}; they are read anew")
+
+
+@commands.command("merge")
+def merge(
+    document: DocumentName,
+    others: Annotated[
+        list[str], typer.Argument(metavar="OTHER…", show_default=False, help="Documents, in this order.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Merge documents into the first one; what people decided stays, all else is read anew."""
+    client = connect()
+    document_id, *numbers = [find_document(client, each) for each in (document, *others)]
+    found = client.call("POST", f"/documents/{document_id}/merge", {"documents": numbers})
+    Output(as_json).show(
+        found, f"{', '.join(map(str, numbers))} become pages of document {document_id}; it is read anew"
+    )
+
+
 def _correction(value: str | None, page: int | None, box: dict[str, float] | None) -> dict[str, Any]:
     """Return what a person says of a field: its value, its place, or both."""
     if (page is None) != (box is None):

@@ -264,6 +264,8 @@ class _TrailState:
     """By field decided after the last extraction: what it was before."""
     proposed: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By field and track: what agents propose."""
+    moving: bool = False
+    """It is being split or merged: which fields are kept is said when it has been read anew."""
 
 
 def _replayed(entries: Sequence[AuditItem]) -> _TrailState:
@@ -280,6 +282,17 @@ def _replayed(entries: Sequence[AuditItem]) -> _TrailState:
         elif action is Action.EXTRACTED:
             state.extraction, state.extracted, state.since = entry, content["after"], {}
             state.status, state.doc_type = DocumentStatus.READY.value, state.extracted["docType"]
+            if state.moving:
+                kept = state.extracted.get("kept", {})
+                state.moving = False
+                state.decided = {field: (entry, {"after": each}) for field, each in kept.items()}
+                state.proposed = {
+                    field: {proposal[0]: proposal for proposal in each["proposals"]}
+                    for field, each in kept.items()
+                    if "proposals" in each
+                }
+        elif action in (Action.SPLIT, Action.MERGED):
+            state.moving, state.status = True, DocumentStatus.PROCESSING.value
         elif action is Action.FAILED:
             state.extraction, state.status = entry, DocumentStatus.FAILED.value
     return state
@@ -291,6 +304,8 @@ def _of_fields(rows: _Rows) -> Iterator[tuple[int | None, str]]:
         return
     state = _replayed(rows.entries)
     yield from _of_row(rows.document, state)
+    if state.moving:
+        return
     # Each looks at what the one before has found right.
     yield from (
         [*_of_decisions(rows, state)]

@@ -44,6 +44,15 @@ class Instance:
 
 
 @dataclass(frozen=True, slots=True)
+class Joined:
+    """A document that is being merged into another: where its pages go there, and how many it has."""
+
+    document_id: int
+    first: int
+    pages: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReviewCounts:
     """How many fields of a document wait for a person."""
 
@@ -112,8 +121,33 @@ class Document:
     """Set while it waits to be re-extracted, and after that failed; its fields stay usable."""
     re_extraction_detail: str | None = None
     """Why that failed, as a sentence."""
+    taken_from: int | None = None
+    """The document that this part was split off by hand; it takes its pages there."""
+    taken_range: tuple[int, int] | None = None
+    """First and last of these, as that document counts them."""
+    parts: tuple[Instance, ...] = ()
+    """While it is split by hand: all that it becomes, itself included, with their pages in it."""
+    joining: tuple[Joined, ...] = ()
+    """While other documents are merged into it: these."""
+    merged_into: int | None = None
+    """The document that it is being merged into."""
+    divided_by: str | None = None
+    """Id of the key that asked for the split or the merge."""
+    scattered: bool = False
+    """Its pages are not one range of its file: others were merged into it."""
+    further_files: tuple[tuple[str, str, str | None, int], ...] = ()
+    """Files of documents that were merged into it: row, key in the inbox, content, first document."""
     upload_until: str | None = None
     """Until when its file can be sent, where it was announced and none has arrived yet."""
+
+    @property
+    def source(self) -> tuple[int, tuple[int, int]] | None:
+        """Where one of several documents takes its pages: the document, first and last page there."""
+        if self.taken_from is not None and self.taken_range is not None:
+            return self.taken_from, self.taken_range
+        if self.instance_of is not None and self.page_range is not None:
+            return self.instance_of, self.page_range
+        return None
 
     @property
     def pages_read(self) -> int:
@@ -235,6 +269,14 @@ def from_item(item: DocumentItem) -> Document:
         instance_of=None if item.instance_of is None else int(item.instance_of),
         instances=tuple(Instance(*each) for each in item.instances or ()),
         pending_parts=frozenset(int(number) for number in item.pending_parts or ()),
+        taken_from=None if item.taken_from is None else int(item.taken_from),
+        taken_range=None if item.taken_from is None else (int(item.taken_first), int(item.taken_last)),
+        parts=tuple(Instance(*each) for each in item.parts or ()),
+        joining=tuple(Joined(*each) for each in item.joining or ()),
+        merged_into=None if item.merged_into is None else int(item.merged_into),
+        divided_by=item.divided_by,
+        scattered=bool(item.scattered),
+        further_files=tuple((each[0], each[1], each[2], each[3]) for each in item.further_files or ()),
         pages=None if item.pages is None else int(item.pages),
         pending=frozenset(int(page) for page in item.pending or ()),
         attempts=int(item.attempts or 0),

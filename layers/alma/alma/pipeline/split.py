@@ -33,13 +33,15 @@ def split(document: Document, words: Sequence[PageText], pages: int) -> Document
     """
     if document.whole or document.instance_of is not None or document.instances or document.file_key is None:
         return document
+    if document.divided_by is not None:
+        return document  # a person has said what it is
     ranges = page_ranges(words, pages)
     return document if len(ranges) == 1 else instances.divide(document, ranges)
 
 
 def ask_for_parts(document: Document) -> None:
     """Make the instances of a file that have not taken their pages, and have them resolved. Idempotent."""
-    for instance in document.instances:
+    for instance in document.parts or document.instances:
         if instance.document_id in document.pending_parts:
             instances.put_instance(document, instance)
             queue.send_pages(document.organisation, instance.document_id, [0])
@@ -47,14 +49,15 @@ def ask_for_parts(document: Document) -> None:
 
 def take_pages(document: Document) -> Document:
     """Move the pages of an instance of a file over to it, and return it after that; others as they are."""
-    if document.instance_of is None or document.page_range is None:
+    if document.source is None:
         return document
-    first, last = document.page_range
+    number, (first, last) = document.source
     if document.pages is None:
-        source = replace(document, id=document.instance_of)
+        source = replace(document, id=number)
         for page in page_records.list_pages(source):
             if first <= page.number <= last:
-                _copy(document, source, page, page.number - first + 1)
+                copy_page(document, source, page, page.number - first + 1)
+        instances.take_fields(document)
         document = progress.pages_known(document, last - first + 1, [], document.media_type or "")
     instances.release_source(document)
     return document
@@ -70,7 +73,8 @@ def own_pages(document: Document) -> list[page_records.PageRecord]:
     return [page for page in pages if page.number <= count]
 
 
-def _copy(document: Document, source: Document, page: page_records.PageRecord, to: int) -> None:
+def copy_page(document: Document, source: Document, page: page_records.PageRecord, to: int) -> None:
+    """Copy a page of one document, with its words, to a page of another. Idempotent."""
     organisation = document.organisation
     if page.has_image:
         image = objects.page_image_key(source.id, page.number)
