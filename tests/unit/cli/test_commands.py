@@ -532,6 +532,8 @@ def test_an_interrupted_command_ends_with_130(folder: Path) -> None:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # A shell lets what it starts in the background ignore it, this suite for one.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         ) as process:
             connection, _ = silent.accept()
             assert connection.recv(1)  # it has asked, and waits for the answer

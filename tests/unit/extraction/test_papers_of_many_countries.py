@@ -126,6 +126,15 @@ def test_an_invoice_says_its_currency_its_order_and_where_both_are() -> None:
     }
 
 
+def test_what_rules_alone_read_of_a_known_type_has_no_confidence_and_goes_to_a_person() -> None:
+    text = invoice(foot="Currency: GBP\nPO Number: 4500012345")
+    found = {field.key: field for field in extract([page(text)], shipped_schemas()).fields}
+    for key in ("currency", "purchase_order", "seller_address", "buyer_address"):
+        assert (found[key].best.confidence, found[key].status) == (None, "escalated")
+        assert found[key].reasons == ("confidence_unknown",)
+    assert found["invoice_number"].best.confidence is not None
+
+
 def test_a_heading_between_rows_is_no_part_of_the_row_above() -> None:
     text = (
         invoice()

@@ -27,11 +27,14 @@ DecisionCounts = Callable[[str], Mapping[str, DecisionCount]]
 class _Confidence:
     """The confidence of a type's fields: by the model's calibration, else by rules and people's decisions.
 
-    Decisions are asked for only where there is a field that the calibration knows nothing of.
+    Of a type that the scorer was trained on, the calibration was fitted on the fields that it scores: of one
+    that rules alone read it says nothing. Decisions are asked for only where there is a field without one.
     """
 
-    def __init__(self, doc_type: str, model: Calibration, decisions: DecisionCounts | None) -> None:
-        self._doc_type, self._model, self._decisions = doc_type, model, decisions
+    def __init__(
+        self, doc_type: str, scorer: Scorer, model: Calibration, decisions: DecisionCounts | None
+    ) -> None:
+        self._doc_type, self._scorer, self._model, self._decisions = doc_type, scorer, model, decisions
 
     @cached_property
     def _decided(self) -> Mapping[str, DecisionCount]:
@@ -39,7 +42,8 @@ class _Confidence:
 
     def of(self, key: str, signals: Signals) -> float | None:
         vector = signals.vector()
-        known = self._model.probability(self._doc_type, key, vector)
+        scored = self._scorer.knows(self._doc_type, key) or not self._scorer.knows_type(self._doc_type)
+        known = self._model.probability(self._doc_type, key, vector) if scored else None
         if known is not None or not self._decided:
             return known
         return shipped_rule_calibration().probability(key, vector, self._decided)
@@ -139,7 +143,7 @@ def plain_fields(
     decisions: DecisionCounts | None = None,
 ) -> list[Field]:
     """Return the fields of a document of a known type, but for the rows of its groups."""
-    sure = _Confidence(schema.doc_type, model, decisions)
+    sure = _Confidence(schema.doc_type, scorer, model, decisions)
     return [
         _field(schema, field, occurrence, row, sure)
         for field, rows in choose(
