@@ -44,6 +44,9 @@ eighteen nineteen""".split()
 _TENS = ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 _ORDINALS = """first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth
 fifteenth sixteenth seventeenth eighteenth nineteenth twentieth""".split()
+_OFFICES = """LAND REGISTRY, Registry of Deeds, RECORDER'S OFFICE, OFFICE OF THE REGISTRAR, DEEDS REGISTRY, Land Records""".split(
+    ", "
+)
 _MARK = re.compile(r"\[\[(\w+)\|(.*?)(?:\|(.*?))?\]\]", re.DOTALL)
 
 
@@ -98,15 +101,28 @@ class _Sheet:
         self.leading = self.chance.choice([1.15, 1.3, 1.6, 2.0])
 
     def add(self, text: str, style: str) -> None:
-        """Add a paragraph, `centre`d, as `lines`, in the `right` half, or running: `prose`, or `land`, a value too."""
+        """Add a paragraph: `centre`d, as `lines`, `large` ones, in the `right` half, as `rows` of a label, a bar
+        and a value, or running: `prose`, or `land`, a value too."""
+        size = self.size
+        if style == "large":
+            self.size *= self.chance.choice([1.2, 1.5])
+        apart = self.left + self.chance.choice([0.3, 0.45]) * (WIDTH - 2 * self.left)
         for block in text.split("\n") if style not in ("prose", "land") else [text]:
             begun = len(self.lines)
-            self._block(block, "prose" if style == "land" else style)
+            if style == "rows":
+                label, value = block.split(" | ")
+                top = self.y
+                self._block(label, "lines")
+                self.y = top if self.number == self.lines[-1][0] and len(self.lines) == begun + 1 else self.y
+                self._block(value, "lines", apart)
+            else:
+                self._block(block, "prose" if style == "land" else style)
             if style == "land":
                 self._whole(block, begun)
+        self.size = size
         self.y += self.size * self.chance.choice([0.4, 0.9])
 
-    def _block(self, text: str, style: str) -> None:
+    def _block(self, text: str, style: str, left: float | None = None) -> None:
         words: list[tuple[str, int | None]] = []
         spans: list[tuple[str, str, str | None]] = []
         at = 0
@@ -116,7 +132,7 @@ class _Sheet:
             _append(words, match[2], len(spans) - 1)
             at = match.end()
         _append(words, text[at:], None)
-        left = self.left + (WIDTH / 2 - self.left if style == "right" else 0)
+        left = left or self.left + (WIDTH / 2 - self.left if style == "right" else 0)
         right = WIDTH - self.left
         boxes: dict[int, list[tuple[int, Box]]] = {}
         line: list[tuple[str, int | None, float]] = []
@@ -455,6 +471,16 @@ class _Deed:
              "General Warranty Deed", "Deed of Sale", "Bargain and Sale Deed", "Executor's Deed", "Transfer of Land", "Conveyance", "Joint Tenancy Deed"]
         )  # fmt: skip
         kind = kind.upper() if c.random() < 0.7 else kind
+        if c.random() < 0.25:
+            head = c.choice(
+                [
+                    self.state.upper(),
+                    f"STATE OF {self.state.upper()}",
+                    f"COUNTY OF {self.county.upper()}",
+                    self._place().upper(),
+                ]
+            )
+            parts.append((head, "centre"))
         parts.append((f"[[deed_type|{kind}]]", "centre"))
         parts += self._body()
         parts += self._execution()
@@ -482,8 +508,10 @@ class _Deed:
         clerk = (
             f"{self._person()}, {c.choice(['County Recorder', 'Register of Deeds', 'Clerk', 'Registrar'])}"
         )
+        office = c.choice(_OFFICES)
         return c.choice(
             [
+                f"{office}\n{c.choice(['Recorded', 'RECEIVED', 'Registered'])}\n{date}\nDeed No. {number}", f"{office}\nVolume {book} Page {page}\n{date}",
                 f"Filed for record {date} at {c.randint(8, 12)}:{c.randint(10, 59)} A.M.\nBook {book} Page {page}\n{clerk}", f"Instrument No. {number}\nRecorded {date}\n{clerk}",
                 f"DOC # {number}\n{date}\nVOL. {book} PG. {page}\n{self.county} County", f"Recorded {date} in Deed Book {book}, page {page}. {clerk}.",
                 f"Received {date} and recorded in Volume {book}, page {page}.\n{clerk}", f"Reception No. {number}  {date}",
@@ -559,8 +587,9 @@ class _Deed:
             f"On this {date} before me, {self.notary}, Notary, came {g}, who declared that for {price} he does sell and deliver to {t}, here present and accepting, {lead}",
             f"Whereas {g} has agreed with {t} for the sale of the land below at {price}, now by this deed made the {date} {whole}",
         ]  # fmt: skip
-        if c.random() < 0.2:
-            return [*self._cells(date, price), (land, "land"), (former, "prose")]
+        if c.random() < 0.3:
+            cells = self._cells(date, price) if c.random() < 0.5 else self._named_below(date, price)
+            return [*cells, (land, "land"), (former, "prose")]
         opening = c.choice(openings)
         body = [(opening, "prose"), (land, "land"), (former, "prose")]
         if c.random() < 0.5:
@@ -595,10 +624,73 @@ class _Deed:
             (f"The {first} conveys to the {second} the following land.", "prose"),
         ]  # fmt: skip
 
+    def _signed_by_role(self) -> list[tuple[str, str]]:
+        """Return an execution that names nobody, with or without a stamp beside it."""
+        c = self.chance
+        first, second = (self.giver, self.taker) if "part" not in self.giver else ("Grantor", "Grantee")
+        dated = self._dated or "the day and year first written above"
+        roles = [first.title(), second.title(), "Witness"][: c.randint(1, 3)]
+        text = f"IN WITNESS WHEREOF the parties have {c.choice(['set their hands', 'signed this deed'])} {dated}."
+        if c.random() < 0.5:
+            return [
+                (text, "prose"),
+                ("\n".join(f"{role} {c.choice(['', '_' * 20])}" for role in roles), "lines"),
+            ]
+        stamp = [
+            c.choice(_OFFICES),
+            c.choice(["Recorded", "Received", "Filed"]),
+            f"No. {c.randint(100, 9999)}",
+        ]
+        rows = [f"{role} | {each}" for role, each in zip(roles, stamp, strict=False)]
+        return [(text, "prose"), ("\n".join(rows), "rows")]
+
+    def _named_below(self, date: str, price: str) -> list[tuple[str, str]]:
+        """Return a deed whose parties stand under their roles, and whose land is described in a schedule."""
+        c = self.chance
+        first, second = (self.giver, self.taker) if "part" not in self.giver else ("Grantor", "Grantee")
+        s, colon = c.choice(["", "(s)", "s"]), c.choice([":", ":", ""])
+        up = str.upper if c.random() < 0.4 else str
+        look = c.choice(["lines", "large"])
+        names = c.choice(["\n", "\n", "; "])
+        acres = f"{c.randint(1, 240)}{c.choice(['', '.5', f'.{c.randint(10, 99)}'])}"
+        rows = [
+            f"{c.choice(['Parish', 'Town', 'Township', 'District'])} | [[property_town|{self.town}]]",
+            f"County | [[county|{self.county}]]",
+            f"{c.choice(['Acreage', 'Area (acres)', 'Acres'])} | [[parcel_acreage|{acres}|{acres}]]",
+            f"Known as | {self._place()} {c.choice(['Field', 'Farm', 'Hill'])}, part of {self._place()}",
+            f"Plan | {c.choice(['Survey plan', 'Plan no.', 'Sheet'])} {c.randint(10, 900)}/{c.randint(10, 99)}",
+            f"Encumbrances | {c.choice(['None', 'As of record', 'A mortgage to ' + self._company()])}",
+        ]
+        c.shuffle(rows)
+        parties = []
+        for role, key, each in ((first, "grantor_name", self.givers), (second, "grantee_name", self.takers)):
+            parties += [
+                (f"{up(role + s)}{colon}", "lines"),
+                (names.join(f"[[{key}|{self._name(n)}]]" for n in each), look),
+                (self._residence().lstrip(", "), "lines"),
+            ]
+        return [
+            (
+                f"{c.choice(['THIS CONVEYANCE', 'This Deed', 'THIS TRANSFER'])} is made the {date} between the {first} and the {second} "
+                f"{c.choice(['named below', 'whose names appear below'])}, in respect of the land described in the Schedule.",
+                "prose",
+            ),
+            *((text, style) for text, style in parties if text),
+            (
+                f"In consideration of {price} paid by the {second}, the receipt of which the {first} acknowledges, the {first} conveys to the "
+                f"{second} the land described in the Schedule, to hold in fee simple.",
+                "prose",
+            ),
+            (c.choice(["THE SCHEDULE", "Schedule", "Description of the land"]), "centre"),
+            ("\n".join(rows[: c.randint(3, 6)]), "rows"),
+        ]
+
     _dated = ""
 
     def _execution(self) -> list[tuple[str, str]]:
         c = self.chance
+        if c.random() < 0.25:
+            return self._signed_by_role()
         capitals = self.capitals if c.random() < 0.5 else not self.capitals
         given = [f"[[grantor_name|{n.upper() if capitals else n}]]" for n in self.givers]
         parts = []

@@ -118,10 +118,14 @@ def enclosing(boxes: Iterable[Box]) -> Box:
     each = list(boxes)
     if not each:
         raise ValueError("an empty set of boxes has no enclosing box")
-    joint = each[0]
-    for box in each[1:]:
-        joint = joint.union(box)
-    return joint
+    if len(each) == 1:
+        return each[0]
+    return Box.from_corners(
+        min(box.x for box in each),
+        min(box.y for box in each),
+        max(box.right for box in each),
+        max(box.bottom for box in each),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,7 +183,10 @@ def plausible(options: Sequence[Choice]) -> list[Choice]:
 
 
 def _several(options: Sequence[Choice]) -> list[Choice]:
-    """Return the values of a repeated field that are probable enough, in the order of the document."""
+    """Return the values of a repeated field that are probable enough, in the order of the document.
+
+    If none is, the likeliest, where a rule plainly points at it.
+    """
     chosen: list[Choice] = []
     for option in options:
         if option.signals.probability < MINIMUM_REPEATED or len(chosen) == MOST_REPEATS:
@@ -198,6 +201,9 @@ def _several(options: Sequence[Choice]) -> list[Choice]:
         ):
             continue  # a short form of, or made of words of, what is already there
         chosen.append(option)
+    if not chosen:
+        # Nobody at all is less likely than the likeliest, if a label stands beside it.
+        chosen = [o for o in options[:1] if o.labelled and o.signals.vote >= PLAIN_VOTE]
     return sorted(chosen, key=lambda c: c.candidate.place)
 
 

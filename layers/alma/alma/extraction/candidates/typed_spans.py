@@ -244,11 +244,36 @@ def _cell_below(layout: Layout, cell: Cell) -> Cell | None:
     return None
 
 
+_RUN = re.compile(r"(.)\1+")
+#: Characters of a shape.
+SHAPE = 12
+
+
+class _Kinds(dict[int, str]):
+    """`9` for a digit, `A` for a capital, `a` for another letter; filled as characters are met."""
+
+    def __missing__(self, code: int) -> str:
+        c = chr(code)
+        self[code] = kind = "9" if c.isdigit() else "A" if c.isupper() else "a" if c.isalpha() else c
+        return kind
+
+
+_KINDS = _Kinds()
+
+
+def kinds(text: str) -> str:
+    """Return a text with each character replaced by its kind: `INV-0042` as `AAA-9999`."""
+    return text.translate(_KINDS)
+
+
 def shape(text: str) -> str:
     """Return what kind of characters a text is made of, runs shortened: `INV-0042` as `A-9`.
 
     >>> shape("INV-0042"), shape("Total:"), shape("12.50")
     ('A-9', 'Aa:', '9.9')
     """
-    kinds = ("9" if c.isdigit() else "A" if c.isupper() else "a" if c.isalpha() else c for c in text)
-    return re.sub(r"(.)\1+", r"\1", "".join(kinds))[:12]
+    of_text = kinds(text)
+    short = _RUN.sub(r"\1", of_text[:60])
+    if len(short) < SHAPE < len(of_text):
+        short = _RUN.sub(r"\1", of_text)
+    return short[:SHAPE]

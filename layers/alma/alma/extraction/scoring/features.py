@@ -164,13 +164,22 @@ def matrix(
     comparison = _Comparison(field, found, others, in_label)
     of_field = _field_features(field)
     top = max(_best_score(c) for c in found)
-    for n, c in enumerate(found):
-        span = pages.features_of(c)
-        long = DescriptionFeatures(float(field.extent == "paragraph"), math.log2(1 + len(c.words)) / 8)
-        dense[n] = [
-            *_rule_features(c, top), *span.place, *comparison.of(n), *span.clarity,
-            *of_field, *span.sentence, *long,
-        ]  # fmt: skip
+    spans = [pages.features_of(c) for c in found]
+    paragraph = float(field.extent == "paragraph")
+    parts = (
+        [_rule_features(c, top) for c in found],
+        [span.place for span in spans],
+        [comparison.of(n) for n in range(len(found))],
+        [span.clarity for span in spans],
+        [of_field] * len(found),
+        [span.sentence for span in spans],
+        [DescriptionFeatures(paragraph, math.log2(1 + len(c.words)) / 8) for c in found],
+    )
+    column = 0
+    for part in parts:
+        dense[:, column : column + len(part[0])] = part
+        column += len(part[0])
+    for n, (c, span) in enumerate(zip(found, spans, strict=True)):
         votes = [token(f"V:{v.origin}:{round(v.score * 2)}") for v in c.votes[:3]]
         ids = (span.tokens + votes)[:PAGE_TOKENS]
         tokens[n, : len(ids)] = ids

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from alma.datamodel.geometry import Box, enclosing
 from alma.extraction.candidates.generation import Candidate
-from alma.extraction.candidates.typed_spans import shape
+from alma.extraction.candidates.typed_spans import kinds, shape
 from alma.extraction.page.layout import Cell, Layout
 from alma.extraction.page.reading_order import ReadingOrder
 from alma.extraction.scoring.sentence_features import SentenceFeatures, Stream
@@ -121,6 +121,7 @@ class TrackPages:
         self._words = [[squash_shape(w.text) for w in layout.words] for layout in layouts]
         self._stream = Stream(layouts, orders, self._words)
         self._known: dict[tuple[int, tuple[int, ...]], SpanFeatures] = {}
+        self._looks: dict[tuple[int, int], tuple[float, float, float, float]] = {}
 
     def features_of(self, candidate: Candidate) -> SpanFeatures:
         """Return the features of a candidate's span, remembered."""
@@ -159,12 +160,12 @@ class TrackPages:
         row, cell = layout.row_of[first], layout.cells[layout.cell_of[first]]
         start, stop = layout.rows[row]
         text = c.content
-        length = max(len(text), 1)
+        characters, length = kinds(text), max(len(text), 1)
         lines = 1 + sum(
             layout.row_of[b] != layout.row_of[a] for a, b in zip(c.words, c.words[1:], strict=False)
         )
-        above_company, above_street, above_digits, above_comma = _look_of(layout, above[0])
-        below_company, below_street, below_digits, below_comma = _look_of(layout, below[0])
+        above_company, above_street, above_digits, above_comma = self._look_of(layout, above[0])
+        below_company, below_street, below_digits, below_comma = self._look_of(layout, below[0])
         last_street, last_postcode = _last_line(layout, c.words)
         return PlaceFeatures(
             page_first=float(number == 0),
@@ -189,9 +190,9 @@ class TrackPages:
             tallest=top.h / max(self._tallest[layout.page], 1e-6),
             words=math.log2(1 + len(c.words)) / 3,
             characters=min(length, 150) / 50,
-            digits=sum(x.isdigit() for x in text) / length,
-            capitals=sum(x.isupper() for x in text) / length,
-            letters=sum(x.isalpha() for x in text) / length,
+            digits=characters.count("9") / length,
+            capitals=characters.count("A") / length,
+            letters=(characters.count("A") + characters.count("a")) / length,
             lines=lines / 3,
             company=float(is_company(text)),
             legal_start=float(starts_with_legal_form(text)),
@@ -212,6 +213,14 @@ class TrackPages:
             last_street=last_street,
             last_postcode=last_postcode,
         )
+
+    def _look_of(self, layout: Layout, cell: Cell | None) -> tuple[float, float, float, float]:
+        if cell is None:
+            return 0.0, 0.0, 0.0, 0.0
+        known = self._looks.get((layout.page, cell.start))
+        if known is None:
+            known = self._looks[layout.page, cell.start] = _look_of(layout.text(cell.start, cell.end))
+        return known
 
     def _tokens(self, c: Candidate, box: Box, top: Box, above: Cell | None, below: Cell | None) -> list[str]:
         """Return the words around and in a span, each marked with the place it stands at.
@@ -252,15 +261,12 @@ class TrackPages:
         return tokens
 
 
-def _look_of(layout: Layout, cell: Cell | None) -> tuple[float, float, float, float]:
+def _look_of(text: str) -> tuple[float, float, float, float]:
     """Return whether a neighbour looks like a company, a street, a number, and goes on."""
-    if cell is None:
-        return 0.0, 0.0, 0.0, 0.0
-    text = layout.text(cell.start, cell.end)
     return (
         float(is_company(text)),
         min(len(_STREET.findall(fold(text))), 3) / 2,
-        sum(x.isdigit() for x in text) / max(len(text), 1),
+        kinds(text).count("9") / max(len(text), 1),
         float(text.endswith(",")),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 
 def fold(text: str) -> str:
@@ -57,8 +58,12 @@ def plain(text: str) -> str:
     return text if text.isascii() else text.translate(_PLAIN)
 
 
+@lru_cache(maxsize=1 << 14)
 def comparison_key(value: str) -> str:
-    """Return `value` as values are compared: letters and digits only, without case and accents."""
+    """Return `value` as values are compared: letters and digits only, without case and accents.
+
+    Remembered: a span is a candidate of many fields.
+    """
     if re.fullmatch(r"-?\d+\.\d+", value):
         return value.rstrip("0").rstrip(".")
     return re.sub(r"[^\w]|_", "", fold(value)) or value
