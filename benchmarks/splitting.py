@@ -1,9 +1,10 @@
 """Splitting: documents torn and seams missed, on labelled documents left whole and joined.
 
-    python -m benchmarks.splitting --data DIR --words DIR [--cross-validated] [--folds 0,1,2,3] [--seed N]
+    python -m benchmarks.splitting --data DIR [--data DIR …] --words DIR [--cross-validated] [--folds 0,1,2,3]
+        [--seed N]
 
 DIR is a labelled folder, as for `scripts/train_base.py`; only documents whose words are kept under --words
-(in the format of `scripts/train_doctype.py`) are used. Every document of several pages is a file that must
+(as by that) are used, and none that is held out. Every document of several pages is a file that must
 stay whole. Files of two and of ten documents are joined at random, of one group (a sender, a template), of
 one type, and of all; a group with fewer documents than that gives smaller files. How files are divided is
 `alma.extraction.classification.boundaries`, as in use.
@@ -32,7 +33,7 @@ from alma.extraction.classification.page_model import NONE, PageJudgement, facts
 from alma.extraction.classification.page_signs import PageSigns, page_signs
 from alma.extraction.page.layout import arrange
 from scripts import other_documents
-from scripts.labelled.labels import FOLDS, read_labels, words_of
+from scripts.labelled.labels import FOLDS, LabelledFolder, labelled_folders, words_of
 from scripts.labelled.metrics import NO_TYPE, TYPE_NAMES
 from scripts.page_model import SEED, Example, Pages, Pairs, fit_begins, fit_types, pairs_of
 from scripts.train_doctype import EACH, example, learned_types
@@ -87,11 +88,16 @@ def cross_validated(examples: Sequence[Example], measured: Sequence[int]) -> dic
     return {fold: fitted(fold) for fold in progress(measured, "Fitting")}
 
 
-def papers(data: Path, words: Path) -> Iterator[Paper]:
-    """Yield the labelled documents whose words are kept."""
-    rows = [row for row in read_labels(data) if (words / f"{row['id']}.json").exists()]
-    for row in progress(rows, "Reading"):
-        pages, named = words_of(row, data, words), row["doc_type"]
+def papers(folders: Sequence[LabelledFolder]) -> Iterator[Paper]:
+    """Yield the labelled documents whose words are kept, but for those that are held out."""
+    rows = [
+        (row, folder)
+        for folder in folders
+        for row in folder.documents
+        if row["id"] not in folder.held_out and (folder.words / f"{row['id']}.json").exists()
+    ]
+    for row, folder in progress(rows, "Reading"):
+        pages, named = words_of(row, folder.data, folder.words), row["doc_type"]
         kind = NONE if named in NO_TYPE else TYPE_NAMES.get(named, named)
         made = example(row["id"], kind, str(row["group"]), pages, made_up=False)
         signs = [page_signs(arrange(page)) for page in boundaries.best_track(pages)]
@@ -140,7 +146,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True, action="append")
     parser.add_argument("--words", type=Path, required=True)
     parser.add_argument("--cross-validated", action="store_true")
     parser.add_argument("--folds", default=",".join(map(str, range(FOLDS))))
@@ -148,7 +154,7 @@ def main() -> int:
     parser.add_argument("--misses", action="store_true")
     options = parser.parse_args()
     measured = [int(fold) for fold in options.folds.split(",")]
-    found = list(papers(options.data, options.words))
+    found = list(papers(labelled_folders(options.data, options.words)))
     judges: dict[int, Judge] = dict.fromkeys(measured, shipped)
     if options.cross_validated:
         judges = cross_validated([*(paper.example for paper in found), *made_up()], measured)

@@ -52,9 +52,7 @@ async def call(client: Client, tool: str, **arguments: object) -> dict[str, Any]
 
 
 def judge(field: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """Return what to propose for a field from the lines of its page; None for nothing."""
-    if field["key"] != "file_date":
-        return None
+    """Return what to propose for a date of filing from the lines of its page; None for nothing."""
     for above, line in pairwise(lines):
         stamped = _STAMPED.match(line["text"])
         if "RECEIVED" not in above["text"] or stamped is None:
@@ -75,15 +73,17 @@ def _round(boxes: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 
 async def review(client: Client, most: int = 3) -> list[dict[str, Any]]:
-    """Propose corrections of escalated fields, and return those fields as they are then."""
+    """Propose corrections of fields that wait for review, and return those fields as they are then."""
     proposed: list[dict[str, Any]] = []
     cursor = None
     while len(proposed) < most:
-        queue = await call(client, "review_queue", status="escalated", cursor=cursor)
+        queue = await call(client, "review_queue", docType="registration_form", cursor=cursor)
         for waiting in queue["items"]:
             field, document = waiting["field"], waiting["documentId"]
+            if field["key"] != "file_date" or field["evidence"] is None:
+                continue
             # Where a proposal waits already, a person is to look, and not one more agent.
-            if field["evidence"] is None or "proposed" in field["reasons"] or len(proposed) == most:
+            if "proposed" in field["reasons"] or len(proposed) == most:
                 continue
             page = await call(
                 client, "get_page_text", documentId=document, page=field["evidence"]["page"], words=True

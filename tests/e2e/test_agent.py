@@ -44,7 +44,7 @@ def test_an_agent_corrects_a_date_and_a_reviewer_sees_why_and_accepts_it(office:
     [form] = [each["documentId"] for each in listed if each["docType"] == "registration_form"]
     [before] = [each for each in office.alma("get", str(form))["fields"] if each["key"] == "file_date"]
     # It was taken for that of the signature.
-    assert (before["value"], before["status"]) == ("1971-04-09", "escalated")
+    assert (before["value"], before["status"]) == ("1971-04-09", "unreviewed")
 
     async def at_work() -> list[dict[str, Any]]:
         async with Client(bridge(office)) as client:

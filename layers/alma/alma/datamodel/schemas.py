@@ -101,7 +101,7 @@ class FieldSchema(ColumnSchema):
     rejects: tuple[_Pattern, ...] = Field(
         default=(),
         max_length=MAX_PATTERNS,
-        description="Regular expressions of what a pattern may match and is never a value.",
+        description="Regular expressions of what a pattern or a label points at and is never a value.",
     )
     pages: Literal["any", "first"] = Field(
         default="any", description="Where patterns are tried: every page, or the first two."

@@ -29,7 +29,7 @@ MINIMUM_TOGETHER, PLAIN_VOTE = 0.005, 2.6
 #: What a value with a label is taken to be at least, where it is weighed with others.
 LABELLED = 0.02
 #: The same for each value of a repeated field, and the most there are.
-MINIMUM_REPEATED = 0.25
+MINIMUM_REPEATED = 0.15
 MOST_REPEATS = 20
 #: The sum of a rule's weights at which it is as likely right as wrong, what a unit of it says in log-odds,
 #: and what a field's preference is worth.

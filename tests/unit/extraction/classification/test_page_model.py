@@ -31,7 +31,7 @@ def test_the_model_knows_shipped_types_and_nothing_else() -> None:
 def test_the_model_is_small_and_says_how_good_it_is() -> None:
     assert len(resources.files("alma.data").joinpath(MODEL).read_bytes()) < 1_500_000
     assert facts()["out_of_fold"]["accuracy"] >= 0.98
-    assert facts()["out_of_fold"]["splitting"]["joined"]["precision"] >= 0.99
+    assert facts()["out_of_fold"]["splitting"]["joined"]["precision"] >= 0.98
 
 
 @pytest.mark.parametrize(

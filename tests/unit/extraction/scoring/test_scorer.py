@@ -145,4 +145,4 @@ def test_the_model_that_ships_says_what_it_was_trained_on() -> None:
         "public-record",
     }
     assert base_scorer().knows("invoice", "total_gross")
-    assert not base_scorer().knows("deed_of_conveyance", "grantor_name")
+    assert base_scorer().knows("deed_of_conveyance", "grantor_name")

@@ -181,7 +181,11 @@ def candidates(
                         vote = Vote(each.key, p.value, p.content, p.words, "pattern", FORMAT_VOTE + p.quality)
                         candidate.votes.append(vote)
                     own[number, p.words, p.value] = candidate
-        votes = list(_votes(page, number, matcher))
+        votes = [
+            vote
+            for vote in _votes(page, number, matcher)
+            if not any(matcher.find(each, vote.value) for each in page.fields[vote.key].rejects)
+        ]
         for vote in (*votes, *_under_names(page, votes)):
             own = found[vote.key]
             key = (number, vote.words, vote.value)

@@ -395,8 +395,6 @@ class PageSearch:
                 last = bisect_right(starts, end - 1)
                 piece = text[begin:end]
                 for span in spans(piece, field.type, self.locale)[:1]:
-                    if any(matcher.find(reject, span.value) for reject in field.rejects):
-                        continue
                     yield Vote(
                         field.key,
                         squeeze(span.value) if field.type not in TYPED else span.value,
