@@ -1,6 +1,7 @@
 """What could not be read, from a file to the answers that say so."""
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from alma.pipeline import extract as pipeline_extract
 from alma.settings import settings
 from tests.cloud import Tenant
+from tests.conftest import ROOT
 from tests.reading import drop, ingest, read_to_the_end
 
 pytestmark = pytest.mark.usefixtures("aws")
@@ -51,7 +53,7 @@ def pdf(lines: list[str]) -> bytes:
     """Return a PDF whose text layer holds lines in any script."""
     figure, out = Figure(figsize=(8.27, 11.69)), io.BytesIO()
     for number, line in enumerate(lines):
-        figure.text(0.1, 0.9 - 0.03 * number, line, fontsize=11, family="DejaVu Sans")
+        figure.text(0.05, 0.9 - 0.03 * number, line, fontsize=8, family="DejaVu Sans Mono")
     with mpl.rc_context({"pdf.fonttype": 42}):
         figure.savefig(out, format="pdf")
     return out.getvalue()
@@ -60,9 +62,9 @@ def pdf(lines: list[str]) -> bytes:
 def png(lines: list[str]) -> bytes:
     """Return an image of lines in any script."""
     image, out = Image.new("RGB", (1240, 900), "white"), io.BytesIO()
-    font = ImageFont.truetype(font_manager.findfont("DejaVu Sans"), 30)
+    font = ImageFont.truetype(font_manager.findfont("DejaVu Sans Mono"), 20)
     for number, line in enumerate(lines):
-        ImageDraw.Draw(image).text((80, 60 + 80 * number), line, "black", font)
+        ImageDraw.Draw(image).text((20, 40 + 50 * number), line, "black", font)
     image.save(out, "png")
     return out.getvalue()
 
@@ -126,12 +128,24 @@ def test_a_letter_is_of_no_type_and_says_so() -> None:
     assert (found["docType"], found["warning"]["reason"]) == (None, "no_type_fits")
 
 
-def test_what_is_read_well_has_no_warning() -> None:
+@pytest.mark.parametrize(
+    ("paper", "made", "rows"),
+    [
+        ("czech-invoice-1", pdf, [("Police buková", "10", "12.50"), ("Pracovní stůl", "4", "320.25")]),
+        ("polish-invoice-1", png, [("Półka bukowa", "10", "12.50"), ("Stół roboczy", "4", "320.25")]),
+    ],
+)
+def test_what_is_read_well_has_its_lines_and_no_warning(
+    paper: str, made: Callable[[list[str]], bytes], rows: list[tuple[str, ...]]
+) -> None:
     tenant = Tenant.create("greaves")
-    lines = (Path(__file__).parents[1] / "unit/extraction/languages/polish-invoice-1.txt").read_text("utf-8")
-    found = dropped(
-        tenant, "faktura.png", png([line for line in lines.partition("---")[0].splitlines() if line])
-    )
+    text = (ROOT / f"tests/unit/extraction/languages/{paper}.txt").read_text("utf-8").partition("---")[0]
 
-    assert "warning" not in listed(tenant)
-    assert found["docType"] == "invoice"
+    found = dropped(tenant, "invoice", made(text.splitlines()))
+
+    assert (found["docType"], "warning" in found, "warning" in listed(tenant)) == ("invoice", False, False)
+    columns = [
+        [f["value"] for f in found["fields"] if f["key"] == f"line_items.{column}"]
+        for column in ("description", "quantity", "unit_price")
+    ]
+    assert list(zip(*columns, strict=True)) == rows
