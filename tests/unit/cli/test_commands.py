@@ -367,6 +367,20 @@ def test_lists_are_filtered_by_the_api_and_show_what_is_left_to_review(
     ]
 
 
+def test_what_could_not_be_read_is_said_in_lists_and_with_the_fields(
+    api: FakeApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    detail = "No words were seen on its pages."
+    warning = {"warning": {"reason": "no_text", "detail": detail}}
+    api.say("GET", "/documents", {"documents": [named(9, "may.pdf", **warning)], "nextCursor": None})
+    api.say("GET", "/documents/9", {"documentId": 9, "docType": None, **warning, "fields": []})
+
+    assert main(["list"]) == 0
+    assert "ready: no_text" in capsys.readouterr().out
+    assert main(["get", "9"]) == 0
+    assert detail in capsys.readouterr().out
+
+
 # --- documents by the names of their files ----------------------------------
 
 

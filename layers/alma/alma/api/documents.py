@@ -34,11 +34,13 @@ from alma.documents.service import Announcement
 from alma.presentation.document import (
     RE_EXTRACTION_DESCRIPTION,
     RE_EXTRACTION_DETAIL_DESCRIPTION,
+    WARNING_DESCRIPTION,
     DocumentContent,
     DocumentView,
     EvidenceView,
     FieldView,
     PageRangeView,
+    WarningView,
     project,
 )
 from alma.presentation.view import View, is_none
@@ -215,6 +217,7 @@ class DocumentSummary(View):
     re_extraction_detail: str | None = Field(
         default=None, exclude_if=is_none, description=RE_EXTRACTION_DETAIL_DESCRIPTION
     )
+    warning: WarningView | None = Field(default=None, exclude_if=is_none, description=WARNING_DESCRIPTION)
     upload_until: str | None = Field(
         default=None,
         exclude_if=is_none,

@@ -62,6 +62,7 @@ def dropped(answers: Iterable[dict[str, Any]]) -> Iterator[Printable]:
         if "fields" in answer:
             yield fields_table(answer, answer["fileName"])
             yield from _missing(answer)
+            yield from _warning(answer)
             if answer.get("instances"):
                 yield f"The file holds further documents: {', '.join(map(str, answer['instances']))}"
         elif "error" in answer:
@@ -91,6 +92,8 @@ def _reading_status(document: dict[str, Any]) -> str:
         if "reExtraction" in document
         else "its file has not arrived"
         if "uploadUntil" in document
+        else document["warning"]["reason"]
+        if "warning" in document
         else ""
     )
     return f"{document['status']}: {why}" if why else str(document["status"])
@@ -143,6 +146,7 @@ def fields(document: dict[str, Any], document_id: int, title: str | None = None)
     if "fields" in document:
         yield fields_table(document, title)
         yield from _missing(document)
+        yield from _warning(document)
         if "reExtractionDetail" in document:
             yield document["reExtractionDetail"]
     elif "uploadUntil" in document:
@@ -169,6 +173,12 @@ def _missing(document: dict[str, Any]) -> Iterator[Printable]:
     """Return which required fields were not found, if any."""
     if document.get("missing"):
         yield _text(f"not found, though the type requires it: {', '.join(document['missing'])}", "yellow")
+
+
+def _warning(document: dict[str, Any]) -> Iterator[Printable]:
+    """Return what could not be read of a document, if anything."""
+    if "warning" in document:
+        yield _text(document["warning"]["detail"], "yellow")
 
 
 def fields_table(document: dict[str, Any], title: str | None = None) -> Table:

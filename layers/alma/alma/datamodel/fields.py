@@ -242,6 +242,28 @@ def best_reading(readings: Iterable[Reading]) -> Reading:
     return min(readings, key=precedence)
 
 
+class WarningReason(StrEnum):
+    """Why a document has no type, or fields of its type may be missing."""
+
+    TEXT_NOT_READ = "text_not_read"
+    """Most of what is seen on its images: handwriting, or letters that the recogniser does not know."""
+    SCRIPT_NOT_KNOWN = "script_not_known"
+    """Its type, or any type, has no labels in its letters."""
+    NO_TYPE_FITS = "no_type_fits"
+    """Too few words of any type stand in it."""
+    NO_TEXT = "no_text"
+    """Nothing was seen on its pages."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingWarning:
+    """What could not be read of a document, or why nothing was."""
+
+    reason: WarningReason
+    detail: str
+    """A sentence: what is seen, and what to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class Extraction:
     """What reading a document gave."""
@@ -252,3 +274,5 @@ class Extraction:
     """Probability that it is right; None where nothing is known."""
     fields: list[Field] = field(default_factory=list)
     """In the schema's order, then by place in the document."""
+    warning: ReadingWarning | None = None
+    """What could not be read, or why nothing was."""

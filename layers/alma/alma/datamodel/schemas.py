@@ -31,7 +31,7 @@ from pydantic import (
 #: Fields of a document type, those of its groups included.
 MAX_FIELDS = 200
 #: Labels of one field, patterns of one field, phrases of one type.
-MAX_ALIASES, MAX_PATTERNS, MAX_PHRASES = 200, 20, 300
+MAX_ALIASES, MAX_PATTERNS, MAX_PHRASES = 400, 20, 600
 #: What the least counts of a pattern's repeats may come to together: compiling takes memory by that.
 MAX_REPEATS = 10_000
 #: What may stand in braces in a pattern, for a value of that kind.

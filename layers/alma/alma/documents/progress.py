@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from alma.clock import timestamp
-from alma.datamodel.fields import Extraction, Field
+from alma.datamodel.fields import Extraction, Field, ReadingWarning
 from alma.documents import audit, changes, field_rows, records
 from alma.documents.records import Document, DocumentStatus
 from alma.errors import NotFoundError
@@ -121,8 +121,13 @@ def finish(
     _finish(document, plan)
 
 
+def stored_warning(warning: ReadingWarning | None) -> list[str] | None:
+    """Return a warning as a document's row has it."""
+    return None if warning is None else [warning.reason.value, warning.detail]
+
+
 def type_actions(organisation: str, extraction: Extraction) -> list[Any]:
-    """Return what makes a document's row say the type that was found, and nothing of one it had before."""
+    """Return what makes a document's row say the type and the warning found, and nothing it said before."""
     doc_type, sure = extraction.doc_type, extraction.doc_type_confidence
     return [
         *(
@@ -136,6 +141,9 @@ def type_actions(organisation: str, extraction: Extraction) -> list[Any]:
         DocumentItem.doc_type_confidence.remove()
         if sure is None
         else DocumentItem.doc_type_confidence.set(sure),
+        DocumentItem.warning.remove()
+        if extraction.warning is None
+        else DocumentItem.warning.set(stored_warning(extraction.warning)),
     ]
 
 

@@ -16,7 +16,7 @@ from typing import Final, Literal
 from alma import clock
 from alma.access import keys
 from alma.clock import timestamp
-from alma.datamodel.fields import Field
+from alma.datamodel.fields import Field, ReadingWarning, WarningReason
 from alma.documents import field_rows, names
 from alma.errors import ConflictError, NotFoundError, PassingConflictError
 from alma.storage.items.documents import DocumentItem, FieldItem, document_key, field_prefix, listed_key
@@ -139,6 +139,8 @@ class Document:
     """Files of documents that were merged into it: row, key in the inbox, content, first document."""
     upload_until: str | None = None
     """Until when its file can be sent, where it was announced and none has arrived yet."""
+    warning: ReadingWarning | None = None
+    """What could not be read of it, or why nothing was."""
 
     @property
     def source(self) -> tuple[int, tuple[int, int]] | None:
@@ -291,6 +293,7 @@ def from_item(item: DocumentItem) -> Document:
         review=_review_counts(item) if status is DocumentStatus.READY else None,
         re_extraction=re_extraction,
         re_extraction_detail=re_extraction_detail,
+        warning=None if item.warning is None else _warning(*item.warning),
         upload_until=timestamp(until_sent) if until_sent and status is DocumentStatus.PROCESSING else None,
     )
 
@@ -311,6 +314,10 @@ def _re_extraction(item: DocumentItem) -> tuple[Literal["queued", "failed"] | No
     if clock.now().timestamp() < int(asked) / 1000 + RE_EXTRACTION_SECONDS:
         return "queued", None
     return "failed", "It was not read again within an hour; ask once more."
+
+
+def _warning(reason: str, detail: str) -> ReadingWarning:
+    return ReadingWarning(WarningReason(reason), detail)
 
 
 def _review_counts(item: DocumentItem) -> ReviewCounts | None:

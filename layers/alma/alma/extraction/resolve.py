@@ -10,6 +10,7 @@ from alma.datamodel.fields import DecisionCount, Extraction, Field, Reading, Rea
 from alma.datamodel.pages import PageText, Track
 from alma.datamodel.schemas import DocumentSchema, FieldSchema
 from alma.extraction.classification.document_type import document_type
+from alma.extraction.classification.reading_warnings import warning_of
 from alma.extraction.page.layout import Layout, arrange
 from alma.extraction.scoring.confidence import UNKNOWN, Calibration, Signals, shipped_calibration
 from alma.extraction.scoring.rule_confidence import shipped_rule_calibration
@@ -128,11 +129,11 @@ def extract(
         guesses = [document_type(layouts, schemas) for layouts in tracks.values()]
         doc_type, sure = max(guesses, key=lambda g: -1.0 if g[1] is None else g[1], default=(None, None))
         if doc_type is None:
-            return Extraction(None, None, [])
+            return Extraction(None, None, [], warning_of(pages, None))
     schema = schemas[doc_type]
     fields = plain_fields(tracks, schema, scorer or base_scorer(), calibration, decisions)
     fields += group_fields(tracks, schema, shipped_cell_calibration())
-    return Extraction(doc_type, sure, fields)
+    return Extraction(doc_type, sure, fields, warning_of(pages, schema))
 
 
 def plain_fields(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import pydantic
 
-from alma.datamodel.fields import Field, Reading, Status, evidence_of
+from alma.datamodel.fields import Field, Reading, ReadingWarning, Status, WarningReason, evidence_of
 from alma.presentation.view import View
 
 if TYPE_CHECKING:
@@ -31,6 +31,23 @@ RE_EXTRACTION_DESCRIPTION = (
     "until it is."
 )
 RE_EXTRACTION_DETAIL_DESCRIPTION = "Why it failed, as a sentence; only given if it did."
+
+
+WARNING_DESCRIPTION = (
+    "What could not be read of it, or why it has no type; only given if there is something to say. What an "
+    "older release read has none until it is read again."
+)
+
+
+class WarningView(View):
+    """What could not be read of a document, or why nothing was, and what to do."""
+
+    reason: WarningReason = pydantic.Field(
+        description="text_not_read: most of what is seen on its images, such as handwriting or letters that "
+        "the recogniser does not know; script_not_known: its type, or any type, has no labels in its script; "
+        "no_type_fits: too few words of any type stand in it; no_text: no words were seen."
+    )
+    detail: str = pydantic.Field(description="The same as a sentence, and what to do.")
 
 
 class BoxView(View):
@@ -214,6 +231,7 @@ class DocumentView(View):
     re_extraction_detail: str | None = pydantic.Field(
         default=None, description=RE_EXTRACTION_DETAIL_DESCRIPTION
     )
+    warning: WarningView | None = pydantic.Field(default=None, description=WARNING_DESCRIPTION)
     file_name: str | None = pydantic.Field(default=None, description="Name of its file; only with tracks.")
     claimed_by: str | None = pydantic.Field(
         default=None, description="Id of the key that works on it now; only with tracks, if one does."
@@ -251,6 +269,8 @@ class DocumentContent:
     """Ids of required fields that were not found, where `fields` has them not."""
     re_extraction: ReExtraction | None = None
     """Set while it waits to be re-extracted, and after that failed."""
+    warning: ReadingWarning | None = None
+    """What could not be read of it, or why nothing was."""
     file_name: str | None = None
     """Name of its file, where it is known."""
     types: Mapping[str, FieldType] = field(default_factory=dict)
@@ -263,9 +283,9 @@ def project(content: DocumentContent, *, tracks: bool = False) -> dict[str, Any]
     Returns
     -------
     dict
-        `documentId`, `docType`, `model`, the keys of the file part and of a re-extraction if given,
-        and `fields`, each with `key`, `value`, `confidence`, `status` and `evidence` (None for a value
-        without a place); `group` and `row` for a group's column; `missing` if any are; with
+        `documentId`, `docType`, `model`, the keys of the file part and of a re-extraction and `warning`
+        if given, and `fields`, each with `key`, `value`, `confidence`, `status` and `evidence` (None for a
+        value without a place); `group` and `row` for a group's column; `missing` if any are; with
         `tracks` also the file's name, the claim and what `project_field` adds.
     """
     head: dict[str, Any] = {"documentId": content.document_id, "docType": content.doc_type}
@@ -275,6 +295,8 @@ def project(content: DocumentContent, *, tracks: bool = False) -> dict[str, Any]
         head |= content.part.body()
     if content.re_extraction is not None:
         head |= content.re_extraction.body()
+    if content.warning is not None:
+        head["warning"] = {"reason": content.warning.reason.value, "detail": content.warning.detail}
     if content.file_name is not None and tracks:
         head["fileName"] = content.file_name
     if content.claim is not None and tracks:

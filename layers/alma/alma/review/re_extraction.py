@@ -152,7 +152,7 @@ def keep(organisation: str, document_id: int, extraction: Extraction, actor: str
         merged = field_rows.as_stored(merging.merge_re_extraction(existing, extraction.fields, schema))
         retyped = extraction.doc_type != row.doc_type
         steps = changes.steps(existing, merged, row, rewrite=retyped)
-        if not steps and not retyped:
+        if not steps and not retyped and row.warning == progress.stored_warning(extraction.warning):
             return changes.Unchanged(None)
         after = _after(existing, steps)
         event = audit.extracted(after, extraction.doc_type, before={"docType": row.doc_type})

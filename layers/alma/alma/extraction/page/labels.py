@@ -30,12 +30,13 @@ CLOSES = (":", "=", "：", "﹕")
 def squash(word: str) -> str:
     """Return a word as labels are compared: lower-case letters and digits of any script, without accents.
 
-    >>> squash("Rechnungs-Nr.:"), squash("N°"), squash("Montant")
-    ('rechnungsno', 'no', 'montant')
+    >>> squash("Rechnungs-Nr.:"), squash("N°"), squash("Montant"), squash("Açıklama") == squash("AÇIKLAMA")
+    ('rechnungsno', 'no', 'montant', True)
     """
     if word in ("N°", "n°", "Nº", "nº", "№"):
         return "no"
-    text = _NOT_LETTERS.sub(" ", fold(word)).strip()
+    # The small letter of a Turkish I has no dot, which capitals and recognisers do not keep.
+    text = _NOT_LETTERS.sub(" ", fold(word)).strip().replace("ı", "i")
     if "#" in text and len(text) > 1:
         text = text.replace("#", " # ").strip()
     parts = text.split()

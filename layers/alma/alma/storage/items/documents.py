@@ -143,6 +143,7 @@ class DocumentItem(Item, discriminator="document"):
     attempts = NumberAttribute(default=0)
     resolutions = NumberAttribute(default=0)
     unread_lines = NumberAttribute(default=0)
+    warning = JSONAttribute(null=True)  # what could not be read: reason and sentence
     error_code = UnicodeAttribute(null=True, attr_name="error")
     detail = UnicodeAttribute(null=True)
     created_at = UnicodeAttribute()
