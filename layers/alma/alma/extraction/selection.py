@@ -31,6 +31,8 @@ LABELLED = 0.02
 #: The same for each value of a repeated field, and the most there are.
 MINIMUM_REPEATED = 0.15
 MOST_REPEATS = 20
+#: The same for the likeliest of them, where there is no other.
+MINIMUM_ALONE = 0.05
 #: The sum of a rule's weights at which it is as likely right as wrong, what a unit of it says in log-odds,
 #: and what a field's preference is worth.
 MINIMUM_VOTE, VOTE_SLOPE, PREFERENCE = 0.9, 3.0, 0.5
@@ -185,7 +187,7 @@ def plausible(options: Sequence[Choice]) -> list[Choice]:
 def _several(options: Sequence[Choice]) -> list[Choice]:
     """Return the values of a repeated field that are probable enough, in the order of the document.
 
-    If none is, the likeliest, where a rule plainly points at it.
+    If none is, the likeliest, if it is not out of the question or plainly labelled.
     """
     chosen: list[Choice] = []
     for option in options:
@@ -202,8 +204,12 @@ def _several(options: Sequence[Choice]) -> list[Choice]:
             continue  # a short form of, or made of words of, what is already there
         chosen.append(option)
     if not chosen:
-        # Nobody at all is less likely than the likeliest, if a label stands beside it.
-        chosen = [o for o in options[:1] if o.labelled and o.signals.vote >= PLAIN_VOTE]
+        # That there is none at all is less likely than the likeliest.
+        chosen = [
+            o
+            for o in options[:1]
+            if o.signals.probability >= MINIMUM_ALONE or (o.labelled and o.signals.vote >= PLAIN_VOTE)
+        ]
     return sorted(chosen, key=lambda c: c.candidate.place)
 
 

@@ -32,6 +32,8 @@ MOST_WORDS, MOST_CHARACTERS = 700, 4000
 STARTS, STOPS = 8, 6
 #: Words before and after a sum or a date that are read with it.
 WINDOW = 24
+#: Characters of a word near a line end beyond which it is no prose: reading it costs by its length.
+LONGEST_WORD = 80
 
 _OPENING = "([{<“\"'‘„«*_|"
 _CLOSING = ",;:.)]}>”\"'’»*_|"
@@ -352,6 +354,8 @@ def _over_line_ends(
             if order.line_of[at] == order.line_of[at - 1]:
                 continue
             first, end = max(start, at - WINDOW), min(stop, at + WINDOW)
+            if any(len(words[order.order[position]].text) > LONGEST_WORD for position in range(first, end)):
+                continue
             starts, text = [], ""
             for position in range(first, end):
                 starts.append(len(text))
