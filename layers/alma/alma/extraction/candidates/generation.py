@@ -79,7 +79,7 @@ class Candidate:
 def _votes(page: PageSearch, number: int, matcher: Matcher) -> Iterator[Vote]:
     for hit in page.hits:
         for label in hit.labels:
-            if not label.key:
+            if not label.key or page.fields[label.key].marked:
                 continue
             if page.fields[label.key].position == "above":
                 yield from page.above(hit, label)
@@ -147,7 +147,7 @@ def candidates(layouts: Sequence[Layout], schema: DocumentSchema, locale: Locale
     """
     found: dict[str, dict[tuple[int, tuple[int, ...], str], Candidate]] = {f.key: {} for f in schema.fields}
     matcher = Matcher()
-    kinds = {f.type for f in schema.fields}
+    kinds = {f.type for f in schema.fields if not f.marked}
     in_label: dict[int, frozenset[int]] = {}
     for number, layout in enumerate(layouts):
         page = PageSearch(layout, schema, locale)
