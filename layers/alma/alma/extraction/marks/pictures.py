@@ -138,8 +138,8 @@ def _is_grid(thick: Mask, box: Pixels) -> bool:
 
 def inside_share(mask: Mask, frame: Pixels) -> float:
     """Return the share of a frame's inside, its lines left out, that is inked."""
-    x = max(3, round(0.2 * (frame.right - frame.left)))
-    y = max(3, round(0.2 * (frame.bottom - frame.top)))
+    x = max(3, round(0.27 * (frame.right - frame.left)))
+    y = max(3, round(0.27 * (frame.bottom - frame.top)))
     inside = mask[frame.top + y : frame.bottom - y, frame.left + x : frame.right - x]
     return float(inside.mean()) if inside.size else 0.0
 
