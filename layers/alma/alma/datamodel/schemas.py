@@ -62,6 +62,12 @@ class FieldType(StrEnum):
     IDENTIFIER = "identifier"
     DURATION = "duration"
     CURRENCY = "currency"
+    CHECKBOX = "checkbox"
+    SIGNATURE = "signature"
+
+
+#: The values of what a person marks on paper: there, or not. Its labels name the words beside it.
+MARK_VALUES = {FieldType.CHECKBOX: ("checked", "unchecked"), FieldType.SIGNATURE: ("present", "absent")}
 
 
 class ColumnSchema(BaseModel):
@@ -85,6 +91,11 @@ class ColumnSchema(BaseModel):
     required: bool = Field(
         default=False, description="A document of this type always has it; a row without it is no row."
     )
+
+    @property
+    def marked(self) -> bool:
+        """It is a checkbox or a signature, which stands beside its label and is not written in words."""
+        return self.type in MARK_VALUES
 
 
 class FieldSchema(ColumnSchema):
@@ -146,6 +157,15 @@ class FieldSchema(ColumnSchema):
                 raise ValueError(f"{pattern!r} has no group named value")
         return patterns
 
+    @model_validator(mode="after")
+    def _marks_stand_beside_their_label(self) -> FieldSchema:
+        if self.marked and (self.repeated or self.patterns or self.format or self.position != "labelled"):
+            raise ValueError(
+                f"{self.key!r} is a {self.type.value}: it stands once beside its label; give it aliases, and "
+                "no patterns, position, format or repeated"
+            )
+        return self
+
 
 class Rule(BaseModel):
     """Something the values of several fields have to do with each other."""
@@ -202,6 +222,14 @@ class GroupSchema(BaseModel):
         max_length=MAX_ALIASES,
         description="Labels of lines between rows that are no rows: a sum carried over to the next page.",
     )
+
+    @field_validator("fields")
+    @classmethod
+    def _columns_are_written(cls, columns: tuple[ColumnSchema, ...]) -> tuple[ColumnSchema, ...]:
+        for column in columns:
+            if column.marked:
+                raise ValueError(f"{column.key!r} is a {column.type.value}, which is no column of a table")
+        return columns
 
     def key_of(self, column: ColumnSchema) -> str:
         """Return the name of a column's values, `GROUP.COLUMN`."""
@@ -278,6 +306,11 @@ class DocumentSchema(SchemaDefinition):
     def field(self, key: str) -> FieldSchema | None:
         """Return the field named `key`, or None."""
         return next((f for f in self.fields if f.key == key), None)
+
+    def without_marks(self) -> DocumentSchema:
+        """Return the type without its checkboxes and signatures: what models read and learn."""
+        written = tuple(field for field in self.fields if not field.marked)
+        return self if len(written) == len(self.fields) else self.model_copy(update={"fields": written})
 
     @property
     def field_types(self) -> dict[str, FieldType]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 
 from alma.datamodel.fields import DecisionCount, Extraction, Field, Reading, Reason, Status, doubt, precedence
 from alma.datamodel.pages import PageText, Track
 from alma.datamodel.schemas import DocumentSchema, FieldSchema
 from alma.extraction.classification.document_type import document_type
 from alma.extraction.classification.reading_warnings import warning_of
+from alma.extraction.marks.mark_fields import mark_fields
+from alma.extraction.marks.page_marks import PictureOf
 from alma.extraction.page.layout import Layout, arrange
 from alma.extraction.scoring.confidence import UNKNOWN, Calibration, Signals, shipped_calibration
 from alma.extraction.scoring.rule_confidence import shipped_rule_calibration
@@ -93,6 +95,7 @@ def extract(
     scorer: Scorer | None = None,
     calibration: Calibration | None = None,
     decisions: DecisionCounts | None = None,
+    picture_of: PictureOf = lambda page: None,
 ) -> Extraction:
     """Return the fields of a document.
 
@@ -110,6 +113,9 @@ def extract(
         Numbers behind the confidence; those that come with the model by default.
     decisions : callable, optional
         What people decided of a type's fields; without it nothing is known of fields without a calibration.
+    picture_of : callable, optional
+        The picture of a page, for types with checkboxes or signatures; without it they are read from
+        characters alone.
 
     Returns
     -------
@@ -132,6 +138,8 @@ def extract(
             return Extraction(None, None, [], warning_of(pages, None))
     schema = schemas[doc_type]
     fields = plain_fields(tracks, schema, scorer or base_scorer(), calibration, decisions)
+    counts = partial(decisions, doc_type) if decisions is not None else dict[str, DecisionCount]
+    fields += mark_fields(tracks, schema, picture_of, counts)
     fields += group_fields(tracks, schema, shipped_cell_calibration())
     return Extraction(doc_type, sure, fields, warning_of(pages, schema))
 
@@ -143,7 +151,7 @@ def plain_fields(
     model: Calibration,
     decisions: DecisionCounts | None = None,
 ) -> list[Field]:
-    """Return the fields of a document of a known type, but for the rows of its groups."""
+    """Return the fields of a document of a known type that are written in words, rows of groups left out."""
     sure = _Confidence(schema.doc_type, scorer, model, decisions)
     return [
         _field(schema, field, occurrence, row, sure)

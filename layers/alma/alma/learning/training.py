@@ -69,7 +69,7 @@ def learn(
     documents : sequence of LabelledDocument
         Of that type; their order does not matter.
     schema : DocumentSchema
-        The type. Columns of its groups are read by rules and not learnt.
+        The type. Columns of its groups, checkboxes and signatures are read by rules and not learnt.
     base : bytes
         The model to start from, and to be better than. Where its network is built otherwise, the new one
         starts from nothing.
@@ -91,6 +91,7 @@ def learn(
     ValueError
         The base is no scorer, or was trained with other features.
     """
+    schema = schema.without_marks()
     run = _Run(schema, report or (lambda stage, share: None), deadline)
     base_scorer = Scorer(base)
     lessons = lessons_of(documents, schema)

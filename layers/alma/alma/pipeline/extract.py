@@ -14,13 +14,14 @@ from alma.document_types import catalogue, decision_counts
 from alma.documents import page_records, progress
 from alma.documents.page_records import PageRecord
 from alma.documents.records import Document
-from alma.errors import UnreadableFileError
+from alma.errors import NotFoundError, UnreadableFileError
 from alma.extraction.resolve import extract, with_missing
 from alma.pipeline import llm
 from alma.settings import settings
 from alma.storage import objects
 
 if TYPE_CHECKING:
+    from alma.extraction.marks.pictures import Grey
     from alma.ocr import Recognizer
 
 _log = logging.getLogger(__name__)
@@ -66,6 +67,19 @@ def _recognise(document: Document, page: int) -> None:
     page_records.page_recognised(document, page, text.turned)
 
 
+def _grey_picture(document: Document, page: int) -> Grey | None:
+    """Return the grey picture of a page as displayed, or None where there is none."""
+    import numpy as np
+    from PIL import Image
+
+    try:
+        png = objects.get(document.organisation, objects.page_image_key(document.id, page))
+    except NotFoundError:
+        return None
+    with Image.open(io.BytesIO(png)) as image:
+        return np.asarray(image.convert("L"))
+
+
 def check_readable(pages: Sequence[PageRecord]) -> None:
     """Raise the failure of a document none of whose pages could be read.
 
@@ -109,6 +123,7 @@ def fields_of(
         schemas,
         doc_type if doc_type in schemas else None,
         decisions=partial(decision_counts.counts_of, document.organisation),
+        picture_of=lru_cache(maxsize=2)(partial(_grey_picture, document)),
     )
     if extraction.doc_type is None:
         return extraction

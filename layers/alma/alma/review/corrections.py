@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from alma.datamodel.fields import Field, Reading
 from alma.datamodel.geometry import PLACES, Box, Region, Word, regions_of
 from alma.datamodel.pages import PageText, Track, plain_text
-from alma.datamodel.schemas import ColumnSchema, FieldSchema, FieldType
+from alma.datamodel.schemas import MARK_VALUES, ColumnSchema, FieldSchema, FieldType
 from alma.documents import page_records, page_words
 from alma.documents.records import Document
 from alma.errors import BadRequestError
@@ -104,6 +104,8 @@ def _placed(document: Document, column: ColumnSchema | None, value: str, former:
     near = known[0].regions if known else ()
     typed = _typed(document, column, value, near[0].page if near else 1)
     kind = FieldType.TEXT if column is None else column.type
+    if kind in MARK_VALUES:  # a box is where it is, checked or not
+        return Reading(TRACK, typed, typed, None, near)
     for reading in known:
         trusted = reading is known[0] or not reading.proposed
         if trusted and reading.regions and _same(kind, reading.value, typed):
@@ -134,6 +136,10 @@ def _typed(document: Document, column: ColumnSchema | None, value: str, page: in
     """Return a value that a person wrote in the form of its type."""
     text = squeeze(value)
     kind = FieldType.TEXT if column is None else column.type
+    if kind in MARK_VALUES:
+        if text.lower() not in MARK_VALUES[kind]:
+            raise BadRequestError(f"This field is a {kind.value}; write {' or '.join(MARK_VALUES[kind])}.")
+        return text.lower()
     if kind not in _FORMS:
         return _as_text(text, kind)
     # What is in the form already does not depend on the document's ways of writing.
@@ -196,6 +202,8 @@ def _read(document: Document, column: ColumnSchema | None, place: Place) -> Read
 def _value(content: str, column: ColumnSchema | None, locale: Locale) -> str | None:
     if column is None:
         return content
+    if column.marked:
+        return None
     if column.type in _FORMS:
         value = parse(content, column.type, locale)
         return value if value is not None and _keepable(value) else None

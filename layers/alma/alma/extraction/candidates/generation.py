@@ -86,7 +86,7 @@ class Candidate:
 def _votes(page: PageSearch, number: int, matcher: Matcher) -> Iterator[Vote]:
     for hit in page.hits:
         for label in hit.labels:
-            if not label.key:
+            if not label.key or page.fields[label.key].marked:
                 continue
             if page.fields[label.key].position == "above":
                 yield from page.above(hit, label)
@@ -160,7 +160,7 @@ def candidates(
     """
     found: dict[str, dict[tuple[int, tuple[int, ...], str], Candidate]] = {f.key: {} for f in schema.fields}
     matcher = Matcher()
-    kinds = {f.type for f in schema.fields if f.extent != "paragraph"}
+    kinds = {f.type for f in schema.fields if not f.marked and f.extent != "paragraph"}
     any_description = any(f.extent == "paragraph" for f in schema.fields)
     in_label: dict[int, frozenset[int]] = {}
     orders = [reading_order(layout) for layout in layouts]

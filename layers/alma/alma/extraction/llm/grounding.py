@@ -71,6 +71,7 @@ def ground(asked: Question, schema: DocumentSchema, answer: Mapping[str, Any]) -
     locale = locale_of(layout.running_text()[0] for layout in asked.layouts)
     keys = {layout.page: [letters(word.text) for word in layout.words] for layout in asked.layouts}
     readings: dict[str, list[Reading]] = {}
+    schema = schema.without_marks()
     dropped = sum(1 for key in answer if schema.field(key) is None)
     for field in schema.fields:
         taken: list[Match] = []

@@ -109,6 +109,7 @@ def _answer_schema(schema: DocumentSchema) -> dict[str, Any]:
         "properties": {
             field.key: {"type": "array", "description": _description(field), "items": value}
             for field in schema.fields
+            if not field.marked
         },
         "required": [],
     }

@@ -40,7 +40,9 @@ class RuleCalibration:
     """Strengths of the priors, in decisions: of a type's rate around `rate`, of a field's around what the
     signals say."""
 
-    def probability(self, key: str, vector: Vector, decided: Mapping[str, DecisionCount]) -> float | None:
+    def probability(
+        self, key: str, vector: Vector | None, decided: Mapping[str, DecisionCount]
+    ) -> float | None:
         """Return the probability that a value is right, as it is shown; None before the first decision.
 
         Parameters
@@ -48,21 +50,25 @@ class RuleCalibration:
         key : str
             The field.
         vector : Vector
-            What is known of the value.
+            What is known of the value; None where that is how often those of its type are right.
         decided : mapping
             How often values of the type's fields turned out right, by key.
         """
         found = self.unrounded(key, vector, decided)
         return None if found is None else as_shown(found)
 
-    def unrounded(self, key: str, vector: Vector, decided: Mapping[str, DecisionCount]) -> float | None:
+    def unrounded(
+        self, key: str, vector: Vector | None, decided: Mapping[str, DecisionCount]
+    ) -> float | None:
         """Return the probability as `probability` does, as precise as it comes."""
         right, total = sum(c.right for c in decided.values()), sum(c.total for c in decided.values())
         if not total:
             return None
         of_type = (self.of_type * self.rate + right) / (self.of_type + total)
-        moved = _logit(of_type) - _logit(self.rate)
-        prior = sigmoid(self.model.biases[ANY] + self.model.weighed(vector) + moved)
+        prior = of_type
+        if vector is not None:
+            moved = _logit(of_type) - _logit(self.rate)
+            prior = sigmoid(self.model.biases[ANY] + self.model.weighed(vector) + moved)
         own = decided.get(key, DecisionCount())
         return (self.of_field * prior + own.right) / (self.of_field + own.total)
 

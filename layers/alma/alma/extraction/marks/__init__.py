@@ -1,0 +1,1 @@
+"""What a person marks on paper: checkboxes and signatures."""
