@@ -13,7 +13,14 @@ from alma.datamodel.pages import PageText
 from alma.errors import UnreadableFileError
 from alma.files.content import PageContent
 from alma.files.pdf import PdfParser
-from tests.unit.files.making_pdfs import HELVETICA, pdf_of_pages, stream, text, write_pdf
+from tests.unit.files.making_pdfs import (
+    HELVETICA,
+    pdf_of_pages,
+    pdf_with_picture,
+    stream,
+    text,
+    write_pdf,
+)
 
 PROSE = [
     "This indenture made the fourth day of March in the year of our Lord one thousand",
@@ -63,17 +70,7 @@ def scan(width: int = 600, height: int = 800) -> bytes:
 
 
 def scanned_pdf(layer: bytes) -> bytes:
-    return write_pdf(
-        [
-            b"<< /Type /Catalog /Pages 2 0 R >>",
-            b"<< /Type /Pages /Kids [4 0 R] /Count 1 >>",
-            HELVETICA,
-            b"<< /Type /Page /Parent 2 0 R /Contents 5 0 R /MediaBox [0 0 600 800]"
-            b" /Resources << /Font << /F 3 0 R >> /XObject << /S 6 0 R >> >> >>",
-            stream(b"q 600 0 0 800 0 0 cm /S Do Q\n" + layer),
-            scan(),
-        ]
-    )
+    return pdf_with_picture(scan(), layer)
 
 
 def test_words_are_split_at_white_space_with_boxes_around_their_ink(tmp_path: Path) -> None:
@@ -147,11 +144,75 @@ def test_ligatures_are_letters_and_hyphens_at_line_ends_stay(tmp_path: Path) -> 
     assert lines(read(page, tmp_path)) == ["fie e-", "e"]
 
 
-def test_invisible_text_under_a_scan_is_read(tmp_path: Path) -> None:
-    rows = [text(40, 800 - 60 - 20 * i, "recognised " * 8, size=11, more="3 Tr") for i in range(37)]
-    page = read(scanned_pdf(b"".join(rows)), tmp_path)
-    assert len(said(page).words) == 37 * 8
-    assert not page.needs_vision
+def test_invisible_text_stands_for_the_ink_of_a_scan_and_is_to_be_compared_with_it(tmp_path: Path) -> None:
+    rows = [text(40, 800 - 60 - 20 * i, "recognised " * 8, size=11, more="3 Tr") for i in range(35)]
+    elsewhere = text(40, 790, "nothing stands here", size=9, more="3 Tr")
+    page = read(scanned_pdf(b"".join(rows) + elsewhere), tmp_path)
+    assert {word.text for word in said(page).words} == {"recognised"}
+    assert said(page).unprinted == tuple(range(35 * 8))
+    assert page.needs_vision
+
+
+def test_text_under_a_scan_drawn_over_it_is_to_be_compared_with_it(tmp_path: Path) -> None:
+    rows = b"".join(text(40, 800 - 60 - 20 * i, "recognised " * 8, size=11) for i in range(35))
+    under = scanned_pdf(b"").replace(b"q 600 0 0 800", rows + b"q 600 0 0 800")
+    page = read(under[: under.index(b"xref")] + b"trailer << /Root 1 0 R >>", tmp_path)
+    assert len(said(page).unprinted) == 35 * 8
+
+
+def test_a_picture_of_words_on_a_page_of_text_is_to_be_read(tmp_path: Path) -> None:
+    prose = b"".join(text(60, 400 - 14 * i, line) for i, line in enumerate(PROSE))
+    page = read(pdf_with_picture(scan(), prose, "300 0 0 100 60 650"), tmp_path)
+    assert [(round(b.x, 2), round(b.y, 2), round(b.w, 2), round(b.h, 2)) for b in said(page).pictures] == [
+        (0.1, 0.06, 0.5, 0.12)
+    ]
+    assert page.needs_vision
+    assert said(page).unprinted == ()
+
+
+def test_annotations_that_are_not_viewed_are_not_read(tmp_path: Path) -> None:
+    def form(flags: int) -> bytes:
+        return write_pdf(
+            [
+                b"<< /Type /Catalog /Pages 2 0 R >>",
+                b"<< /Type /Pages /Kids [4 0 R] /Count 1 /MediaBox [0 0 500 900] >>",
+                HELVETICA,
+                b"<< /Type /Page /Parent 2 0 R /Contents 5 0 R /Annots [6 0 R]"
+                b" /Resources << /Font << /F 3 0 R >> >> >>",
+                stream(text(50, 805, "Acreage", size=12)),
+                b"<< /Type /Annot /Subtype /FreeText /F %d /Rect [200 800 300 820] /AP << /N 7 0 R >> >>"
+                % flags,
+                stream(
+                    b"BT /F 12 Tf 2 5 Td (12.5) Tj ET",
+                    b"/Type /XObject /Subtype /Form /BBox [0 0 100 20] /Resources << /Font << /F 3 0 R >> >>",
+                ),
+            ]
+        )
+
+    assert lines(read(form(4), tmp_path)) == ["Acreage 12.5"]
+    assert lines(read(form(2), tmp_path)) == ["Acreage"]
+    assert lines(read(form(4 + 32), tmp_path)) == ["Acreage"]
+
+
+def test_the_characters_of_a_comb_field_are_one_word(tmp_path: Path) -> None:
+    form = write_pdf(
+        [
+            b"<< /Type /Catalog /Pages 2 0 R"
+            b" /AcroForm << /Fields [6 0 R] /DR << /Font << /F 3 0 R >> >> >> >>",
+            b"<< /Type /Pages /Kids [4 0 R] /Count 1 /MediaBox [0 0 500 900] >>",
+            HELVETICA,
+            b"<< /Type /Page /Parent 2 0 R /Contents 5 0 R /Annots [6 0 R]"
+            b" /Resources << /Font << /F 3 0 R >> >> >>",
+            stream(text(50, 805, "Invoice", size=12) + text(420, 805, "Copy", size=12)),
+            b"<< /Type /Annot /Subtype /Widget /FT /Tx /T (n) /V (2041) /DA (/F 12 Tf 0 g) /F 4 /Ff 16777216"
+            b" /MaxLen 5 /Rect [200 800 300 820] /AP << /N 7 0 R >> >>",
+            stream(
+                b"/Tx BMC BT /F 12 Tf 5 5 Td (2) Tj 20 0 Td (0) Tj 20 0 Td (4) Tj 20 0 Td (1) Tj ET EMC",
+                b"/Type /XObject /Subtype /Form /BBox [0 0 100 20] /Resources << /Font << /F 3 0 R >> >>",
+            ),
+        ]
+    )
+    assert lines(read(form, tmp_path)) == ["Invoice 2041 Copy"]
 
 
 def test_a_scan_with_a_stamped_header_has_words_and_needs_vision(tmp_path: Path) -> None:

@@ -54,16 +54,35 @@ def _recognizer() -> Recognizer:
 def _recognise(document: Document, page: int) -> None:
     from PIL import Image
 
+    layer = _layer_to_complete(document, page)
+    if layer is not None and layer.completed:
+        return
     png = objects.get(document.organisation, objects.page_image_key(document.id, page))
     with Image.open(io.BytesIO(png)) as image:
-        text = _recognizer().read(image, page)
+        if layer is None:
+            text = _recognizer().read(image, page)
+        else:
+            from alma.ocr.completion import completed
+
+            text = completed(_recognizer(), image, layer)
     objects.put(
         document.organisation,
-        objects.words_key(document.id, page, Track.VISION),
+        objects.words_key(document.id, page, text.track),
         text.to_json(),
         "application/json",
     )
-    page_records.page_recognised(document, page, text.turned)
+    if text.track is Track.VISION:
+        page_records.page_recognised(document, page, text.turned)
+
+
+def _layer_to_complete(document: Document, page: int) -> PageText | None:
+    """Return the text layer of a page where it is that, and not the page, which needs a look at the
+    picture."""
+    if Track.TEXT.value not in page_records.get_page(document, page).tracks:
+        return None
+    words = objects.get(document.organisation, objects.words_key(document.id, page, Track.TEXT))
+    layer = PageText.from_json(words)
+    return layer if layer.awaits_picture or layer.completed else None
 
 
 def check_readable(pages: Sequence[PageRecord]) -> None:

@@ -1,0 +1,238 @@
+"""What a text layer leaves to the picture: words that it does not print are compared, pictures of words are
+read."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from PIL import Image
+
+from alma.datamodel.geometry import Box, Word
+from alma.datamodel.pages import PageText
+
+#: Confidence from which a reading of the picture stands against what somebody else's recogniser said.
+SURE = 0.9
+
+#: Share of compared words that are contradicted, and their number, from which the rest of the layer is
+#: compared too.
+DOUBTFUL = 0.3
+LEAST_CONTRADICTED = 3
+
+#: White space, in heights of a line, that ends what is read in one go.
+_GAP = 2.0
+
+#: How far beyond its box the ink of a line is looked for, and the white that ends it, in heights of the
+#: line; the difference from paper that a column with ink has.
+_LONGER = 4
+_WORD_GAP = 0.5
+_INK = 12
+
+#: White around a picture, as a share of the page.
+_FRAME = 0.004
+
+#: What turns a page upright.
+_UPRIGHT = {
+    90: Image.Transpose.ROTATE_270,
+    180: Image.Transpose.ROTATE_180,
+    270: Image.Transpose.ROTATE_90,
+}
+
+
+class Reader(Protocol):
+    """What recognises words, as `page_reader.Recognizer` does."""
+
+    def read(self, image: Image.Image, page: int) -> PageText:
+        """Return the words of a picture."""
+        ...
+
+    def read_lines(self, image: Image.Image, boxes: Sequence[Box]) -> list[list[Word]]:
+        """Return the words of lines that stand in boxes."""
+        ...
+
+
+def completed(reader: Reader, image: Image.Image, text: PageText) -> PageText:
+    """Return a text layer with its unprinted words compared with the picture, and with the words of pictures.
+
+    Only what carries a digit is compared, as dates, amounts and numbers do: all of it would take as long
+    as reading the page. Where many of those are contradicted, everything is. A contradicted word is replaced
+    by what is read.
+
+    Parameters
+    ----------
+    reader : Reader
+        Recognises words.
+    image : PIL.Image.Image
+        The page as displayed.
+    text : PageText
+        Its text layer.
+    """
+    upright = text.upright()
+    image = image.transpose(_UPRIGHT[text.turned]) if text.turned else image
+    with_digits = [i for i in upright.unprinted if _has_digit(upright.words[i].text)]
+    segments = _segments(upright, with_digits)
+    replaced, compared = _compared(reader, image, upright.words, segments, SURE)
+    if len(replaced) >= LEAST_CONTRADICTED and len(replaced) > DOUBTFUL * compared:
+        segments = _segments(upright, upright.unprinted)
+        replaced, _ = _compared(reader, image, upright.words, segments, least=0.0)
+    lines: list[list[Word]] = []
+    for positions in _numbered(upright.words):
+        words = [word for index in positions for word in replaced.get(index, [upright.words[index]])]
+        if words:
+            lines.append(words)
+    for line in _pictured(reader, image, upright):
+        lines.insert(_place(line, lines), line)
+    joined = [
+        Word(word.text, word.box.turned(-text.turned % 360), number, word.confidence)
+        for number, line in enumerate(lines)
+        for word in line
+    ]
+    return replace(text, words=tuple(joined), unprinted=(), pictures=(), completed=True)
+
+
+def _segments(page: PageText, positions: Iterable[int]) -> list[list[int]]:
+    """Return positions of words in groups that stand next to each other on a line."""
+    segments: list[list[int]] = []
+    segment: list[int] = []
+    for index in positions:
+        if segment:
+            last, word = page.words[segment[-1]], page.words[index]
+            height = max(last.box.h, word.box.h) * page.height
+            gap = (word.box.x - last.box.right) * page.width
+            if index != segment[-1] + 1 or word.line != last.line or not -height < gap < _GAP * height:
+                segments.append(segment)
+                segment = []
+        segment.append(index)
+    return [*segments, segment] if segment else segments
+
+
+def _compared(
+    reader: Reader, image: Image.Image, words: Sequence[Word], segments: Sequence[list[int]], least: float
+) -> tuple[dict[int, list[Word]], int]:
+    """Return what contradicted words are replaced by, by position, and how many words were compared."""
+    replaced: dict[int, list[Word]] = {}
+    compared = 0
+    grey = image.convert("L")
+    boxes = [
+        _grown(grey, _around(words[i] for i in segment), _limit(words, segment[-1])) for segment in segments
+    ]
+    readings = reader.read_lines(image, boxes)
+    for segment, reading in zip(segments, readings, strict=True):
+        said = [_key(words[i].text) for i in segment]
+        read = [_key(word.text) for word in reading]
+        compared += len(segment)
+        if not reading or "".join(said) == "".join(read):
+            continue
+        sure = min(word.confidence or 0.0 for word in reading)
+        if len(said) == len(read):
+            for index, word, was, now in zip(segment, reading, said, read, strict=True):
+                if was != now:
+                    replaced[index] = [_chosen(words[index], word, least)]
+        elif sure >= least:
+            replaced.update((index, []) for index in segment[1:])
+            replaced[segment[0]] = reading
+        else:
+            replaced.update((index, [replace(words[index], confidence=1 - sure)]) for index in segment)
+    return replaced, compared
+
+
+def _chosen(word: Word, read: Word, least: float) -> Word:
+    """Return which of two readings of a word stands; of one that is contradicted, no more is known than what
+    the other leaves."""
+    sure = read.confidence or 0.0
+    return read if sure >= least else replace(word, confidence=1 - sure)
+
+
+def _pictured(reader: Reader, image: Image.Image, page: PageText) -> Iterator[list[Word]]:
+    """Yield the lines of the pictures, without what the page says there in text."""
+    for picture in page.pictures:
+        left, top = max(0.0, picture.x - _FRAME), max(0.0, picture.y - _FRAME)
+        right, bottom = min(1.0, picture.right + _FRAME), min(1.0, picture.bottom + _FRAME)
+        sides = (
+            int(left * image.width),
+            int(top * image.height),
+            max(int(right * image.width), int(left * image.width) + 1),
+            max(int(bottom * image.height), int(top * image.height) + 1),
+        )
+        part = image.crop(sides)
+        for line in reader.read(part, page.page).lines():
+            placed = [
+                replace(
+                    word,
+                    box=Box(
+                        (sides[0] + word.box.x * part.width) / image.width,
+                        (sides[1] + word.box.y * part.height) / image.height,
+                        word.box.w * part.width / image.width,
+                        word.box.h * part.height / image.height,
+                    ),
+                )
+                for word in line
+            ]
+            new = [word for word in placed if not any(_covers(w.box, word.box) for w in page.words)]
+            if new:
+                yield new
+
+
+def _numbered(words: Sequence[Word]) -> list[list[int]]:
+    """Return the positions of the words of each line."""
+    lines: dict[int, list[int]] = {}
+    for index, word in enumerate(words):
+        lines.setdefault(word.line, []).append(index)
+    return list(lines.values())
+
+
+def _place(line: list[Word], lines: list[list[Word]]) -> int:
+    """Return where a line belongs among others: before the first that stands lower."""
+    middle = _around(line).centre[1]
+    return next((n for n, other in enumerate(lines) if _around(other).y > middle), len(lines))
+
+
+def _around(words: Iterable[Word]) -> Box:
+    first, *others = [word.box for word in words]
+    for box in others:
+        first = first.union(box)
+    return first
+
+
+def _covers(box: Box, other: Box) -> bool:
+    """Tell whether the middle of a word lies in the box of another, or a little beside it."""
+    (x, y), slack = other.centre, 0.3 * box.h
+    return box.x - slack <= x <= box.right + slack and box.y - slack <= y <= box.bottom + slack
+
+
+def _limit(words: Sequence[Word], index: int) -> float:
+    """Return where the next word of a line begins, or the page ends."""
+    after = words[index + 1] if index + 1 < len(words) else None
+    return (
+        1.0 if after is None or after.line != words[index].line else max(after.box.x, words[index].box.right)
+    )
+
+
+def _grown(grey: Image.Image, box: Box, limit: float) -> Box:
+    """Return a line's box as far to the right as its ink goes: unprinted words are often narrower than what
+    they stand for."""
+    width, height = grey.size
+    left, top, bottom = int(box.right * width), int(box.y * height), math.ceil(box.bottom * height)
+    right = min(int(limit * width), left + _LONGER * (bottom - top))
+    if right <= left or bottom <= top:
+        return box
+    columns = grey.crop((left, top, right, bottom)).resize((right - left, 1), Image.Resampling.BOX).tobytes()
+    paper, end = max(columns), 0
+    for number, column in enumerate(columns):
+        if number - end > _WORD_GAP * (bottom - top):
+            break
+        if column < paper - _INK:
+            end = number + 1
+    return Box(box.x, box.y, (left + end) / width - box.x, box.h)
+
+
+def _has_digit(text: str) -> bool:
+    return any(map(str.isdigit, text))
+
+
+def _key(text: str) -> str:
+    """Return what two readings of a word are compared by: letters and digits."""
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", text)))
