@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 
 
 def reject_control_characters(text: str) -> str:
@@ -17,3 +18,13 @@ def reject_control_characters(text: str) -> str:
         if unicodedata.category(c) in ("Cc", "Cf", "Cs") and c not in "\t\r\n":
             raise ValueError(f"it has a control or invisible character, U+{ord(c):04X}; leave it out")
     return text
+
+
+def is_repetition(words: Sequence[str]) -> bool:
+    """Tell whether a line is one short phrase over and over, as a watermark is: `COPY ONLY COPY ONLY
+    COPY`."""
+    for length in range(1, min(6, len(words) // 2) + 1):
+        if all(word == words[i % length] for i, word in enumerate(words)):
+            phrase = "".join(words[:length])
+            return len(phrase) > 2 and phrase.isalpha()
+    return False

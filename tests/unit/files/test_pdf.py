@@ -124,24 +124,47 @@ def test_text_along_the_margin_keeps_its_own_line(tmp_path: Path) -> None:
     assert lines(read(pdf_of_pages(content), tmp_path)) == [*PROSE, "Folio copy"]
 
 
-def test_ligatures_are_letters_and_hyphens_at_line_ends_stay(tmp_path: Path) -> None:
+def pdf_saying(characters: dict[str, str], content: bytes) -> bytes:
+    """A page whose font says that its codes are other characters than they look like."""
+    pairs = " ".join(
+        f"<{ord(code):02X}> <{said.encode('utf-16-be').hex()}>" for code, said in characters.items()
+    )
     to_unicode = stream(
         b"/CIDInit /ProcSet findresource begin begincmap 1 begincodespacerange <00> <FF> endcodespacerange\n"
-        b"3 beginbfchar <41> <FB01> <42> <0065> <43> <00AD> endbfchar endcmap end"
+        b"%d beginbfchar %s endbfchar endcmap end" % (len(characters), pairs.encode())
     )
-    font = HELVETICA.replace(b">>", b"/ToUnicode 4 0 R >>")
-    page = write_pdf(
+    return write_pdf(
         [
             b"<< /Type /Catalog /Pages 2 0 R >>",
             b"<< /Type /Pages /Kids [5 0 R] /Count 1 >>",
-            font,
+            HELVETICA.replace(b">>", b"/ToUnicode 4 0 R >>"),
             to_unicode,
             b"<< /Type /Page /Parent 2 0 R /Contents 6 0 R /MediaBox [0 0 600 800]"
             b" /Resources << /Font << /F 3 0 R >> >> >>",
-            stream(text(60, 700, "AB BC") + text(60, 680, "B")),
+            stream(content),
         ]
     )
+
+
+def test_ligatures_are_letters_and_hyphens_at_line_ends_stay(tmp_path: Path) -> None:
+    page = pdf_saying({"A": "\ufb01", "B": "e", "C": "\u00ad"}, text(60, 700, "AB BC") + text(60, 680, "B"))
     assert lines(read(page, tmp_path)) == ["fie e-", "e"]
+
+
+def test_hebrew_drawn_from_left_to_right_is_read_from_right_to_left(tmp_path: Path) -> None:
+    hebrew = {"A": "\u05d0", "B": "\u05d1", "C": "\u05d2"}
+    content = text(300, 700, "CBA CB") + text(60, 660, "12.50 Net AB")
+    page = read(pdf_saying(hebrew, content), tmp_path)
+    assert lines(page) == ["\u05d1\u05d2 \u05d0\u05d1\u05d2", "12.50 Net \u05d1\u05d0"]
+
+
+def test_vertical_lines_are_read_downward_from_the_right(tmp_path: Path) -> None:
+    wide = {"A": "\u8acb", "B": "\u6c42", "C": "\u66f8", "D": "\u652f", "E": "\u6255"}
+    content = b"".join(
+        text(x, 700 - 12 * i, c) for x, column in ((400, "ABC"), (375, "DE")) for i, c in enumerate(column)
+    )
+    page = read(pdf_saying(wide, content), tmp_path)
+    assert lines(page) == ["\u8acb\u6c42\u66f8", "\u652f\u6255"]
 
 
 def test_invisible_text_stands_for_the_ink_of_a_scan_and_is_to_be_compared_with_it(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import cast
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
@@ -47,8 +48,7 @@ MIN_INK = 0.0002
 
 def is_blank(image: Image.Image) -> bool:
     """Tell whether a page shows nothing at all."""
-    strokes = _strokes(image)
-    return _share(strokes) < MIN_INK / 4
+    return PageInk(image).blank
 
 
 def zone_share(zones: Iterable[Sequence[Point]]) -> float:
@@ -57,14 +57,14 @@ def zone_share(zones: Iterable[Sequence[Point]]) -> float:
 
 
 def unread_share(
-    image: Image.Image, words: Iterable[Word], zones: Iterable[Sequence[Point]] | None = None
+    page: PageInk, words: Iterable[Word], zones: Iterable[Sequence[Point]] | None = None
 ) -> float:
     """Return the share of ink that stands beside all words, 0..1.
 
     Parameters
     ----------
-    image : PIL.Image.Image
-        The page as displayed.
+    page : PageInk
+        Of the page as displayed.
     words : iterable of Word
         What the text layer says.
     zones : iterable of polygons, optional
@@ -75,7 +75,7 @@ def unread_share(
     float
         0 where there is no ink to speak of.
     """
-    strokes = _strokes(image)
+    strokes = page.strokes
     if zones is not None:
         strokes = ImageChops.multiply(strokes, _mask_of(zones, strokes.size))
     total = _share(strokes)
@@ -85,7 +85,7 @@ def unread_share(
 
 
 def unread_pictures(
-    image: Image.Image, words: Iterable[Word], zones: Iterable[Sequence[Point]]
+    page: PageInk, words: Iterable[Word], zones: Iterable[Sequence[Point]]
 ) -> tuple[Box, ...]:
     """Return the pictures, as boxes on the page, whose ink the words do not account for.
 
@@ -95,7 +95,7 @@ def unread_pictures(
     boxes = [box for box in boxes if box.w >= _LEAST_PICTURE[0] and box.h >= _LEAST_PICTURE[1]]
     if not boxes:
         return ()
-    strokes = _strokes(image)
+    strokes = page.strokes
     unread = _beside(strokes, words)
     # Rules, boxes to tick and stamps are a tenth to a quarter of what a scan with all its words leaves
     # unread.
@@ -205,8 +205,8 @@ def _beside(strokes: Image.Image, words: Iterable[Word]) -> Image.Image:
     return ImageChops.multiply(strokes, mask)
 
 
-class Contrast:
-    """Whether parts of a page show anything.
+class PageInk:
+    """The ink of a page.
 
     Parameters
     ----------
@@ -216,6 +216,16 @@ class Contrast:
 
     def __init__(self, image: Image.Image) -> None:
         self._grey = image.convert("L")
+
+    @cached_property
+    def strokes(self) -> Image.Image:
+        """A small picture that is 255 where light and dark meet within a stroke's width."""
+        return _strokes(self._grey)
+
+    @property
+    def blank(self) -> bool:
+        """The page shows nothing at all."""
+        return _share(self.strokes) < MIN_INK / 4
 
     def shows(self, box: tuple[float, float, float, float], *, stroke: bool = False) -> bool:
         """Tell whether light and dark meet within a box (left, top, right, bottom in the unit square).

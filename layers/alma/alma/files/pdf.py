@@ -15,7 +15,7 @@ from alma.datamodel.pages import PageText, Track
 from alma.errors import UnreadableFileError
 from alma.files.content import DAMAGED_PDF, LOCKED_PDF, PageContent
 from alma.files.display import Display
-from alma.files.ink import Point, is_blank, unread_pictures, unread_share, zone_share
+from alma.files.ink import PageInk, Point, unread_pictures, unread_share, zone_share
 from alma.files.text_layer import TextLayer, read_text_layer
 from alma.files.visibility import Bounds, PageObjects
 
@@ -84,15 +84,16 @@ class PdfParser:
             # them there. Only a page loaded anew shows it.
             page.close()
             page = self._pdf[number - 1]
+        ink = PageInk(image)
         objects = PageObjects(page, display)
-        layer = read_text_layer(page, display, image, objects, combs)
+        layer = read_text_layer(page, display, ink, objects, combs)
         page.close()
-        needs_vision = _needs_vision(image, layer, objects.pictures)
+        needs_vision = _needs_vision(ink, layer, objects.pictures)
         text = None
         if layer.words:
             text = PageText(number, display.width, display.height, Track.TEXT, layer.words, layer.turned)
             if not needs_vision:
-                pictures = unread_pictures(image, layer.words, objects.pictures)
+                pictures = unread_pictures(ink, layer.words, objects.pictures)
                 text = replace(text, unprinted=layer.unprinted, pictures=pictures)
         return PageContent(image, text, needs_vision or (text is not None and text.awaits_picture))
 
@@ -173,9 +174,9 @@ def _without_needless_colour(image: Image.Image) -> Image.Image:
     return green
 
 
-def _needs_vision(image: Image.Image, layer: TextLayer, scans: list[list[Point]]) -> bool:
+def _needs_vision(ink: PageInk, layer: TextLayer, scans: list[list[Point]]) -> bool:
     if len(layer.words) < FEW_WORDS:
-        if is_blank(image):
+        if ink.blank:
             return False
-        return not layer.words or unread_share(image, layer.words) > MAX_UNREAD
-    return zone_share(scans) >= SCANNED and unread_share(image, layer.words, scans) > MAX_UNREAD
+        return not layer.words or unread_share(ink, layer.words) > MAX_UNREAD
+    return zone_share(scans) >= SCANNED and unread_share(ink, layer.words, scans) > MAX_UNREAD

@@ -12,9 +12,8 @@ from alma.files.visibility import Bounds
 #: Distance of characters of a column, in ems: solid setting has 1, a vertical line may be led or justified.
 _COLUMN = (0.6, 1.7)
 
-#: Height of raised small characters above the baseline, in ems of those before them, and their size.
-_RAISED = (0.2, 0.6)
-_SMALL = 0.8
+#: No wide character comes before it.
+_FIRST_WIDE = "\u1100"
 
 
 def runs_of(glyphs: Iterable[Glyph | None], combs: Sequence[Bounds] = ()) -> Iterator[list[Glyph]]:
@@ -87,7 +86,9 @@ def _apart(run: list[Glyph], glyph: Glyph) -> bool:
 
 def _below(last: Glyph, glyph: Glyph) -> bool:
     """Tell whether a wide character stands right below another: the next one of a vertical line."""
-    if not all(unicodedata.east_asian_width(g.text[:1] or " ") == "W" for g in (last, glyph)):
+    if last.text < _FIRST_WIDE or glyph.text < _FIRST_WIDE:
+        return False
+    if not all(unicodedata.east_asian_width(g.text[0]) == "W" for g in (last, glyph)):
         return False
     size = max(last.size, glyph.size)
     middle = (glyph.left + glyph.right - last.left - last.right) / 2

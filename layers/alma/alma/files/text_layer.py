@@ -11,15 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pypdfium2 as pdfium
-from PIL import Image
 
 from alma.datamodel.geometry import Box, Word
 from alma.files.display import Display
 from alma.files.glyphs import Glyph, glyphs_of
-from alma.files.ink import Contrast, within
+from alma.files.ink import PageInk, within
 from alma.files.legibility import is_garbage
-from alma.files.lines import Token, in_lines
+from alma.files.lines import Token
 from alma.files.runs import is_column, is_rtl, runs_of, turn_between
+from alma.files.set_pieces import lines_of
 from alma.files.visibility import Bounds, PageObjects
 
 # Height of capitals above the baseline, in ems: 0.66 to 0.73 in 25 forms, contracts and invoices.
@@ -43,7 +43,7 @@ class TextLayer:
 def read_text_layer(
     page: pdfium.PdfPage,
     display: Display,
-    image: Image.Image,
+    ink: PageInk,
     objects: PageObjects,
     combs: Sequence[Bounds] = (),
 ) -> TextLayer:
@@ -55,8 +55,8 @@ def read_text_layer(
         A loaded page; forms are read where they were flattened into it.
     display : Display
         Its map, made before flattening, which can change the page's boxes but not where its text stands.
-    image : PIL.Image.Image
-        The page as displayed.
+    ink : PageInk
+        Of the page as displayed.
     objects : PageObjects
         What is drawn on it.
     combs : sequence of tuple
@@ -77,7 +77,7 @@ def read_text_layer(
         runs = [run for run in runs_of(glyphs_of(textpage, display, objects), combs) if run]
     finally:
         textpage.close()
-    printed, unprinted = _sorted_out(runs, display, image, objects)
+    printed, unprinted = _sorted_out(runs, display, ink, objects)
     runs = printed + unprinted
     glyphs = [glyph for run in runs for glyph in run]
     words_as_read = ("".join(glyph.text for glyph in run) for run in runs)
@@ -87,12 +87,11 @@ def read_text_layer(
 
 
 def _sorted_out(
-    runs: list[list[Glyph]], display: Display, image: Image.Image, objects: PageObjects
+    runs: list[list[Glyph]], display: Display, ink: PageInk, objects: PageObjects
 ) -> tuple[list[list[Glyph]], list[list[Glyph]]]:
     """Return the words that the page shows, and those that it does not show but a picture's ink stands
     for."""
     printed, unprinted = [], []
-    contrast = Contrast(image)
     for run in runs:
         left, top = min(g.left for g in run), min(g.top for g in run)
         right, bottom = max(g.right for g in run), max(g.bottom for g in run)
@@ -102,9 +101,9 @@ def _sorted_out(
             or run[0].source is None
             or objects.shows(run[0].source, (left, top, right, bottom))
         ):
-            if contrast.shows(box):
+            if ink.shows(box):
                 printed.append(run)
-        elif contrast.shows(box, stroke=True) and within(
+        elif ink.shows(box, stroke=True) and within(
             ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2), objects.pictures
         ):
             unprinted.append(run)
@@ -133,7 +132,7 @@ def _in_order(
                 token = _token(run, -quarter % 360, width, height, unprinted=id(run) in unseen)
                 (straight if abs(_slant(run[0].angle)) < 15 else slanted).append(token)
         # A diagonal stamp would glue the lines it crosses together.
-        together = [*map(_logical, in_lines(straight)), *([token] for token in slanted)]
+        together = [*map(_logical, lines_of(straight)), *([token] for token in slanted)]
         lines += ((line, quarter) for line in together)
     # Vertical lines follow each other from the right.
     columns.sort(key=lambda run: -run[0].x)

@@ -12,6 +12,7 @@ import ctypes
 import math
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import islice, product
 from typing import NamedTuple
 
 import pypdfium2 as pdfium
@@ -35,8 +36,10 @@ _MAX_NESTING = 5
 #: Comparisons of one object with another, beyond which whatever was drawn before is in doubt.
 _MAX_COMPARED = 200_000
 
-#: Height of the bands that texts are found by, in points.
-_BAND = 12.0
+#: Width and height of the cells that texts are found by, in points, and how many of them a text touches at
+#: most.
+_CELL = (48.0, 12.0)
+_MOST_CELLS = 500
 
 #: Paths smaller than this (points) in a direction are rules and ticks, and cover nothing.
 _LEAST_COVER = 3.0
@@ -85,7 +88,7 @@ class PageObjects:
         self._display = display
         self.unseen: set[int | None] = set()
         """Addresses of the text objects that show nothing."""
-        self._bands: dict[int, list[_Text]] = defaultdict(list)
+        self._cells: dict[tuple[int, int], list[_Text]] = defaultdict(list)
         self._rounds: tuple[dict[int | None, _Text], dict[int | None, _Text]] = {}, {}
         self._changes: dict[int, Image.Image] = {}
         self._compared = 0
@@ -128,19 +131,20 @@ class PageObjects:
         if bounds is None:
             return
         text = _Text(item, bounds)
+        left, bottom, right, top = bounds
         for earlier in self._near(bounds):
-            if _shared(earlier.bounds, bounds) > _OVERLAP:
+            other = earlier.bounds
+            apart = other[2] <= left or right <= other[0] or other[3] <= bottom or top <= other[1]
+            if not apart and _shared(other, bounds) > _OVERLAP:
                 self._doubt(earlier, 0)
                 self._doubt(text, 1)
-        # Lines are low, but text that runs upward, or large, touches many bands: the first of them is enough
-        # to be found by.
-        for band in range(first := int(bounds[1] // _BAND), min(int(bounds[3] // _BAND), first + 100) + 1):
-            self._bands[band].append(text)
+        for cell in _cells(bounds, _MOST_CELLS):
+            self._cells[cell].append(text)
 
     def _path(self, item: object, matrix: Matrix | None) -> None:
         fill, stroke = ctypes.c_int(), ctypes.c_int()
         c.FPDFPath_GetDrawMode(item, fill, stroke)
-        if not fill.value or not self._bands:
+        if not fill.value or not self._cells:
             return
         bounds = _bounds(item, matrix)
         if (
@@ -161,10 +165,10 @@ class PageObjects:
                 self._doubt(text, 0)
 
     def _near(self, bounds: Bounds) -> Iterator[_Text]:
-        first, last = int(bounds[1] // _BAND), int(bounds[3] // _BAND)
-        bands = range(first, last + 1) if last - first < len(self._bands) else list(self._bands)
-        for band in bands:
-            found = self._bands.get(band, ())
+        """Yield the texts so far that touch a cell of the bounds, some of them twice."""
+        cells = list(_cells(bounds, len(self._cells)))
+        for cell in self._cells if len(cells) >= len(self._cells) else cells:
+            found = self._cells.get(cell, ())
             self._compared += len(found)
             if self._compared > _MAX_COMPARED:
                 return
@@ -182,7 +186,7 @@ class PageObjects:
         that of text printed twice one remains.
         """
         if self._compared > _MAX_COMPARED:
-            self._rounds[0].update({address(t.handle): t for band in self._bands.values() for t in band})
+            self._rounds[0].update({address(t.handle): t for cell in self._cells.values() for t in cell})
         whole = _rendered(page)
         self._flattened = Display(page)
         for number, doubted in enumerate(self._rounds):
@@ -229,6 +233,13 @@ class PageObjects:
         sides = x, y, max(math.ceil(right * across), x + 1), max(math.ceil(bottom * down), y + 1)
         most = change.crop(sides).getextrema()[1]
         return isinstance(most, int | float) and most >= SEEN
+
+
+def _cells(bounds: Bounds, most: int) -> Iterator[tuple[int, int]]:
+    """Yield the cells that bounds touch, the first ones of too many."""
+    columns = range(int(bounds[0] // _CELL[0]), int(bounds[2] // _CELL[0]) + 1)
+    rows = range(int(bounds[1] // _CELL[1]), int(bounds[3] // _CELL[1]) + 1)
+    return islice(product(columns, rows), most)
 
 
 def _rendered(page: pdfium.PdfPage) -> Image.Image:

@@ -9,9 +9,13 @@ from statistics import median
 
 from alma.datamodel.geometry import Box, Region, Word, regions_of
 from alma.datamodel.pages import PageText
+from alma.text import is_repetition
 
 #: A gap of this many line heights between two words starts a new cell.
 CELL_GAP = 1.1
+
+#: Lines that repeat a phrase from which they are a watermark.
+WATERMARK_LINES = 6
 
 _GLUED = re.compile(r"^(?P<label>[^\W\d][^:=/@]*[:=]|[^:=/@]*[^\W\d_]\.?[:=])(?P<value>[^:=/\s].*)$")
 
@@ -117,11 +121,20 @@ def _split_glued(word: Word) -> list[Word]:
     ]
 
 
+def without_watermark(lines: list[list[Word]]) -> list[list[Word]]:
+    """Return the lines of a page without those that are one phrase over and over, if there are many of
+    them."""
+    behind = [line for line in lines if is_repetition([word.text for word in line])]
+    if len(behind) < WATERMARK_LINES:
+        return lines
+    return [line for line in lines if not is_repetition([word.text for word in line])]
+
+
 def arrange(page: PageText) -> Layout:
     """Return the layout of a page. Linear in the number of words, apart from sorting."""
     upright = page.upright()
     lines: list[tuple[float, float, list[Word]]] = []
-    for line in upright.lines():
+    for line in without_watermark(upright.lines()):
         words = [part for word in line for part in _split_glued(word)]
         top, bottom = median(w.box.y for w in words), median(w.box.bottom for w in words)
         lines.append((top, bottom, words))
