@@ -151,6 +151,32 @@ def test_ligatures_are_letters_and_hyphens_at_line_ends_stay(tmp_path: Path) -> 
     assert lines(read(page, tmp_path)) == ["fie e-", "e"]
 
 
+@pytest.mark.parametrize(
+    "face", [b"Helvetica", b"Times-Roman", b"Courier", b"Helvetica-Bold", b"Times-BoldItalic"]
+)
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"2": "3", "4": "5"},
+        {"0": "1", "2": "3", "4": "5"},
+        {"1": "7", "7": "1", "2": "5", "4": "9"},
+        dict(zip("0123456789", "1234567890", strict=True)),
+        {},
+    ],
+)
+def test_digits_that_are_printed_otherwise_than_the_text_says_are_left_to_vision(
+    tmp_path: Path, face: bytes, lie: dict[str, str]
+) -> None:
+    rows = ["Net 200.00 Tax 40.00", "Total 240.00 due 13/04/2024", "Invoice 71 of twelve boxes"]
+    content = b"".join(text(60, 700 - 20 * i, row, size=9) for i, row in enumerate(rows))
+    says = {c: lie.get(c, c) for c in " 0123456789./NetTaxTotaldueInvoicftwlbxs"}
+    page = read(pdf_saying(says, content).replace(b"Helvetica", face), tmp_path, side=2000)
+    if lie:
+        assert (page.text, page.needs_vision) == (None, True)
+    else:
+        assert lines(page) == rows
+
+
 def test_hebrew_drawn_from_left_to_right_is_read_from_right_to_left(tmp_path: Path) -> None:
     hebrew = {"A": "\u05d0", "B": "\u05d1", "C": "\u05d2"}
     content = text(300, 700, "CBA CB") + text(60, 660, "12.50 Net AB")

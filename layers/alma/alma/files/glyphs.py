@@ -48,6 +48,8 @@ class Glyph:
     """Direction of the baseline in degrees clockwise from left-to-right."""
     odd: bool
     """It does not belong into good text: the font's table of characters may be wrong."""
+    index: int = -1
+    """Its number in the page's text."""
     source: int | None = None
     """Address of its text object, where that may be unseen."""
 
@@ -94,6 +96,7 @@ def glyphs_of(textpage: pdfium.PdfTextPage, display: Display, objects: PageObjec
             size,
             angle,
             odd,
+            index,
             source if in_doubt and objects.suspicious(source) else None,
         )
 

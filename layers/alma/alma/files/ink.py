@@ -215,12 +215,13 @@ class PageInk:
     """
 
     def __init__(self, image: Image.Image) -> None:
-        self._grey = image.convert("L")
+        self.grey = image.convert("L")
+        """The page in shades of grey."""
 
     @cached_property
     def strokes(self) -> Image.Image:
         """A small picture that is 255 where light and dark meet within a stroke's width."""
-        return _strokes(self._grey)
+        return _strokes(self.grey)
 
     @property
     def blank(self) -> bool:
@@ -233,7 +234,7 @@ class PageInk:
         With `stroke`, as strongly as strokes do, which noise of the paper does not. Of what is too small for
         its picture to be judged, it is taken that it does.
         """
-        width, height = self._grey.size
+        width, height = self.grey.size
         left, top, right, bottom = box[0] * width, box[1] * height, box[2] * width, box[3] * height
         if min(right - left, bottom - top) < 1 and max(right - left, bottom - top) < _LEAST_PIXELS:
             return True
@@ -246,7 +247,7 @@ class PageInk:
         )
         if sides[0] >= sides[2] or sides[1] >= sides[3]:
             return False
-        low, high = cast("tuple[int, int]", self._grey.crop(sides).getextrema())
+        low, high = cast("tuple[int, int]", self.grey.crop(sides).getextrema())
         return high - low >= (_STROKE if stroke else _FAINT)
 
 

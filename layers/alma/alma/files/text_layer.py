@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import pypdfium2 as pdfium
 
 from alma.datamodel.geometry import Box, Word
+from alma.files.digit_shapes import digits_lie
 from alma.files.display import Display
 from alma.files.glyphs import Glyph, glyphs_of
 from alma.files.ink import PageInk, within
@@ -75,9 +76,12 @@ def read_text_layer(
         return TextLayer((), garbage=True)
     try:
         runs = [run for run in runs_of(glyphs_of(textpage, display, objects), combs) if run]
+        printed, unprinted = _sorted_out(runs, display, ink, objects)
+        lying = digits_lie(textpage, (glyph for run in printed for glyph in run), ink, display.width)
     finally:
         textpage.close()
-    printed, unprinted = _sorted_out(runs, display, ink, objects)
+    if lying:
+        return TextLayer((), garbage=True)
     runs = printed + unprinted
     glyphs = [glyph for run in runs for glyph in run]
     words_as_read = ("".join(glyph.text for glyph in run) for run in runs)
