@@ -326,6 +326,18 @@ def test_values_of_form_fields_are_drawn_and_read_where_they_are_drawn(tmp_path:
     assert shows_ink(page.image, box)
 
 
+def test_files_embedded_in_a_pdf_are_named(tmp_path: Path) -> None:
+    writer = pypdf.PdfWriter(clone_from=io.BytesIO(pdf_of_pages(text(60, 700, "cover"))))
+    writer.add_attachment("Rechnung M\u00e4rz.pdf", b"%PDF-1.4")
+    writer.add_attachment("factur-x.xml", b"<x/>")
+    out = io.BytesIO()
+    writer.write(out)
+    path = tmp_path / "file"
+    path.write_bytes(out.getvalue())
+    with closing(PdfParser(path, side=1000)) as file:
+        assert sorted(file.attachments) == ["Rechnung M\u00e4rz.pdf", "factur-x.xml"]
+
+
 def test_a_user_password_is_refused_and_an_empty_one_is_not_needed(tmp_path: Path) -> None:
     def encrypted(user: str) -> bytes:
         writer = pypdf.PdfWriter(clone_from=io.BytesIO(pdf_of_pages(text(60, 700, "secret"))))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -18,10 +18,17 @@ from alma.storage.transactions import conditional_write
 MAX_RESOLUTIONS = 3
 
 
-def pages_known(document: Document, pages: int, pending: Iterable[int], media_type: str) -> Document:
-    """Record the number of pages and which of them wait for recognition; what was recorded before stays."""
+def pages_known(
+    document: Document, pages: int, pending: Iterable[int], media_type: str, attachments: Sequence[str] = ()
+) -> Document:
+    """Record the number of pages, which of them wait for recognition and the names of files embedded in it.
+
+    What was recorded before stays.
+    """
     item = DocumentItem(document.organisation, document_key(document.id))
     actions: list[Any] = [DocumentItem.pages.set(pages), DocumentItem.media_type.set(media_type)]
+    if attachments:
+        actions.append(DocumentItem.attachments.set(list(attachments)))
     # Integers, though pynamodb calls them floats: written as 1.0, another store may not find them again as 1.
     waiting: set[float] = {int(page) for page in pending}
     if waiting:  # a set in DynamoDB cannot be empty

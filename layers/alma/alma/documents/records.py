@@ -112,6 +112,8 @@ class Document:
     """Set while it waits to be re-extracted, and after that failed; its fields stay usable."""
     re_extraction_detail: str | None = None
     """Why that failed, as a sentence."""
+    attachments: tuple[str, ...] = ()
+    """Names of files that are embedded in its file and were not read."""
 
     @property
     def pages_read(self) -> int:
@@ -244,6 +246,7 @@ def from_item(item: DocumentItem) -> Document:
         review=_review_counts(item) if status is DocumentStatus.READY else None,
         re_extraction=re_extraction,
         re_extraction_detail=re_extraction_detail,
+        attachments=tuple(item.attachments or ()),
     )
 
 

@@ -248,6 +248,7 @@ def content_of(document: Document, fields: Sequence[Field], *, model: str | None
         part=_file_part(document),
         claim=_claim(document),
         re_extraction=_re_extraction(document),
+        unread_attachments=document.attachments,
     )
 
 

@@ -29,6 +29,8 @@ class Parser(Protocol):
     """An opened file."""
 
     pages: int
+    attachments: tuple[str, ...]
+    """Names of files that are embedded in it, which nobody reads."""
 
     def read(self, number: int) -> PageContent:
         """Return page `number` (from 1); raises UnreadableFileError where that page cannot be read."""

@@ -61,6 +61,8 @@ class ImageParser:
         `damaged_file`.
     """
 
+    attachments: tuple[str, ...] = ()
+
     def __init__(
         self, path: Path, kind: Kind, *, side: int, max_pixels: int, memory: int = 1200 * 2**20
     ) -> None:

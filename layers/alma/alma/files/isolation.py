@@ -122,8 +122,11 @@ class OpenedFile:
         self._lost = 0
         self._pages = self._read(first_page)
         try:
-            self.pages: int = self._started().take("The file")["pages"]
+            opened = self._started().take("The file")
+            self.pages: int = opened["pages"]
             """How many pages it has."""
+            self.attachments: tuple[str, ...] = tuple(opened["attachments"])
+            """Names of the files that are embedded in it; they are not read."""
             if self.pages > settings.max_pages:
                 raise UnreadableFileError(
                     f"The file has {self.pages} pages and the limit is {settings.max_pages}; split it.",

@@ -31,6 +31,10 @@ MAX_UNREAD = 0.4
 #: A page with fewer words may have its text as outlines or in an image, whatever the images' size.
 FEW_WORDS = 10
 
+#: Embedded files that are named, and characters of a name.
+MAX_ATTACHMENTS = 100
+MAX_NAME = 200
+
 # Flags of annotations (ISO 32000-1, table 165) that are not shown, and of text fields with compartments
 # (table 228).
 _UNSEEN = c.FPDF_ANNOT_FLAG_HIDDEN | c.FPDF_ANNOT_FLAG_NOVIEW
@@ -59,6 +63,7 @@ class PdfParser:
         with contextlib.suppress(pdfium.PdfiumError):  # pages without their form's values beat no pages
             self._pdf.init_forms()
         self.pages = len(self._pdf)
+        self.attachments = _attachments(self._pdf)
 
     def close(self) -> None:
         """Close the file."""
@@ -146,6 +151,19 @@ def _mended(path: Path) -> pdfium.PdfDocument:
         return pdfium.PdfDocument(mended(path))
     except pdfium.PdfiumError as error:
         raise UnreadableFileError(DAMAGED_PDF) from error
+
+
+def _attachments(pdf: pdfium.PdfDocument) -> tuple[str, ...]:
+    """Return the names of the files embedded in a document, as in a portfolio or an invoice with its data."""
+    names = []
+    for index in range(min(c.FPDFDoc_GetAttachmentCount(pdf.raw), MAX_ATTACHMENTS)):
+        item = c.FPDFDoc_GetAttachment(pdf.raw, index)
+        length = c.FPDFAttachment_GetName(item, None, 0) if item else 0
+        buffer = (c.FPDF_WCHAR * (length // 2 + 1))()
+        c.FPDFAttachment_GetName(item, buffer, length)
+        name = bytes(buffer)[: max(length - 2, 0)].decode("utf-16-le", "replace")
+        names.append("".join(filter(str.isprintable, name))[:MAX_NAME] or f"attachment {index + 1}")
+    return tuple(names)
 
 
 def _damaged_page(number: int) -> UnreadableFileError:

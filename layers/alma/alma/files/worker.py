@@ -2,8 +2,8 @@
 
 A hostile file can crash, hang or bloat a native parser; here it takes nothing else with it. The protocol is
 JSON lines. In: the order (what to open, limits), then one page number a line. Out: one answer a line, the
-first `{"pages": n}`, then `{"width", "height", "text", "needs_vision"}` for each page;
-`{"error": {"code", "detail", "cause"}}` in place of either. The process ends with its input.
+first `{"pages": n, "attachments": [names]}`, then `{"width", "height", "text", "needs_vision"}` for each
+page; `{"error": {"code", "detail", "cause"}}` in place of either. The process ends with its input.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def main() -> None:
 
     def opened() -> Answer:
         parsers.append(_open(order))
-        return {"pages": parsers[0].pages}
+        return {"pages": parsers[0].pages, "attachments": parsers[0].attachments}
 
     answer(_recorded(opened))
     for line in sys.stdin:

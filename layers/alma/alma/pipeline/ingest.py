@@ -84,7 +84,7 @@ def _store_pages(document: Document, etag: str) -> Document:
             for page in file:
                 _store_page(document, page)
     waiting = [page.number for page in page_records.list_pages(document) if page.waiting]
-    return progress.pages_known(document, file.pages, waiting, file.kind.media_type)
+    return progress.pages_known(document, file.pages, waiting, file.kind.media_type, file.attachments)
 
 
 def _store_page(document: Document, page: FilePage) -> None:

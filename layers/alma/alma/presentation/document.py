@@ -213,6 +213,11 @@ class DocumentView(View):
     re_extraction_detail: str | None = pydantic.Field(
         default=None, description=RE_EXTRACTION_DETAIL_DESCRIPTION
     )
+    unread_attachments: list[str] = pydantic.Field(
+        default=[],
+        description="Names of files that are embedded in its PDF, as in a portfolio, and were not read; send "
+        "them as files of their own. Only given if there are any.",
+    )
     claimed_by: str | None = pydantic.Field(
         default=None, description="Id of the key that works on it now; only with tracks, if one does."
     )
@@ -249,6 +254,8 @@ class DocumentContent:
     """Ids of required fields that were not found, where `fields` has them not."""
     re_extraction: ReExtraction | None = None
     """Set while it waits to be re-extracted, and after that failed."""
+    unread_attachments: Sequence[str] = ()
+    """Names of files embedded in its file."""
     types: Mapping[str, FieldType] = field(default_factory=dict)
     """The type of each field and column by its key, in the schema's order; for exports that have types."""
 
@@ -259,8 +266,8 @@ def project(content: DocumentContent, *, tracks: bool = False) -> dict[str, Any]
     Returns
     -------
     dict
-        `documentId`, `docType`, `model`, the keys of the file part and of a re-extraction if given,
-        and `fields`, each with `key`, `value`, `confidence`, `status` and `evidence` (None for a value
+        `documentId`, `docType`, `model`, the keys of the file part, of a re-extraction and of attachments if
+        given, and `fields`, each with `key`, `value`, `confidence`, `status` and `evidence` (None for a value
         without a place); `group` and `row` for a group's column; `missing` if any are; with
         `tracks` also the claim and what `project_field` adds.
     """
@@ -271,6 +278,8 @@ def project(content: DocumentContent, *, tracks: bool = False) -> dict[str, Any]
         head |= content.part.body()
     if content.re_extraction is not None:
         head |= content.re_extraction.body()
+    if content.unread_attachments:
+        head["unreadAttachments"] = list(content.unread_attachments)
     if content.claim is not None and tracks:
         head |= content.claim.body()
     show = project_field if tracks else _field

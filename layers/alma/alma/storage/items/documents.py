@@ -128,6 +128,7 @@ class DocumentItem(Item, discriminator="document"):
     attempts = NumberAttribute(default=0)
     resolutions = NumberAttribute(default=0)
     unread_lines = NumberAttribute(default=0)
+    attachments = JSONAttribute(null=True)
     error_code = UnicodeAttribute(null=True, attr_name="error")
     detail = UnicodeAttribute(null=True)
     created_at = UnicodeAttribute()
