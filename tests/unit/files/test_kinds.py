@@ -24,10 +24,20 @@ def encoded(format_name: str) -> bytes:
         ("WEBP", Kind.WEBP),
         ("BMP", Kind.BMP),
         ("GIF", Kind.GIF),
+        ("JPEG2000", Kind.JPEG_2000),
+        ("AVIF", Kind.AVIF),
     ],
 )
 def test_images_are_told_by_their_first_bytes(format_name: str, kind: Kind) -> None:
     assert identify(encoded(format_name)) is kind
+
+
+def test_an_avif_image_may_say_so_among_its_compatible_brands_only() -> None:
+    assert identify(b"\0\0\0\x1cftypmif1\0\0\0\0mif1avifmiaf") is Kind.AVIF
+
+
+def test_a_bare_jpeg_2000_codestream_is_told() -> None:
+    assert identify(b"\xff\x4f\xff\x51\0\x2f") is Kind.JPEG_2000
 
 
 def test_a_pdf_header_may_stand_behind_up_to_a_kilobyte_of_junk() -> None:
@@ -38,7 +48,11 @@ def test_a_pdf_header_may_stand_behind_up_to_a_kilobyte_of_junk() -> None:
 
 
 def test_media_types_are_the_registered_ones() -> None:
-    assert [kind.media_type for kind in (Kind.PDF, Kind.JPEG)] == ["application/pdf", "image/jpeg"]
+    assert [kind.media_type for kind in (Kind.PDF, Kind.JPEG, Kind.JPEG_2000)] == [
+        "application/pdf",
+        "image/jpeg",
+        "image/jp2",
+    ]
 
 
 def test_an_empty_file_has_its_own_slug() -> None:
@@ -55,7 +69,7 @@ def test_an_empty_file_has_its_own_slug() -> None:
         (b"PK\x03\x04\x0a\0\0\0mimetypeapplication/vnd.oasis.opendocument.text", "an OpenDocument file"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0\0", "an old Office document"),
         (b"\0\0\0\x18ftypheic\0\0\0\0", "an HEIC photo"),
-        (b"\0\0\0\x1cftypavif\0\0\0\0", "an AVIF image"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "an HEIC photo"),
         (b"\0\0\0\x18ftypmp42\0\0\0\0", "a video"),
         (b"<!DOCTYPE html><title>Log in</title>", "a web page (HTML)"),
         (b'<?xml version="1.0"?><Invoice/>', "XML"),
@@ -72,4 +86,4 @@ def test_what_is_not_read_is_named_together_with_what_is(head: bytes, looks_like
         identify(head)
     assert caught.value.code == "unsupported_type"
     assert f"looks like {looks_like}," in caught.value.detail
-    assert "alma reads PDF, PNG, JPEG, TIFF, WebP, BMP and GIF" in caught.value.detail
+    assert "alma reads PDF, PNG, JPEG, JPEG 2000, TIFF, WebP, AVIF, BMP and GIF" in caught.value.detail

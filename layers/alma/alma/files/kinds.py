@@ -10,7 +10,7 @@ from alma.errors import UnreadableFileError
 #: annex H.3.4.1), behind a mail header or a byte order mark.
 HEAD = 1024
 
-ACCEPTED = "alma reads PDF, PNG, JPEG, TIFF, WebP, BMP and GIF"
+ACCEPTED = "alma reads PDF, PNG, JPEG, JPEG 2000, TIFF, WebP, AVIF, BMP and GIF"
 
 
 class Kind(StrEnum):
@@ -23,6 +23,8 @@ class Kind(StrEnum):
     WEBP = "webp"
     BMP = "bmp"
     GIF = "gif"
+    JPEG_2000 = "jp2"
+    AVIF = "avif"
 
     @property
     def media_type(self) -> str:
@@ -39,6 +41,8 @@ _SIGNATURES: tuple[tuple[bytes, Kind], ...] = (
     (b"MM\0+", Kind.TIFF),
     (b"GIF87a", Kind.GIF),
     (b"GIF89a", Kind.GIF),
+    (b"\0\0\0\x0cjP  \r\n\x87\n", Kind.JPEG_2000),
+    (b"\xff\x4f\xff\x51", Kind.JPEG_2000),
 )
 
 # Formats people send by mistake: signature, what to call it, what to do instead.
@@ -50,8 +54,6 @@ _UNSUPPORTED: tuple[tuple[bytes, str, str], ...] = (
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "Send the files in it one by one"),
     (b"\x1f\x8b", "a gzip archive", "Unpack it and send the files in it"),
     (b"8BPS", "a Photoshop file", "Export it as PDF or PNG and send that"),
-    (b"\0\0\0\x0cjP  \r\n\x87\n", "a JPEG 2000 image", "Convert it to JPEG or PNG and send that"),
-    (b"\xff\x4f\xff\x51", "a JPEG 2000 image", "Convert it to JPEG or PNG and send that"),
     (b"\0\0\x01\0", "an icon", "Convert it to PNG and send that"),
     (b"\x7fELF", "a program", "Send a document"),
     (b"MZ", "a program", "Send a document"),
@@ -74,8 +76,6 @@ _BRANDS = {
     b"hevc": "an HEIC photo",
     b"mif1": "an HEIF image",
     b"msf1": "an HEIF image",
-    b"avif": "an AVIF image",
-    b"avis": "an AVIF image",
 }
 
 
@@ -103,6 +103,8 @@ def identify(head: bytes) -> Kind:
     # "BM" alone also begins many a text: the size of the information header behind it settles it.
     if head.startswith(b"BM") and int.from_bytes(head[14:18], "little") in (12, 16, 40, 52, 56, 64, 108, 124):
         return Kind.BMP
+    if head[4:8] == b"ftyp" and _brands(head) & {b"avif", b"avis"}:
+        return Kind.AVIF
     if b"%PDF-" in head:
         return Kind.PDF
     name, advice = _unsupported(head)
@@ -110,6 +112,12 @@ def identify(head: bytes) -> Kind:
         f"The file looks like {name}, which alma does not read. {advice}: {ACCEPTED}.",
         code="unsupported_type",
     )
+
+
+def _brands(head: bytes) -> set[bytes]:
+    """Return the brands of an ISO base media file: the major one and those it is compatible with."""
+    size = min(int.from_bytes(head[:4], "big"), len(head))
+    return {head[8:12], *(head[at : at + 4] for at in range(16, size - 3, 4))}
 
 
 def _unsupported(head: bytes) -> tuple[str, str]:
@@ -122,7 +130,8 @@ def _unsupported(head: bytes) -> tuple[str, str]:
                 return name, "Save it as PDF and send that"
         return "a ZIP archive or an Office document", "Send the files in it one by one, as PDF"
     if head[4:8] == b"ftyp":
-        return _BRANDS.get(head[8:12], "a video"), "Convert it to JPEG or PDF and send that"
+        advice = "Convert it to JPEG or PDF and send that"
+        return next((name for brand, name in _BRANDS.items() if brand in _brands(head)), "a video"), advice
     if not any(head):
         return "nothing but zero bytes", "The transfer went wrong; send it again"
     text = _as_text(head)
