@@ -70,7 +70,8 @@ class ImageParser:
         self, path: Path, kind: Kind, *, side: int, max_pixels: int, memory: int = 1200 * 2**20
     ) -> None:
         self._side = side
-        self._max_pixels = min(max_pixels, memory // _PIXEL_BYTES.get(kind, 1))
+        bytes_each = _PIXEL_BYTES.get(kind)
+        self._max_pixels = max_pixels if bytes_each is None else min(max_pixels, memory // bytes_each)
         self._stream = path.open("rb")
         try:
             # Only the decoder of the kind found: no other may be tempted by a crafted file.

@@ -94,7 +94,7 @@ class PageObjects:
         self._compared = 0
         self._left = _MAX_OBJECTS
         self._walk(page.raw, c.FPDFPage_CountObjects, c.FPDFPage_GetObject, None, 0)
-        if any(self._rounds):
+        if any(self._rounds) or self._compared > _MAX_COMPARED:
             self._settle(page)
 
     def _walk(self, holder: object, count: object, get: object, matrix: Matrix | None, depth: int) -> None:
