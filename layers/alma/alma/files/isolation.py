@@ -125,7 +125,7 @@ class OpenedFile:
             opened = self._started().take("The file")
             self.pages: int = opened["pages"]
             """How many pages it has."""
-            self.attachments: tuple[str, ...] = tuple(opened["attachments"])
+            self.attachments: tuple[str, ...] = tuple(opened.get("attachments", ()))
             """Names of the files that are embedded in it; they are not read."""
             if self.pages > settings.max_pages:
                 raise UnreadableFileError(
