@@ -1,6 +1,8 @@
 # Two commands matter: `make run` and `make test`. Everything they need, they install.
 PYTHON ?= python3
 PORT ?= 8000
+# The folder that keeps everything. Commands find it from the folder above, if its name is .alma.
+STATE ?= .alma
 VENV := .venv
 UV := $(VENV)/bin/uv
 READY := $(VENV)/.ready
@@ -12,7 +14,7 @@ help:
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 run: setup  ## Start alma here, with sample documents, on http://127.0.0.1:$(PORT).
-	@PORT=$(PORT) $(VENV)/bin/python -m infra.local
+	@PORT=$(PORT) $(VENV)/bin/python -m infra.local --state "$(STATE)"
 
 test: setup  ## The whole test suite.
 	$(VENV)/bin/pytest -n 2 --dist loadfile

@@ -29,6 +29,7 @@ from alma.datamodel.pages import PageText
 from alma.datamodel.schemas import shipped_schemas
 from alma.errors import AlmaError
 from alma.extraction.resolve import layouts_by_track
+from alma.extraction.scoring.confidence import UNNAMED
 from alma.extraction.scoring.scorer import BASE, Scorer
 from alma.extraction.scoring.track_candidates import candidates_by_track
 from alma.extraction.selection import choose
@@ -169,7 +170,17 @@ def main() -> int:
         return 1
     fitted, of_fold, judged = cross_fitted(samples)
     found = confidence_measures(judged)
-    print(json.dumps(found, indent=2))
+    of_type = [s.doc_type for s in sorted(samples, key=lambda s: s.fold)]  # the order of what is judged
+    by_type = {
+        name: confidence_measures([j for t, j in zip(of_type, judged, strict=True) if t == name])
+        for name in sorted({*of_type})
+    }
+    _, _, before = cross_fitted(samples, signals=UNNAMED)
+    print(
+        json.dumps(
+            {"all": found, **by_type, "all, by the first 16 signals": confidence_measures(before)}, indent=2
+        )
+    )
     for fold, coefficients in of_fold.items():
         (options.folds / f"fold{fold}.json").write_text(json.dumps(coefficients, indent=1) + "\n")
     (options.out / "calibration.json").write_text(

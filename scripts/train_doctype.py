@@ -31,9 +31,11 @@ from alma.datamodel.pages import PageText
 from alma.datamodel.schemas import shipped_schemas
 from alma.errors import AlmaError
 from alma.extraction.classification import boundaries, document_type
+from alma.extraction.classification.boundaries import Page
 from alma.extraction.classification.document_type import Weights
 from alma.extraction.classification.page_features import PageFeatures, page_features
-from alma.extraction.classification.page_model import MODEL, NONE
+from alma.extraction.classification.page_model import MODEL, NONE, PageJudgement
+from alma.extraction.classification.page_signs import NO_SIGNS
 from alma.extraction.page.layout import Layout, arrange
 from alma.learning.metrics import calibration_error
 from scripts import other_documents
@@ -157,8 +159,12 @@ def pairs_in(file: Sequence[Example]) -> Pairs:
 
 def cuts_in(pairs: Pairs, chances: Array, features: Sequence[PageFeatures], above: float) -> Cuts:
     """Compare the cuts of `boundaries` in a file with where its documents begin."""
-    pages = [features[pairs.before[0]], *[features[row] for row in pairs.page]]
-    found = set(boundaries.cuts(pages, [0.0, *map(float, chances)], above))
+    rows = [pairs.before[0], *pairs.page]
+    pages = [
+        Page(features[row], NO_SIGNS, PageJudgement({}, chance))
+        for row, chance in zip(rows, [0.0, *map(float, chances)], strict=True)
+    ]
+    found = set(boundaries.cuts(pages, above))
     cuts = Cuts()
     for index, begins in enumerate(pairs.begins, start=1):
         cuts.right += bool(begins) and index in found

@@ -33,9 +33,9 @@ def announce(call: Call[Nothing, Nothing, AnnounceBody]) -> Response:
 
 def announce_again(call: Call[Nothing, Nothing, AnnounceBody], first: Response) -> Response:
     """Answer with the document that was announced, and a fresh URL: the first ends with its function."""
-    announced = json.loads(first.content)
-    if "upload" not in announced:
+    if call.file is not None:
         return first
+    announced = json.loads(first.content)
     again = Announced.of(_service(call).announced(announced["documentId"])).to_json()
     return Response(first.status, {**announced, "upload": again["upload"]})
 

@@ -16,8 +16,11 @@ from alma.api.review import (
     FieldPath,
     HistoryQuery,
     HistoryView,
+    MergeBody,
     Queued,
+    Rearranged,
     ReviewFilter,
+    SplitBody,
     project_queue,
 )
 from alma.presentation.document import project_field
@@ -67,6 +70,18 @@ def extract(call: Call[DocumentPath, Nothing, ExtractBody]) -> Response:
     return Response.of(view, 202)
 
 
+def split(call: Call[DocumentPath, Nothing, SplitBody]) -> Response:
+    """Have a document split."""
+    document = _service(call).split(call.path.document_id, at=call.body.at, ranges=call.body.ranges)
+    return Response.of(Rearranged.of(document), 202)
+
+
+def merge(call: Call[DocumentPath, Nothing, MergeBody]) -> Response:
+    """Have documents merged into one."""
+    document = _service(call).merge(call.path.document_id, call.body.documents)
+    return Response.of(Rearranged.of(document), 202)
+
+
 def history(call: Call[DocumentPath, HistoryQuery, None]) -> Response:
     """Answer with a page of what happened to a document."""
     document_id, service = call.path.document_id, _service(call)
@@ -102,6 +117,8 @@ handler = serve(
         "claim_document": claim,
         "release_document": release,
         "extract_again": extract,
+        "split_document": split,
+        "merge_documents": merge,
         "document_history": history,
         "review_queue": review_queue,
     },

@@ -15,7 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
@@ -27,7 +27,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from infra.local.errors import LocalRuntimeError
 from infra.local.httpd import bind
 from infra.local.runtime import Runtime
-from infra.local.store import private_folder
+from infra.local.store import in_use, private_folder
 from infra.local.template import REGION
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,6 +59,7 @@ def main() -> int:
     if not samples:
         return _fail(f"There are no sample documents in {options.samples}; name a folder with --samples.")
     try:
+        _check_folder(options.state, options.port)
         _check_ports(options.port)
         private_folder(options.state)
         undelivered = _undelivered(options.state / "data" / "state.sqlite")
@@ -96,6 +97,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--state", type=Path, default=ROOT / ".alma", help="folder that keeps everything")
     parser.add_argument("--samples", type=Path, default=ROOT / "samples")
     options = parser.parse_args()
+    options.state = options.state.expanduser().absolute()
     name = "PORT" if options.port is None else "--port"
     options.port = _port(name, options.port or os.environ.get("PORT") or "8000", parser)
     return options
@@ -111,6 +113,25 @@ def _port(name: str, given: str, parser: _Parser) -> int:
 def _fail(sentence: str, status: int = 1) -> int:
     print(f"alma: {sentence}", file=sys.stderr)
     return status
+
+
+def _check_folder(folder: Path, port: int) -> None:
+    """Check that no alma runs with this state.
+
+    Raises
+    ------
+    LocalRuntimeError
+        One does; it says where, and what to do.
+    """
+    if not in_use(folder / "data"):
+        return
+    url = str(_local_json_of(folder).get("api_url", "an address that it prints"))
+    if url.endswith(f":{port}"):
+        raise LocalRuntimeError(f"alma runs already at {url}, with the state in {folder}; use it or stop it.")
+    raise LocalRuntimeError(
+        f"The state in {folder} is in use by another run, at {url}; use that one, stop it, or give this one "
+        f"a folder of its own: `make run PORT={port} STATE=~/alma-{port}/.alma`."
+    )
 
 
 def _check_ports(port: int) -> None:
@@ -149,6 +170,14 @@ def _is_alma(port: int) -> bool:
     return False
 
 
+def _local_json_of(folder: Path) -> dict[str, Any]:
+    try:
+        found = json.loads((folder / "local.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 class _State:
     """The folder that keeps everything; somebody may remove it while alma runs."""
 
@@ -171,11 +200,7 @@ class _State:
 
     def read(self) -> dict[str, Any]:
         """Return what local.json holds; nothing where it is malformed."""
-        try:
-            found = json.loads((self.folder / "local.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return found if isinstance(found, dict) else {}
+        return _local_json_of(self.folder)
 
     def write(self, described: dict[str, Any]) -> None:
         """Replace local.json atomically."""
@@ -189,7 +214,7 @@ class _State:
 
 
 def _undelivered(database: Path) -> list[str]:
-    """Return the names of the files that arrived before alma was stopped, and were not begun."""
+    """Return the S3 keys of the files that arrived before alma was stopped, and were not begun."""
     if not database.is_file():
         return []
     try:
@@ -202,7 +227,7 @@ def _undelivered(database: Path) -> list[str]:
         ]
     except (sqlite3.Error, ValueError, LookupError, TypeError):
         return []  # the runtime says what is wrong with it
-    return [key.rpartition("/")[2] for key in keys if key.startswith(f"inbox/{ORGANISATION}/")]
+    return [key for key in keys if key.startswith(f"inbox/{ORGANISATION}/")]
 
 
 def _serve(
@@ -217,7 +242,7 @@ def _serve(
         state.write(described)
         ready = _show_samples(described, len(samples), stop)
     else:
-        ready = _show_archive()
+        ready = _show_archive(undelivered)
     if stop.is_set():
         return
     waiting = _being_read(undelivered)
@@ -248,7 +273,7 @@ def _show_samples(described: dict[str, Any], expected: int, stop: threading.Even
     return [document["documentId"] for document in ready]
 
 
-def _show_archive() -> list[int]:
+def _show_archive(undelivered: list[str]) -> list[int]:
     """Show the newest documents and how many there are; return the numbers of those that can be read.
 
     In this process: the functions that would answer are only starting, beside those that go on reading.
@@ -267,12 +292,16 @@ def _show_archive() -> list[int]:
             "pages": document.pages,
             "createdAt": document.created_at,
             "review": None if document.review is None else asdict(document.review),
+            **({"uploadUntil": document.upload_until} if _is_awaited(document, undelivered) else {}),
         }
         for document in newest.documents
     ]
     console.print(documents_table(rows))
     if newest.next_cursor is not None:
-        counts = Counter(document.status.value for document in _documents(COUNTED))
+        counts = Counter(
+            "announced" if _is_awaited(each, undelivered) else each.status.value
+            for each in _documents(COUNTED)
+        )
         total = sum(counts.values())
         by_status = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
         print(
@@ -295,16 +324,23 @@ def _documents(most: int, status: Any = None) -> Iterator[Any]:
             return
 
 
-def _being_read(undelivered: Iterable[str] = ()) -> list[str]:
+def _being_read(undelivered: Collection[str] = ()) -> list[str]:
     """Return the files that are being read; what was announced and never sent is none."""
     from alma.documents.records import DocumentStatus
 
-    found = {
-        document.file_name: f" ({document.pages_read} of {document.pages} pages)" if document.pages else ""
-        for document in _documents(COUNTED, DocumentStatus.PROCESSING)
-        if document.attempts or document.instance_of is not None
-    }
-    return [name + how_far for name, how_far in (dict.fromkeys(undelivered, "") | found).items()]
+    begun = [
+        each for each in _documents(COUNTED, DocumentStatus.PROCESSING) if not _is_awaited(each, undelivered)
+    ]
+    without_document = set(undelivered) - {each.object_key for each in begun}
+    return [key.rpartition("/")[2] for key in undelivered if key in without_document] + [
+        each.file_name + (f" ({each.pages_read} of {each.pages} pages)" if each.pages else "")
+        for each in begun
+    ]
+
+
+def _is_awaited(document: Any, undelivered: Collection[str]) -> bool:
+    """Tell whether a document was announced, and its file has not come."""
+    return document.upload_until is not None and document.object_key not in undelivered
 
 
 def _listed(names: list[str]) -> str:
@@ -430,7 +466,8 @@ def _print_hints(described: dict[str, Any], ready: list[int], state: Path) -> No
     lines = f"""
 alma serves on {url}   (AWS endpoint {described["aws_endpoint_url"]}, state in {state})
 
-Paste into another terminal; {ROOT}/.venv/bin/alma then works from any folder:
+Paste into another terminal; {ROOT}/.venv/bin/alma then works from any folder,
+but for operators' commands (org, key, audit verify): those reach the table, from {state.parent} only:
 
   export ALMA_API_URL={url}
   export ALMA_API_KEY={key}

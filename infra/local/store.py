@@ -20,6 +20,7 @@ from typing import Any
 from infra.local.errors import LocalRuntimeError
 
 _VERSION = 1
+_LOCK = "lock"
 _TABLES = """
 CREATE TABLE items (owner TEXT, key TEXT, body TEXT, PRIMARY KEY (owner, key)) WITHOUT ROWID;
 CREATE TABLE objects (bucket TEXT, key TEXT, position INTEGER, body TEXT, file TEXT,
@@ -27,6 +28,18 @@ CREATE TABLE objects (bucket TEXT, key TEXT, position INTEGER, body TEXT, file T
 CREATE TABLE messages (queue TEXT, id TEXT, body TEXT, PRIMARY KEY (queue, id));
 CREATE TABLE events (id INTEGER PRIMARY KEY AUTOINCREMENT, function TEXT, payload BLOB, attempt INTEGER);
 """
+
+
+def in_use(folder: Path) -> bool:
+    """Tell whether a runtime has a data folder open; nothing is made or changed."""
+    try:
+        with (folder / _LOCK).open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False  # there is none, or opening it will say what is wrong
+    return False
 
 
 class Store:
@@ -49,7 +62,7 @@ class Store:
         try:
             for each in (folder, self.bodies):
                 private_folder(each)
-            self._lock = os.fdopen(private_file(folder / "lock"), "w")
+            self._lock = os.fdopen(private_file(folder / _LOCK), "w")
         except OSError as error:
             raise LocalRuntimeError(f"The data folder {folder} cannot be used: {error.strerror}.") from None
         try:
@@ -57,7 +70,8 @@ class Store:
         except OSError:
             self._lock.close()
             raise LocalRuntimeError(
-                f"The data folder {folder} is in use by another run; stop that one or choose another folder."
+                f"The data folder {folder} is in use by another run; stop that one or choose another folder: "
+                "`make run STATE=FOLDER`."
             ) from None
         try:
             self._database = self._opened(folder / "state.sqlite")

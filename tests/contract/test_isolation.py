@@ -30,6 +30,8 @@ _BODIES: dict[str, dict[str, Any]] = {
     "add_field": {"key": "grantee_name", "value": "x"},
     "claim_document": {},
     "extract_again": {},
+    "split_document": {"at": [2]},
+    "merge_documents": {"documents": [999]},
     "rotate_key": {},
 }
 

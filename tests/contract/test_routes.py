@@ -77,7 +77,10 @@ def test_what_each_scope_opens_is_written_down() -> None:
             "document_history", "review_queue", "get_page",
         },
         "documents:write": {"announce_document", "delete_document", "extract_again"},
-        "review:write": {"decide_field", "add_field", "claim_document", "release_document"},
+        "review:write": {
+            "decide_field", "add_field", "claim_document", "release_document", "split_document",
+            "merge_documents",
+        },
         "review:admin": set(),
         "models:read": {"list_models", "get_model", "get_model_file"},
         "models:write": {"create_model", "delete_model", "put_schema", "delete_schema"},

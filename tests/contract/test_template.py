@@ -339,7 +339,8 @@ def test_a_function_whose_answers_can_be_large_may_keep_them_for_a_day() -> None
             if owner == name and str(statement["Resource"]).endswith("/*/exports/*")
             for action in as_list(statement["Action"])
         }
-        assert {"s3:GetObject", "s3:PutObject", "s3:PutObjectTagging"} <= actions, name
+        needed = {f"s3:{each}" for each in ("GetObject", "PutObject", "PutObjectTagging", "DeleteObject")}
+        assert needed <= actions, name
 
 
 @pytest.mark.parametrize("name", sorted(resources("AWS::S3::Bucket")))

@@ -17,6 +17,7 @@ import httpx
 
 from infra.local.runtime import Runtime
 from infra.local.template import REGION
+from tests.patience import HANGS
 
 
 @dataclass
@@ -40,7 +41,7 @@ class Office:
 
     def wait(self, document_id: int) -> httpx.Response:
         """Poll a document as the portal says: until it is no longer 202."""
-        until = time.monotonic() + 60
+        until = time.monotonic() + HANGS
         while True:
             answer = self.http.get(f"/api/v1/documents/{document_id}")
             if answer.status_code != 202 or time.monotonic() > until:
@@ -58,7 +59,7 @@ def run_alma(folder: Path, *argv: str) -> subprocess.CompletedProcess[str]:
         env=environ,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANGS,
         check=False,
     )
 
@@ -66,7 +67,7 @@ def run_alma(folder: Path, *argv: str) -> subprocess.CompletedProcess[str]:
 @contextmanager
 def open_office(runtime: Runtime, folder: Path, name: str) -> Iterator[Office]:
     """Create an organisation as an operator does, and a key for its people in their folder."""
-    with httpx.Client(base_url=runtime.api_url, timeout=35) as http:
+    with httpx.Client(base_url=runtime.api_url, timeout=HANGS) as http:
         office = Office(runtime, folder, http)
         state = folder / ".alma" / "local.json"
         state.parent.mkdir()

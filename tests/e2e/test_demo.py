@@ -14,6 +14,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.patience import HANGS
+
 ROOT = Path(__file__).resolve().parents[2]
 END = "Ctrl-C stops it"
 
@@ -80,9 +82,10 @@ def test_it_reads_the_samples_survives_a_kill_and_starts_warm(folder: Path) -> N
         listed = httpx.get(
             f"{described['api_url']}/api/v1/documents",
             headers={"Authorization": f"Bearer {described['keys']['reader']}"},
+            timeout=HANGS,
         ).json()
         demo.send_signal(signal.SIGINT)
-        demo.communicate(timeout=20)
+        demo.communicate(timeout=HANGS)
         assert demo.returncode == 0
     finally:
         demo.kill()
@@ -107,7 +110,7 @@ def test_a_taken_port_is_one_clear_line(folder: Path) -> None:
         port = int(taken.getsockname()[1])
 
         demo = start(folder, port)
-        printed, _ = demo.communicate(timeout=30)
+        printed, _ = demo.communicate(timeout=HANGS)
 
     assert demo.returncode == 1
     assert len(printed.splitlines()) == 1
@@ -153,7 +156,7 @@ def test_what_a_killed_run_left_is_named_at_once_and_a_state_that_is_removed_is_
             f"{described['api_url']}/api/v1/documents",
             headers={"Authorization": f"Bearer {described['api_key']}"},
             json={"fileName": "never.pdf"},
-            timeout=60,
+            timeout=HANGS,
         ).raise_for_status()
         demo.send_signal(signal.SIGKILL)
         demo.communicate()
@@ -161,10 +164,13 @@ def test_what_a_killed_run_left_is_named_at_once_and_a_state_that_is_removed_is_
         demo = start(folder, port)
         printed = output_until_ready(demo)
         beside = start(folder, port)
-        told, _ = beside.communicate(timeout=30)
+        told, _ = beside.communicate(timeout=HANGS)
+        elsewhere = free_port()
+        beside = start(folder, elsewhere)
+        told_elsewhere, _ = beside.communicate(timeout=HANGS)
         shutil.rmtree(folder / "state", ignore_errors=True)
         shutil.rmtree(folder / "state", ignore_errors=True)  # what was written meanwhile
-        rest, _ = demo.communicate(timeout=30)
+        rest, _ = demo.communicate(timeout=HANGS)
     finally:
         demo.kill()
         demo.communicate()
@@ -178,7 +184,15 @@ def test_what_a_killed_run_left_is_named_at_once_and_a_state_that_is_removed_is_
     assert "never.pdf" in printed
     assert "scan[red] 0.jpg" not in printed.partition("still being read")[0]
     assert f"export ALMA_API_URL={described['api_url']}" in printed
-    assert f"Port {port} is taken: an alma runs there already" in told
+    state = folder / "state"
+    assert told == (
+        f"alma: alma runs already at {described['api_url']}, with the state in {state}; use it or stop it.\n"
+    )
+    assert told_elsewhere == (
+        f"alma: The state in {state} is in use by another run, at {described['api_url']}; use that one, "
+        "stop it, or give this one a folder of its own: "
+        f"`make run PORT={elsewhere} STATE=~/alma-{elsewhere}/.alma`.\n"
+    )
     assert demo.returncode == 1
     assert "the state is kept" not in rest
     assert f"alma: {folder / 'state'} was removed while alma ran" in rest
@@ -188,7 +202,7 @@ def test_missing_samples_are_one_clear_line(folder: Path) -> None:
     (folder / "samples" / "invoice.pdf").unlink()
 
     demo = start(folder, free_port())
-    printed, _ = demo.communicate(timeout=30)
+    printed, _ = demo.communicate(timeout=HANGS)
 
     assert demo.returncode == 1
     assert printed.startswith("alma: There are no sample documents in ")

@@ -12,6 +12,7 @@ import pytest
 from infra.local.runtime import Runtime
 from tests.e2e.conftest import MINTED_AT_ONCE
 from tests.e2e.office import Office, open_office
+from tests.patience import HANGS
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def mint(http: httpx.Client, token: str) -> httpx.Response:
 
 def test_80_calls_at_once_on_one_key_let_in_exactly_the_burst(office: Office) -> None:
     with (
-        httpx.Client(base_url=office.runtime.api_url, timeout=60) as http,
+        httpx.Client(base_url=office.runtime.api_url, timeout=HANGS) as http,
         ThreadPoolExecutor(80) as pool,
     ):
         answers = list(pool.map(lambda _: mint(http, office.token), range(80)))

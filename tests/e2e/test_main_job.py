@@ -22,6 +22,7 @@ from infra.local.runtime import Runtime
 from infra.local.template import REGION
 from tests import scorers
 from tests.e2e.office import Office, open_office, run_alma
+from tests.patience import HANGS
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "samples"
@@ -54,7 +55,7 @@ def deed(offices: tuple[Office, Office]) -> int:
     key = "inbox/greaves/old deeds/deed no. 1+2.pdf"
     s3.upload_file(str(SAMPLES / "deed.pdf"), office.runtime.resource("InboxBucket"), key)
     s3.close()
-    until = time.monotonic() + 60
+    until = time.monotonic() + HANGS
     while time.monotonic() < until:
         for document in office.http.get("/api/v1/documents").json()["documents"]:
             if document["fileName"] == "deed no. 1+2.pdf":
@@ -287,7 +288,7 @@ def test_a_file_that_is_sent_as_a_form_is_read_as_any_other(offices: tuple[Offic
     assert (sent.status_code, set(sent.json())) == (201, {"documentId", "status"})
     assert sent.json()["status"] == "processing"
     path = f"/api/v1/documents/{sent.json()['documentId']}"
-    until = time.monotonic() + 60
+    until = time.monotonic() + HANGS
     while (answer := http.get(path)).status_code == 202 and time.monotonic() < until:
         time.sleep(0.2)
     assert (answer.status_code, answer.json()["docType"]) == (200, "invoice")
@@ -380,7 +381,7 @@ def test_a_document_is_reviewed_read_again_and_its_trail_is_whole(offices: tuple
     again = office.http.patch(f"{path}/fields/{cell}", json={"action": "accept", "version": 1})
     assert (again.status_code, again.json()["error"]) == (409, "stale_version")
     assert office.http.post(f"{path}/extract", json={"docType": "contract"}).status_code == 202
-    until = time.monotonic() + 60
+    until = time.monotonic() + HANGS
     while office.http.get(path).json()["docType"] == "invoice" and time.monotonic() < until:
         time.sleep(0.1)
 

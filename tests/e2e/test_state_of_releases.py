@@ -14,6 +14,7 @@ import pytest
 from infra.local.demo import HIGH_LIMITS
 from infra.local.runtime import Runtime
 from tests.e2e.office import run_alma
+from tests.patience import HANGS
 
 ROOT = Path(__file__).resolve().parents[2]
 STATE = ROOT / "tests" / "data" / "state" / "0.1.0" / "state.tar.xz"
@@ -64,7 +65,7 @@ def alma(folder: Path) -> Iterator[httpx.Client]:
         addresses = {"api_url": runtime.api_url, "aws_endpoint_url": runtime.aws_endpoint_url}
         (state / "local.json").write_text(json.dumps(described | addresses))
         headers = {"Authorization": f"Bearer {ADMIN}"}
-        with httpx.Client(base_url=f"{runtime.api_url}/api/v1", headers=headers, timeout=35) as http:
+        with httpx.Client(base_url=f"{runtime.api_url}/api/v1", headers=headers, timeout=HANGS) as http:
             yield http
 
 

@@ -137,7 +137,7 @@ def test_without_an_installation_the_command_says_what_to_give(
         "Set ALMA_API_URL and ALMA_API_KEY, store them with `alma login`, or start alma on this machine with "
         "`make run`." in said
     )
-    assert "Name the deployed stack with --stack" in said
+    assert "name the deployed stack with --stack, or run it in the folder in which `make run` runs" in said
 
 
 class _Portal(BaseHTTPRequestHandler):

@@ -13,7 +13,7 @@ from pynamodb.connection.base import Connection
 from alma import clock
 from alma.datamodel.fields import Extraction, Field, Reading, Status
 from alma.datamodel.geometry import Box, Region
-from alma.documents import deletion, instances, intake, listing, lookups, records
+from alma.documents import deletion, instances, intake, listing, lookups, names, progress, records
 from alma.documents.records import Document
 from alma.storage.items.access import OrganisationItem
 from alma.storage.items.documents import DocumentItem, LookupItem, document_key
@@ -80,7 +80,12 @@ def older_release(tenant: Tenant) -> None:
     for item in LookupItem.query(tenant.organisation):
         item.delete()
     for row in DocumentItem.query(tenant.organisation, DocumentItem.sk.startswith("document#")):
-        attributes = (DocumentItem.review_key, DocumentItem.review_rank, DocumentItem.least_confidence)
+        attributes = (
+            DocumentItem.folded_name,
+            DocumentItem.review_key,
+            DocumentItem.review_rank,
+            DocumentItem.least_confidence,
+        )
         row.update(actions=[each.remove() for each in attributes])
     organisation = OrganisationItem.get(tenant.organisation, "organisation")
     organisation.update(actions=[OrganisationItem.documents_indexed.remove()])
@@ -129,6 +134,48 @@ def test_a_dropped_file_a_very_long_name_and_slashes_are_found(tenant: Tenant) -
     assert ids(tenant, name="plan") == [2, 1]
     assert ids(tenant, name="may") == []
     assert ids(tenant, name=long[:255]) == [2]
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [("οδος", [2, 1]), ("ΟΔΟΣ", [2, 1]), ("οδοσ", [2, 1]), ("STRAẞE", [3]), ("straß", [3]), ("strass", [3]),
+     ("i̇zmir", [4]), ("izmir", [4]), ("𝚶𝚫𝚶𝚺", [2, 1])],
+)  # fmt: skip
+def test_case_is_folded_as_unicode_has_it(tenant: Tenant, name: str, found: list[int]) -> None:
+    named(tenant, "ΟΔΟΣ.pdf", "οδοσήμανση.pdf", "Straße.pdf", "İzmir.pdf")
+
+    assert ids(tenant, name=name) == found
+
+
+def test_lookups_go_with_their_document_and_are_made_anew_where_names_are_folded_otherwise(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from alma.cli import main
+
+    def lookups_there() -> list[str]:
+        return [each.sk for each in LookupItem.query("greaves", LookupItem.sk.startswith("name#"))]
+
+    with monkeypatch.context() as other:  # another version of Unicode
+        other.setattr(names, "fold", lambda text: text.lower().replace("e", "é"))
+        named(tenant, "deed one.pdf", "deed two.pdf")
+        came = intake.announce("greaves", "deed three.pdf")
+    assert intake.arrive("greaves", came.object_key, "etag", "1") is not None
+    assert len(lookups_there()) == 9
+
+    deletion.delete("greaves", 1)
+    deletion.delete("greaves", 3)
+    assert lookups_there() == [
+        "name#dééd two pdf#000000000002",
+        "name#pdf#000000000002",
+        "name#two pdf#000000000002",
+    ]
+
+    assert main(["org", "reindex"]) == 0
+    capsys.readouterr()
+    assert ids(tenant, name="deed") == [2]
+    assert len(lookups_there()) == 3
+    deletion.delete("greaves", 2)
+    assert lookups_there() == []
 
 
 def test_another_organisations_documents_never_appear(tenant: Tenant) -> None:
@@ -223,6 +270,28 @@ def test_a_document_that_was_made_long_after_it_got_its_number_is_in_the_range_o
     assert ids(tenant, to="2026-05-02") == [3, 1]
 
 
+# --- by status ---------------------------------------------------------------
+
+
+def test_an_upload_whose_url_has_expired_is_found_as_what_it_is_shown_as(
+    tenant: Tenant, at: Callable[[str], None]
+) -> None:
+    at("2026-05-14T10:00:00")
+    named(tenant, "never.pdf")
+    progress.fail(intake.announce("greaves", "broken.pdf"), "damaged_file", "It is damaged.")
+    at("2026-05-14T11:00:00")
+    named(tenant, "soon.pdf")
+
+    def statuses(**query: str) -> list[tuple[int, str]]:
+        return [(each["documentId"], each["status"]) for each in asked(tenant, **query).json["documents"]]
+
+    assert statuses() == [(3, "processing"), (2, "failed"), (1, "failed")]
+    assert statuses(status="processing") == [(3, "processing")]
+    assert statuses(status="failed") == [(2, "failed"), (1, "failed")]
+    assert ids(tenant, status="failed", limit="1") == [2, 1]
+    assert ids(tenant, status="failed", name="never") == [1]
+
+
 # --- by review and confidence ------------------------------------------------
 
 
@@ -303,7 +372,7 @@ def test_all_filters_together(tenant: Tenant, at: Callable[[str], None]) -> None
     }  # fmt: skip
 
 
-TIME = "a day, 2026-05-14, or a time with its zone, 2026-05-14T09:21:00Z (a + is %2B in a URL)."
+TIME = "a day, 2026-05-14, or a time with its zone, 2026-05-14T09:21:00Z."
 
 
 @pytest.mark.parametrize(
@@ -313,6 +382,8 @@ TIME = "a day, 2026-05-14, or a time with its zone, 2026-05-14T09:21:00Z (a + is
         ({"to": "2026-02-30"}, f"to is {TIME}"),
         ({"from": "2026-05-14T09:21:00"}, f"from is {TIME}"),
         ({"from": "9999-12-31T23:59:59-10:00"}, f"from is {TIME}"),
+        ({"from": "9999-12-31T23:59:59.5Z"}, f"from is {TIME}"),
+        ({"from": "0001-01-01T00:00:00+14:00"}, f"from is {TIME}"),
         ({"from": "2026-05-14", "to": "2026-05-13"},
          "from is later than to: no document arrived between them."),
         ({"name": "#"}, "name has a letter or a digit: what stands between words does not matter."),
@@ -320,6 +391,8 @@ TIME = "a day, 2026-05-14, or a time with its zone, 2026-05-14T09:21:00Z (a + is
         ({"review": "open"}, "review is one of waiting, escalated, unreviewed, missing and done."),
         ({"confidenceBelow": "1.5"}, "confidenceBelow is a number from 0 to 1."),
         ({"confidenceBelow": "nan"}, "confidenceBelow is a number from 0 to 1."),
+        ({"confidenceBelow": "1_0e-1"}, "confidenceBelow is a number from 0 to 1."),
+        ({"confidenceBelow": "٠"}, "confidenceBelow is a number from 0 to 1."),
         (
             {"fileName": "a"},
             "There is no query parameter fileName; this route takes name, from, to, cursor, limit, docType, "
@@ -333,6 +406,19 @@ def test_what_is_malformed_is_400_and_says_what_is_taken(
     answer = asked(tenant, **query)
 
     assert (answer.status, answer.json["detail"]) == (400, detail)
+
+
+def test_the_queue_refuses_a_time_that_no_document_can_arrive_after(tenant: Tenant) -> None:
+    refused = tenant.call("reviews", "GET", "/v1/review-queue", query={"from": "9999-12-31T23:59:59.5Z"})
+
+    assert (refused.status, refused.json["detail"]) == (400, f"from is {TIME}")
+
+
+@pytest.mark.parametrize("confidence", ["1", "1.0", "0.75", "7.5e-1", "75E-2"])
+def test_a_confidence_is_any_number_of_json(tenant: Tenant, confidence: str) -> None:
+    tenant.seed_document([field("total", 0.3)], "invoice")
+
+    assert ids(tenant, confidenceBelow=confidence) == [1]
 
 
 def test_a_cursor_of_a_list_by_date_is_none_of_another(tenant: Tenant) -> None:
@@ -367,9 +453,10 @@ def test_agents_have_the_same_filters(tenant: Tenant, at: Callable[[str], None])
         name="MAY", **{"from": "2026-05-14", "to": "2026-05-14"}, review="waiting", confidenceBelow=0.5
     )
     assert [each["documentId"] for each in found["structuredContent"]["documents"]] == [1]
-    refused = call(**{"from": "May"})
-    assert refused["isError"]
-    assert "from is a day, 2026-05-14, or a time with its zone" in refused["content"][0]["text"]
+    for malformed in ("May", "9999-12-31T23:59:59.5Z"):
+        refused = call(**{"from": malformed})
+        assert refused["isError"]
+        assert "from is a day, 2026-05-14, or a time with its zone" in refused["content"][0]["text"]
 
 
 def test_the_review_queue_is_filtered_by_name_and_arrival(tenant: Tenant, at: Callable[[str], None]) -> None:
@@ -526,6 +613,26 @@ def test_pages_stay_right_while_documents_arrive_are_reviewed_and_removed(tenant
         rest = ids(tenant, limit="4", cursor=first["nextCursor"], **query)
 
         assert rest == [document.id for document in reversed(on_next_pages[:-2])]
+
+
+def test_a_document_that_is_decided_while_a_list_is_read_is_in_it_once(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        tenant.seed_document([field("total", 0.5, Status.ESCALATED), field("date", 0.6)], "invoice")
+    query = Connection.query
+    read: list[str] = []
+
+    def decided_between(self: Connection, *given: Any, **options: Any) -> Any:
+        read.append(str(options.get("index_name")))
+        if read == ["review", "review"]:
+            document = records.get("greaves", 2)
+            assert decide(tenant, document, "total", "accept").status == 200
+        return query(self, *given, **options)
+
+    monkeypatch.setattr(Connection, "query", decided_between)
+
+    assert ids(tenant, review="unreviewed") == [3, 2, 1]
 
 
 # --- documents of earlier releases -------------------------------------------

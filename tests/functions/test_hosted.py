@@ -149,7 +149,7 @@ def test_what_the_model_finds_on_the_page_stands_beside_the_other_tracks(
     assert disputed["reasons"] == ["tracks_disagree"]
     assert tracks(disputed)[1] == ("hosted", "145.50", None)
     assert (found["value"], found["confidence"], found["status"]) == ("1000-1234-56", None, "escalated")
-    assert found["reasons"] == ["only_hosted"]
+    assert found["reasons"] == ["confidence_unknown", "only_hosted"]
     assert (found["tracks"][0]["content"], found["evidence"]["page"]) == ("1000-1234-56.", 1)
     assert "iban" not in fields
 

@@ -10,16 +10,19 @@ from threading import Lock
 from typing import Any
 
 import pytest
+from pynamodb.connection.base import Connection
 
 from alma import clock
 from alma.access.keys import Role
 from alma.api import idempotency
 from alma.api.operation import Route
 from alma.api.routes import ROUTES
-from alma.documents import intake
+from alma.datamodel.fields import Extraction
+from alma.documents import intake, progress
 from alma.errors import UnavailableError
 from alma.settings import settings
 from alma.storage import objects
+from alma.storage.items.idempotency import IdempotencyItem
 from alma.storage.transactions import conditional_write
 from tests.cloud import Answer, Tenant, client, seed_fields
 
@@ -38,7 +41,11 @@ BODIES: dict[str, Any] = {
     "digitize_with_model": {"documentId": 1},
     "create_key": {"name": "scanner", "role": "reader"},
     "rotate_key": {"overlapSeconds": 60},
+    "split_document": {"at": [2]},
+    "merge_documents": {"documents": [8]},
 }
+#: Whose model or document is not there, which is an answer too.
+ABSENT = {"digitize_with_model": "mdl_deeds_v1", "split_document": "9", "merge_documents": "9"}
 
 
 class Clock:
@@ -73,7 +80,7 @@ def announce(tenant: Tenant, key: str = KEY, name: str = "deed.pdf", role: Role 
 
 def send(tenant: Tenant, row: Route, key: str = KEY) -> Answer:
     """Send a request that a route takes."""
-    identifier = {"rotate_key": tenant.ids[Role.REVIEWER], "digitize_with_model": "mdl_deeds_v1"}
+    identifier = {"rotate_key": tenant.ids[Role.REVIEWER], **ABSENT}
     path = {"id": identifier.get(row.operation, "1")} if "{id}" in row.resource else None
     headers, body = {"Idempotency-Key": key}, BODIES[row.operation]
     return tenant.call(row.function, row.method, row.resource, path=path, body=body, headers=headers)
@@ -111,7 +118,7 @@ def told(answer: Answer) -> Any:
 
 
 @pytest.mark.parametrize(
-    "row", [row for row in POSTS if row.shown_once is None], ids=lambda row: row.operation
+    "row", [row for row in POSTS if row.function != "keys"], ids=lambda row: row.operation
 )
 def test_a_repeat_of_any_post_gets_the_first_answer_and_changes_nothing(row: Route, greaves: Tenant) -> None:
     first = send(greaves, row)
@@ -120,7 +127,7 @@ def test_a_repeat_of_any_post_gets_the_first_answer_and_changes_nothing(row: Rou
     again = send(greaves, row)
 
     assert (first.status < 300, "Idempotency-Replayed" in first.headers) == (
-        row.operation != "digitize_with_model",  # whose model is not there, which is an answer too
+        row.operation not in ABSENT,
         False,
     )
     assert again.headers["Idempotency-Replayed"] == "true"
@@ -453,6 +460,214 @@ def test_what_was_answered_about_a_document_goes_with_it(
     found = client("dynamodb").scan(TableName=settings().table)["Items"]
     assert "Josiah" not in str([row for row in found if row["pk"]["S"].startswith("idempotency#")])
     assert "Contents" not in client("s3").list_objects_v2(Bucket=settings().archive_bucket, Prefix="greaves/")
+
+
+def delete(tenant: Tenant, document_id: int) -> int:
+    return tenant.call("documents", "DELETE", "/v1/documents/{id}", path={"id": str(document_id)}).status
+
+
+def kept() -> str:
+    """All that is kept of requests with a key."""
+    found = client("dynamodb").scan(TableName=settings().table)["Items"]
+    return str([row for row in found if row["pk"]["S"].startswith("idempotency#")])
+
+
+def bodies() -> list[str]:
+    """The keys of the bodies that are kept, but for what tells one attempt from another."""
+    found = client("dynamodb").scan(TableName=settings().table)["Items"]
+    rows = [row["sk"]["S"].rpartition("#")[0] for row in found if row["kind"]["S"] == "answer"]
+    stored = client("s3").list_objects_v2(Bucket=settings().archive_bucket).get("Contents", [])
+    return rows + [each["Key"].partition("answer-")[0] for each in stored if "/answer-" in each["Key"]]
+
+
+@pytest.mark.parametrize("in_a_row", [300 * 1024, 10])
+def test_a_document_that_is_removed_before_its_answer_is_kept_leaves_none(
+    in_a_row: int, greaves: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(idempotency, "_MOST_IN_A_ROW", in_a_row)
+    store = idempotency._store
+
+    def removed_first(*given: Any) -> None:
+        assert delete(greaves, 1) == 204
+        store(*given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(idempotency, "_store", removed_first)
+        assert digitize(greaves).status == 200
+
+    assert bodies() == []
+    again = digitize(greaves)
+    assert (again.status, again.json["error"]) == (404, "not_found")
+    assert again.headers["Idempotency-Replayed"] == "true"
+
+
+def test_a_redirect_is_not_published_for_a_document_that_is_removed_meanwhile(
+    greaves: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = replace(settings(), max_inline_bytes=10)
+    monkeypatch.setattr("alma.api.answers.settings", lambda: small)
+    put = objects.put
+
+    def removed_first(*given: Any, **options: Any) -> None:
+        assert delete(greaves, 1) == 204
+        put(*given, **options)
+
+    monkeypatch.setattr(objects, "put", removed_first)
+
+    assert digitize(greaves).status == 404
+    assert "Contents" not in client("s3").list_objects_v2(Bucket=settings().archive_bucket, Prefix="greaves/")
+
+
+def test_an_answer_without_a_body_is_404_once_its_document_is_gone(greaves: Tenant) -> None:
+    [row] = [row for row in POSTS if row.operation == "release_document"]
+    assert send(greaves, row).status == 204
+    assert delete(greaves, 1) == 204
+
+    assert send(greaves, row).status == 404
+
+
+def test_what_announced_a_document_goes_with_it(greaves: Tenant) -> None:
+    first = announce(greaves, name="Deed of Josiah.pdf")
+    sent = greaves.call(
+        "documents",
+        "POST",
+        "/v1/documents",
+        raw=form("b", "x"),
+        headers={"Content-Type": "multipart/form-data; boundary=b", "Idempotency-Key": "another"},
+    )
+    assert (first.json["documentId"], sent.json["documentId"]) == (2, 3)
+    for secret in ("Josiah", "X-Amz-Signature", "X-Amz-Credential"):
+        assert secret not in kept()
+
+    assert sorted(bodies()) == ["answer#000000000002", "answer#000000000003"]
+
+    assert (delete(greaves, 2), delete(greaves, 3)) == (204, 204)
+
+    assert bodies() == []
+    assert announce(greaves, name="Deed of Josiah.pdf").status == 404
+
+
+def test_what_made_a_model_goes_with_it(greaves: Tenant) -> None:
+    [row] = [row for row in POSTS if row.operation == "create_model"]
+    model_id = send(greaves, row).json["id"]
+    assert bodies() == [f"answer#{model_id}"]
+    assert "X-Amz-Signature" not in kept()
+
+    gone = greaves.call("models", "DELETE", "/v1/models/{id}", path={"id": model_id})
+    assert gone.status == 204
+
+    assert bodies() == []
+    assert send(greaves, row).status == 404
+
+
+def test_what_is_kept_of_a_redirect_is_not_signed(greaves: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = replace(settings(), max_inline_bytes=10)
+    monkeypatch.setattr("alma.api.answers.settings", lambda: small)
+
+    assert "X-Amz-Signature" in digitize(greaves).headers["Location"]
+    assert "document-1.json" in kept()
+    assert "X-Amz-Signature" not in kept()
+
+
+def test_bodies_are_not_read_to_remove_them(greaves: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        assert digitize(greaves, f"key {number}").status == 200
+    read: list[str] = []
+    dispatch = Connection.dispatch
+
+    def watch(self: Connection, operation: str, kwargs: dict[str, Any]) -> Any:
+        answer = dispatch(self, operation, kwargs)
+        if operation == "Query":
+            read.append(str(answer["Items"]))
+        return answer
+
+    monkeypatch.setattr(Connection, "dispatch", watch)
+    assert delete(greaves, 1) == 204
+
+    assert sum(each.count("'answer#") for each in read) == 3
+    assert not any("'body'" in each for each in read)
+
+
+def test_a_document_that_is_still_read_is_reviewed_with_the_same_key_once_it_is(greaves: Tenant) -> None:
+    document = intake.announce("greaves", "deed.pdf")
+
+    def add() -> Answer:
+        return greaves.call(
+            "reviews",
+            "POST",
+            "/v1/documents/{id}/fields",
+            path={"id": str(document.id)},
+            body={"key": "grantee_name", "value": "Eliza Boone"},
+            headers={"Idempotency-Key": KEY},
+        )
+
+    waits = add()
+    progress.finish(document, Extraction("deed_of_conveyance", None, []))
+    done = add()
+
+    assert (waits.status, waits.json["error"]) == (409, "not_ready")
+    assert (done.status, "Idempotency-Replayed" in done.headers) == (201, False)
+
+
+def test_a_document_that_could_not_be_read_is_refused_for_good(greaves: Tenant) -> None:
+    document = intake.announce("greaves", "deed.pdf")
+    progress.fail(document, "damaged_file", "It is damaged.")
+    path, headers = {"id": str(document.id)}, {"Idempotency-Key": KEY}
+
+    def again() -> Answer:
+        resource = "/v1/documents/{id}/extract"
+        return greaves.call("reviews", "POST", resource, path=path, headers=headers, body={})
+
+    assert [(each.status, each.json["error"]) for each in (again(), again())] == [(409, "not_ready")] * 2
+    assert again().headers["Idempotency-Replayed"] == "true"
+
+
+def test_a_document_that_another_works_on_can_be_claimed_with_the_same_key_afterwards(
+    greaves: Tenant,
+) -> None:
+    path = {"id": "1"}
+
+    def claim(role: Role) -> Answer:
+        return greaves.call(
+            "reviews",
+            "POST",
+            "/v1/documents/{id}/claim",
+            path=path,
+            body={"seconds": 60},
+            role=role,
+            headers={"Idempotency-Key": KEY},
+        )
+
+    assert claim(Role.ADMIN).status == 200
+    refused = claim(Role.REVIEWER)
+    assert (refused.status, refused.json["error"]) == (409, "claimed")
+    assert greaves.call("reviews", "POST", "/v1/documents/{id}/release", path=path).status == 204
+
+    done = claim(Role.REVIEWER)
+    assert (done.status, "Idempotency-Replayed" in done.headers) == (200, False)
+
+
+def test_a_model_that_is_not_ready_yet_can_be_asked_with_the_same_key(greaves: Tenant) -> None:
+    rows_of = {row.operation: row for row in POSTS}
+    made, digitizing = rows_of["create_model"], rows_of["digitize_with_model"]
+    assert send(greaves, made, "another").json["id"] == "mdl_deeds_v1"
+
+    asked = [send(greaves, digitizing) for _ in range(2)]
+
+    assert [(each.status, each.json["error"]) for each in asked] == [(409, "model_not_ready")] * 2
+    assert not any("Idempotency-Replayed" in each.headers for each in asked)
+
+
+def test_a_claim_whose_own_answer_was_lost_holds(greaves: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    save = IdempotencyItem.save
+
+    def twice(self: IdempotencyItem, *given: Any, **options: Any) -> Any:
+        save(self, *given, **options)
+        return save(self, *given, **options)  # as the SDK does
+
+    monkeypatch.setattr(IdempotencyItem, "save", twice)
+
+    assert [digitize(greaves).status for _ in range(2)] == [200, 200]
 
 
 @pytest.mark.parametrize("operation", ["create_key", "rotate_key"])

@@ -73,6 +73,11 @@ FITTING: dict[str, st.SearchStrategy[Any]] = {
     "docType": st.sampled_from(
         [None, "deed_of_conveyance", "vault-of-greaves#deed_of_conveyance", "#", "../vault-of-greaves"]
     ),
+    "name": st.sampled_from([None, "Greaves", "deed 1", "-"]) | st.text(max_size=9),
+    "from": st.sampled_from([None, "2026-05-14", "2026-05-14T09:21:00Z", "yesterday"]),
+    "to": st.sampled_from([None, "2030-01-01", "2026-13-01", ""]),
+    "review": st.sampled_from([None, "waiting", "escalated", "unreviewed", "missing", "done", "open"]),
+    "confidenceBelow": st.none() | st.floats(-0.5, 1.5),
     "status": st.sampled_from([None, "ready", "failed", "escalated", "unreviewed"]),
     "format": st.sampled_from(["json", "csv", "xlsx", "../x"]),
     "track": st.sampled_from([None, "text", "vision"]),

@@ -381,7 +381,7 @@ FIELD_INPUT = ("field", TensorProto.INT64, ["N"])
         (metadata(fields=[]), "wrong_features", "1 to 2000"),
         (metadata(fields=["invoice.total_gross"]), "wrong_features", "receipt.company"),
         (metadata(fields=["receipt.total"] * 2), "wrong_features", "twice"),
-        (metadata(calibration={"weights": [1.0], "biases": {}}), "wrong_features", "16 numbers"),
+        (metadata(calibration={"weights": [1.0], "biases": {}}), "wrong_features", "a number for each"),
         (
             metadata(calibration={"weights": [float("nan")] * 16, "biases": {}}),
             "wrong_features",

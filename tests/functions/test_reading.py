@@ -8,7 +8,9 @@ import pypdf
 import pytest
 
 from alma.access import organisations
+from alma.datamodel.fields import DecisionCount
 from alma.datamodel.pages import PageText, Track
+from alma.document_types import decision_counts
 from alma.documents import deletion, intake, listing, page_records, page_words, progress, records
 from alma.documents.records import DocumentStatus
 from alma.documents.service import DocumentService
@@ -169,6 +171,58 @@ def test_a_type_of_ones_own_is_told_and_read_from_its_labels_alone() -> None:
     assert all(field["evidence"]["page"] == 1 for field in found["fields"])
 
 
+def test_a_type_of_ones_own_is_unknown_until_people_decide_and_forgotten_with_the_type() -> None:
+    tenant = Tenant.create("greaves")
+
+    def keep_type() -> None:
+        path = {"docType": "delivery_note"}
+        tenant.call("schemas", "PUT", "/v1/schemas/{docType}", path=path, body=DELIVERY_NOTE)
+
+    def read(name: str) -> tuple[str, dict[str, dict[str, Any]]]:
+        ingest(drop(f"inbox/greaves/{name}.pdf", pdf_of_pages(delivery_note() + text(60, 40, name))))
+        (message,) = messages()
+        extract(message)
+        path = {"id": str(message["documentId"])}
+        found = tenant.call("documents", "GET", "/v1/documents/{id}", path=path, query={"tracks": "all"}).json
+        return path["id"], {field["id"]: field for field in found["fields"]}
+
+    def decide(document: str, field: dict[str, Any], said: dict[str, Any]) -> None:
+        path = {"id": document, "field": field["id"]}
+        body = said | {"version": field["version"]}
+        answer = tenant.call("reviews", "PATCH", "/v1/documents/{id}/fields/{field}", path=path, body=body)
+        assert answer.status == 200, answer.body
+
+    keep_type()
+    first, fields = read("first")
+    assert {f["status"] for f in fields.values()} == {"escalated"}
+    assert {(f["confidence"], *f["reasons"]) for f in fields.values()} == {(None, "confidence_unknown")}
+
+    decide(first, fields["note_number"], {"action": "accept"})
+    _, second = read("second")
+    for document in ("third", "fourth", "fifth", "sixth"):
+        other, fields = read(document)
+        decide(other, fields["note_number"], {"action": "accept"})
+        decide(other, fields["carrier"], {"action": "edit", "value": "Cutter & Sons"})
+    last, seventh = read("seventh")
+
+    assert second["note_number"]["confidence"] > 0.5
+    assert second["goods[0].item"]["confidence"] is None
+    assert seventh["note_number"]["confidence"] > second["note_number"]["confidence"]
+    assert seventh["carrier"]["confidence"] < 0.5 < second["carrier"]["confidence"]
+    assert (seventh["carrier"]["status"], seventh["carrier"]["reasons"]) == ("escalated", ["low_confidence"])
+    assert seventh["note_number"]["status"] == "unreviewed"
+
+    # Deciding it once more, or on another place with the same value, is no further error.
+    decide(last, seventh["note_number"], {"action": "edit", "value": "DN-4471"})
+    counted = decision_counts.counts_of("greaves", "delivery_note")
+    assert counted == {"note_number": DecisionCount(6, 0), "carrier": DecisionCount(0, 4)}
+
+    tenant.call("schemas", "DELETE", "/v1/schemas/{docType}", path={"docType": "delivery_note"})
+    keep_type()
+    _, eighth = read("eighth")
+    assert eighth["note_number"]["confidence"] is None
+
+
 def test_a_type_of_ones_own_takes_the_place_of_the_shipped_one() -> None:
     tenant = Tenant.create("greaves")
     definition = {
@@ -289,7 +343,7 @@ def test_a_document_whose_fields_cannot_be_told_does_not_wait(monkeypatch: pytes
     ingest(drop("inbox/greaves/invoice.pdf", (SAMPLES / "invoice.pdf").read_bytes()))
     message = messages()[0]
 
-    def poisoned(*_: object) -> None:
+    def poisoned(*_: object, **__: object) -> None:
         raise RuntimeError("a bug")
 
     monkeypatch.setattr(pipeline_extract, "extract", poisoned)

@@ -142,7 +142,7 @@ def test_only_an_admin_changes_types(role: Role) -> None:
         ({"fields": []}, "has 1 to 200 fields"),
         ({"fields": [{"key": "Number"}]}, "fields.0.key: "),
         ({"fields": [{"key": "a"}, {"key": "a"}]}, "the key 'a' is there twice"),
-        ({"fields": [{"key": "a", "label": "b"}]}, "fields.0.label: "),
+        ({"fields": [{"key": "a", "label": "b"}]}, "There is no key fields.0.label; fields.0 takes key, "),
         ({"fields": [{"key": "a", "type": "colour"}]}, "fields.0.type: "),
         ({"fields": [{"key": "a", "aliases": ["x" * 81]}]}, "fields.0.aliases.0: "),
         ({"fields": [{"key": f"a{n}"} for n in range(201)]}, "fields: "),
@@ -151,7 +151,7 @@ def test_only_an_admin_changes_types(role: Role) -> None:
         ({"fields": [{"key": "a", "patterns": ["(?P<value>"]}]}, "fields.0.patterns: "),
         ({"fields": [{"key": "a", "patterns": ["x"]}]}, "has no group named value"),
         ({"fields": [{"key": "a", "patterns": ["(?P<value>{MONEY})"]}]}, "{MONEY}, which stands for nothing"),
-        ({"doc_type": "note", "fields": [{"key": "a"}]}, "doc_type: "),
+        ({"doc_type": "note", "fields": [{"key": "a"}]}, "There is no key doc_type; the body takes "),
         ([], "should be an object"),
     ],
 )

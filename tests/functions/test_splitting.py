@@ -110,7 +110,7 @@ def test_the_json_export_says_what_the_document_says(greaves: Tenant) -> None:
 def test_a_document_of_several_pages_keeps_them_and_counts_evidence_within_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(split, "first_pages", lambda _: [1, 2, 4])
+    monkeypatch.setattr(split, "page_ranges", lambda *_: [(1, 1), (2, 3), (4, 5)])
     tenant = Tenant.create("greaves")
     ingest(drop("inbox/greaves/receipts.pdf", FIVE_RECEIPTS))
 
@@ -129,6 +129,27 @@ def test_a_document_of_several_pages_keeps_them_and_counts_evidence_within_them(
     ]
     pages = {field["evidence"]["page"] for field in read(tenant, 3).json["fields"]}
     assert pages <= {1, 2}
+
+
+def test_what_stands_between_two_documents_is_kept_with_neither(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(split, "page_ranges", lambda *_: [(1, 1), (3, 4)])
+    tenant = Tenant.create("greaves")
+    ingest(drop("inbox/greaves/receipts.pdf", FIVE_RECEIPTS))
+
+    read_to_the_end()
+
+    assert [(row["pages"], row["pageRange"]) for row in listed(tenant)] == [
+        (1, {"first": 1, "last": 1}),
+        (2, {"first": 3, "last": 4}),
+    ]
+    assert archive() == [
+        "greaves/pages/1/p1.png",
+        "greaves/pages/2/p1.png",
+        "greaves/pages/2/p2.png",
+        "greaves/words/1/p1.text.json",
+        "greaves/words/2/p1.text.json",
+        "greaves/words/2/p2.text.json",
+    ]
 
 
 def test_every_message_twice_changes_nothing(greaves: Tenant) -> None:

@@ -7,10 +7,11 @@ from itertools import count
 import pytest
 
 from alma.concurrency import in_order
+from tests.patience import HANGS
 
 
 def test_results_come_in_the_order_of_the_items_and_side_by_side() -> None:
-    together = threading.Barrier(3, timeout=10)
+    together = threading.Barrier(3, timeout=HANGS)
 
     def slow_first(item: int) -> int:
         together.wait()

@@ -9,6 +9,7 @@
      ├─ NotFoundError           404 not_found
      ├─ MethodNotAllowedError   405 method_not_allowed
      ├─ ConflictError           409 conflict
+     │   └─ PassingConflictError              retryable
      ├─ UnreadableFileError     422 damaged_file
      ├─ RateLimitedError        429 rate_limited, retryable
      └─ UnavailableError        503 unavailable, retryable
@@ -98,6 +99,12 @@ class ConflictError(AlmaError):
 
     code = "conflict"
     status = 409
+
+
+class PassingConflictError(ConflictError):
+    """A conflict that ends by itself: the thing is being read, trained or worked on."""
+
+    retryable = True
 
 
 class UnreadableFileError(AlmaError):

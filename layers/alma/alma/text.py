@@ -6,6 +6,11 @@ import unicodedata
 from collections.abc import Sequence
 
 
+def validation_message(message: str) -> str:
+    """Return pydantic's message for an error, without what it puts before a `ValueError`'s text."""
+    return message.removeprefix("Value error, ")
+
+
 def reject_control_characters(text: str) -> str:
     """Return a text as it is.
 

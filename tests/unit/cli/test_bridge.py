@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from alma.cli import bridge
+from alma.cli import bridge, main
 from alma.cli.client import Client
 from alma.cli.target import Api
 
@@ -96,14 +96,32 @@ def test_a_request_that_was_cancelled_is_not_answered(client: Client) -> None:
     assert ids(exchange(client, request(1, seconds=0.3), cancel, request(2))) == [2]
 
 
-def test_an_input_that_ends_does_not_wait_long_for_answers(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(bridge, "LAST_SECONDS", 0.3)
+def test_an_input_that_ends_waits_for_the_answers_as_long_as_they_may_take(client: Client) -> None:
+    assert ids(exchange(client, request(1, seconds=6), request(2))) == [2, 1]
+
+
+def test_what_was_cancelled_is_not_waited_for_when_the_input_ends(client: Client) -> None:
+    cancel = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}}
     started = time.monotonic()
 
-    assert ids(exchange(client, request(1, seconds=3), request(2))) == [2]
-    assert time.monotonic() - started < 2
+    assert exchange(client, request(1, seconds=20), cancel) == []
+    assert time.monotonic() - started < 10
+
+
+def test_answers_that_are_not_waited_for_are_counted_and_the_command_says_so(
+    client: Client, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bridge, "LAST_SECONDS", 0.3)
+    lines = [json.dumps(each).encode() for each in (request(1, seconds=20), request(2))]
+    monkeypatch.setenv("ALMA_API_URL", client.url)
+    monkeypatch.setenv("ALMA_API_KEY", "alma_x")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\n".join(lines))))
+
+    status = main(["mcp", "--stdio"])
+
+    said = capsys.readouterr()
+    assert (status, ids([json.loads(said.out)])) == (1, [2])
+    assert said.err == "alma: the input has ended, and 1 of its requests got no answer in time\n"
 
 
 def test_who_asked_nothing_is_answered_nothing(client: Client, capsys: pytest.CaptureFixture[str]) -> None:
@@ -147,7 +165,7 @@ def test_what_is_no_answer_of_the_protocol_becomes_an_error(
 def test_an_endpoint_that_is_not_there_is_told(client: Client) -> None:
     (answer,) = exchange(Client(Api("http://127.0.0.1:9", "alma_x")), request(7))
 
-    assert answer["error"]["message"].startswith("http://127.0.0.1:9 does not answer")
+    assert answer["error"]["message"] == "http://127.0.0.1:9 does not answer: connection refused"
 
 
 def test_what_a_request_says_of_itself_goes_along_as_headers(client: Client) -> None:

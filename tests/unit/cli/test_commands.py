@@ -21,6 +21,7 @@ import typer.main
 from alma.api.routes import ROUTES
 from alma.cli import main
 from alma.cli.app import app
+from tests.patience import HANGS
 from tests.unit.cli.conftest import FakeApi
 
 ROOT = Path(__file__).parents[3]
@@ -40,6 +41,8 @@ COMMANDS = {
     "claim_document": "claim",
     "release_document": "release",
     "extract_again": "extract",
+    "split_document": "split",
+    "merge_documents": "merge",
     "document_history": "history",
     "review_queue": "review",
     "list_datasets": "dataset list",
@@ -85,6 +88,8 @@ CALLS: dict[str, list[str]] = {
     "claim": ["7"],
     "release": ["7"],
     "extract": ["7"],
+    "split": ["7", "--at", "2"],
+    "merge": ["7", "8"],
     "correct": ["list.jsonl"],
     "schema list": [],
     "schema get": ["receipt"],
@@ -161,6 +166,14 @@ FIELD = {"id": "total", "key": "total", "value": "1.00", "version": 3, "status":
         (["claim", "7", "--seconds", "60"], "POST", "/documents/7/claim", {"seconds": 60}),
         (["release", "7"], "POST", "/documents/7/release", b""),
         (["extract", "7"], "POST", "/documents/7/extract", {}),
+        (["split", "7", "--at", "3", "--at", "5"], "POST", "/documents/7/split", {"at": [3, 5]}),
+        (
+            ["split", "7", "--pages", "1-2", "--pages", "4"],
+            "POST",
+            "/documents/7/split",
+            {"parts": [{"first": 1, "last": 2}, {"first": 4, "last": 4}]},
+        ),
+        (["merge", "7", "9", "8"], "POST", "/documents/7/merge", {"documents": [9, 8]}),
         (["extract", "7", "--type", "invoice"], "POST", "/documents/7/extract", {"docType": "invoice"}),
         (
             ["escalate", "7", "total", "--comment", "blurred"],
@@ -191,6 +204,7 @@ def test_a_command_sends_what_the_route_takes(
     api: FakeApi, argv: list[str], method: str, path: str, body: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     answer = FIELD | {"documentId": 7, "claimedBy": "key", "expiresAt": "2026-11-27T18:00:00Z"}
+    answer["documents"] = [{"documentId": 7, "first": 1, "last": 2}]
     api.say("GET", "/documents/7", {"documentId": 7, "fields": [FIELD]})
     api.say(method, path, b"" if argv[0] in ("delete", "release") else answer)
 
@@ -237,6 +251,55 @@ def test_the_queue_is_filtered(api: FakeApi) -> None:
 
     assert main(["review", "--status", "escalated", "--max-confidence", "0.5", "--json"]) == 0
     assert api.seen[0].query == "limit=50&status=escalated&maxConfidence=0.5"
+
+
+def test_a_document_is_shown_with_its_files_name_and_what_its_fields_are_called(
+    api: FakeApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    read = {"key": "party", "confidence": None, "status": "unreviewed", "evidence": None, "reasons": ["x"]}
+    fields = [
+        {"id": "party", "value": "Acme", "tracks": [{"track": "text"}], **read},
+        {"id": "party[1]", "value": "Bell", "tracks": [{"track": "text"}], **read},
+        {"id": "total", "value": None, "tracks": [], **read, "key": "total"},
+    ]
+    api.say(
+        "GET", "/documents/7", {"documentId": 7, "docType": "t", "fileName": "deed.pdf", "fields": fields}
+    )
+
+    assert main(["get", "7"]) == 0
+
+    printed = capsys.readouterr().out
+    assert "7 · deed.pdf · t" in printed
+    assert "party[1]" in printed
+    assert printed.endswith("not found, though the type requires it: total\n")
+    assert api.seen[0].query == "tracks=all"
+    assert main(["get", "7", "--json"]) == 0
+    assert api.seen[1].query == ""
+
+
+def test_a_document_whose_file_has_not_arrived_says_until_when_it_can_be_sent(
+    api: FakeApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    processing = {"documentId": 7, "status": "processing", "uploadUntil": "2026-11-27T10:15:00Z"}
+    api.say("GET", "/documents/7", processing, 202)
+
+    assert main(["get", "7"]) == 0
+    assert capsys.readouterr().out == (
+        "the file of document 7 has not arrived yet; it can be sent until 2026-11-27T10:15:00Z\n"
+    )
+
+
+def test_a_list_without_hits_is_a_sentence(api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
+    api.say("GET", "/documents", {"documents": [], "nextCursor": None})
+
+    assert main(["list"]) == 0
+    assert capsys.readouterr().out == "There is no such document.\n"
+
+
+@pytest.mark.parametrize("option", [("--confidence-below", "2"), ("--from", "gestern"), ("--name", "#")])
+def test_a_filter_that_is_none_is_wrong_usage(option: tuple[str, str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["list", *option])
 
 
 def test_the_file_of_a_document_comes_back_from_where_the_api_says(
@@ -469,11 +532,13 @@ def test_an_interrupted_command_ends_with_130(folder: Path) -> None:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # A shell lets what it starts in the background ignore it, this suite for one.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         ) as process:
             connection, _ = silent.accept()
-            time.sleep(0.2)
+            assert connection.recv(1)  # it has asked, and waits for the answer
             process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=20)
+            out, err = process.communicate(timeout=HANGS)
             connection.close()
 
     assert (process.returncode, out) == (130, "")

@@ -48,6 +48,7 @@ NOT_RUN = {
     ".venv-sam/bin/sam deploy --guided": "it asks; `make test-deploy` deploys without being asked",
     "python -m benchmarks.": "half an hour, and documents that are not in the repository",
     "python -m scripts.train_": "minutes, and documents that are not in the repository",
+    "python -m scripts.calibrate_": "minutes, and documents that are not in the repository",
 }
 
 _FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)

@@ -15,6 +15,7 @@ from alma.datamodel.geometry import Box, Word
 from alma.datamodel.pages import PageText, Track
 from alma.datamodel.schemas import FieldType
 from alma.errors import AlmaError
+from tests.patience import HANGS
 
 LINE = (
     '{"text":"Josiah A. Greaves","field_key":"grantor_name","doc_type":"deed_of_conveyance",'
@@ -162,7 +163,7 @@ def test_reading_a_folder_needs_nothing_of_the_cloud() -> None:
     )
 
     printed = subprocess.run(
-        [sys.executable, "-c", asked], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", asked], capture_output=True, text=True, check=True, timeout=HANGS
     )
 
     assert printed.stdout == "[]\n"

@@ -139,6 +139,8 @@ def test_an_invoice() -> None:
         "total_gross": ["154.80"],
         "amount_due": ["154.80"],
         "seller_vat_id": ["GB123456789"],
+        "seller_address": ["12 Mill Lane Leeds LS1 4AB"],
+        "buyer_address": ["4 Harbour Road"],
         "line_items.description": ["Flour", "Yeast"],
         "line_items.quantity": ["10", "2"],
         "line_items.unit_price": ["12.00", "4.50"],
@@ -240,12 +242,12 @@ def test_each_track_keeps_its_reading() -> None:
         ("vision", "Ann Baher"),
     ]
     assert found.status is Status.ESCALATED
-    assert found.reasons == ("tracks_disagree",)
+    assert found.reasons == ("confidence_unknown", "tracks_disagree")
 
 
 def test_tracks_that_agree_are_not_escalated() -> None:
     pages = [page("Total: 9.00"), page("Total: 9.00", track=Track.VISION)]
-    assert field_of(pages, "total", FORM).status is Status.UNREVIEWED
+    assert field_of(pages, "total", FORM.model_copy(update={"review_below": 0.0})).status is Status.UNREVIEWED
 
 
 def test_occurrences_are_aligned_between_tracks_by_value_and_place() -> None:
@@ -258,10 +260,15 @@ def test_occurrences_are_aligned_between_tracks_by_value_and_place() -> None:
     ]
 
 
-def test_a_field_of_a_type_without_data_has_no_confidence() -> None:
+def test_a_field_of_a_type_without_data_has_no_confidence_and_a_person_looks() -> None:
     found = field_of([page("Total: 9.00")], "total", FORM)
     assert found.best.confidence is None
-    assert found.status is Status.UNREVIEWED
+    assert (found.status, found.reasons) == (Status.ESCALATED, ("confidence_unknown",))
+
+
+def test_a_type_that_asks_for_no_look_gets_none_for_an_unknown_confidence() -> None:
+    found = field_of([page("Total: 9.00")], "total", FORM.model_copy(update={"review_below": 0.0}))
+    assert (found.best.confidence, found.status, found.reasons) == (None, Status.UNREVIEWED, ())
 
 
 def calibration(bias: float, **weights: float) -> Calibration:
@@ -279,10 +286,10 @@ def test_more_evidence_gives_more_confidence() -> None:
     model = calibration(-2.0, probability=1, margin=1, support=1, tracks_agree=1, tracks_differ=-1)
     weak, strong = Signals(0.4, 0.0, 0.5, 1), Signals(0.9, 3.0, 0.5, 3)
     order = [
-        model.probability("form", "total", replace(weak, agrees=False)),
-        model.probability("form", "total", weak),
-        model.probability("form", "total", replace(weak, agrees=True)),
-        model.probability("form", "total", replace(strong, agrees=True)),
+        model.probability("form", "total", replace(weak, agrees=False).vector()),
+        model.probability("form", "total", weak.vector()),
+        model.probability("form", "total", replace(weak, agrees=True).vector()),
+        model.probability("form", "total", replace(strong, agrees=True).vector()),
     ]
     assert order == [0.087, 0.206, 0.413, 0.76]
 
@@ -327,5 +334,5 @@ def test_a_required_field_that_is_not_there_is_kept_as_missing() -> None:
     found = with_missing(extraction, schema).fields
     assert [(f.key, f.missing, f.status, f.reasons) for f in found] == [
         ("name", True, Status.ESCALATED, ("required_missing",)),
-        ("total", False, Status.UNREVIEWED, ()),
+        ("total", False, Status.ESCALATED, ("confidence_unknown",)),
     ]

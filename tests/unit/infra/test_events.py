@@ -17,6 +17,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 
 from infra.local.runtime import Runtime
+from tests.patience import HANGS
 
 TEMPLATE = Path(__file__).parents[2] / "data" / "local" / "template.yaml"
 
@@ -192,6 +193,6 @@ def test_long_polling_returns_when_a_message_comes_and_holds_nobody_up(runtime: 
         waiting = pool.submit(lambda: boto3.client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=10))
         time.sleep(0.1)
         sqs.send_message(QueueUrl=url, MessageBody="late")
-        (message,) = waiting.result(timeout=5)["Messages"]
+        (message,) = waiting.result(timeout=HANGS)["Messages"]
     assert message["Body"] == "late"
     sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from infra.local.runtime import Runtime
+from tests.patience import HANGS
 
 TEMPLATE = Path(__file__).parents[2] / "data" / "local" / "template.yaml"
 
@@ -25,7 +26,7 @@ def runtime() -> Iterator[Runtime]:
 @pytest.fixture
 def api(runtime: Runtime) -> Iterator[httpx.Client]:
     with httpx.Client(
-        base_url=f"{runtime.api_url}/api", headers={"Authorization": "Bearer good"}, timeout=10
+        base_url=f"{runtime.api_url}/api", headers={"Authorization": "Bearer good"}, timeout=HANGS
     ) as client:
         yield client
 
@@ -73,13 +74,13 @@ def test_a_name_that_somebody_else_resolved_to_this_machine_is_refused(api: http
 
 def test_who_is_refused_is_so_before_the_body_is_sent(runtime: Runtime) -> None:
     address = httpx.URL(runtime.api_url)
-    with socket.create_connection((address.host, address.port or 0), timeout=5) as client:
+    with socket.create_connection((address.host, address.port or 0), timeout=HANGS) as client:
         client.sendall(
             b"POST /api/things/7 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer other\r\n"
             b"Content-Length: 9000000\r\nExpect: 100-continue\r\n\r\n"
         )
         assert client.recv(4096).startswith(b"HTTP/1.1 401 ")
-    with socket.create_connection((address.host, address.port or 0), timeout=5) as client:
+    with socket.create_connection((address.host, address.port or 0), timeout=HANGS) as client:
         client.sendall(
             b"POST /api/things/7 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer good\r\n"
             b"Content-Length: 2\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n"
@@ -112,7 +113,7 @@ def test_a_method_that_nobody_knows_is_501_in_json(api: httpx.Client, method: st
 )
 def test_a_length_that_is_none_is_400_in_json(runtime: Runtime, header: bytes) -> None:
     address = httpx.URL(runtime.api_url)
-    with socket.create_connection((address.host, address.port or 0), timeout=5) as client:
+    with socket.create_connection((address.host, address.port or 0), timeout=HANGS) as client:
         client.sendall(b"POST /api/open HTTP/1.1\r\nHost: localhost\r\n" + header + b"\r\n\r\nzz\r\n")
         answer = b""
         while part := client.recv(4096):

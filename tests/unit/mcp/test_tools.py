@@ -14,7 +14,7 @@ from pydantic import BaseModel, create_model
 from alma.access.rate_limit_classes import RateLimitClass
 from alma.access.scopes import Scope
 from alma.datamodel.geometry import Box
-from alma.documents.listing import MAX_LIMIT, Listing
+from alma.documents.listing import MAX_LIMIT, Criteria, Listing
 from alma.documents.records import DocumentStatus
 from alma.documents.text_search import SearchPage
 from alma.errors import RateLimitedError
@@ -215,11 +215,23 @@ def test_list_documents_gives_the_body_of_the_listing() -> None:
 def test_list_documents_hands_its_filters_on() -> None:
     asked: list[dict[str, Any]] = []
     box = ToolBox(services(asked), frozenset(Scope))
-    box.call("list_documents", {"limit": 5, "docType": "invoice", "status": "ready"})
+    box.call(
+        "list_documents",
+        {"limit": 5, "docType": "invoice", "status": "ready", "name": "Deed No. 7", "to": "2026-05-14"},
+    )
     box.call("list_documents", {"cursor": None, "docType": None})
     assert asked == [
-        {"cursor": None, "limit": 5, "doc_type": "invoice", "status": "ready"},
-        {"cursor": None, "limit": 50, "doc_type": None, "status": None},
+        {
+            "cursor": None,
+            "limit": 5,
+            "wanted": Criteria(
+                doc_type="invoice",
+                status=DocumentStatus.READY,
+                name="deed no 7",
+                arrived_to="2026-05-14T23:59:59Z",
+            ),
+        },
+        {"cursor": None, "limit": 50, "wanted": Criteria()},
     ]
 
 

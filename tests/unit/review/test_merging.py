@@ -159,6 +159,18 @@ def test_a_confident_model_settles_doubts_of_the_other_tracks() -> None:
     assert [r.track for r in merged.readings] == ["mdl_a", "text", "vision"]
 
 
+def test_a_model_that_knows_settles_an_unknown_confidence_and_one_that_does_not_know_leaves_it() -> None:
+    old = doubtful(reading("7", confidence=None), reasons=("confidence_unknown",))
+
+    [knowing] = further([old], [field("number", 0, reading("7", track="mdl_a", confidence=0.8))])
+    [unsure] = further([old], [field("number", 0, reading("7", track="mdl_a", confidence=0.3))])
+    [unknowing] = further([old], [field("number", 0, reading("7", track="mdl_a", confidence=None))])
+
+    assert (knowing.status, knowing.reasons) == ("unreviewed", ())
+    assert (unsure.status, unsure.reasons) == ("escalated", ("low_confidence",))
+    assert (unknowing.status, unknowing.reasons) == ("escalated", ("confidence_unknown",))
+
+
 def test_a_broken_rule_is_not_settled_by_a_model() -> None:
     old = doubtful(reading("7", confidence=0.2), reasons=("low_confidence", "rule_violated"))
 

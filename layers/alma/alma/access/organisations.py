@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from alma.clock import timestamp
 from alma.errors import BadRequestError, ConflictError, NotFoundError
@@ -74,7 +75,7 @@ def get(organisation: str) -> Organisation:
     """
     item = OrganisationItem.find(organisation, _SORT_KEY)
     if item is None:
-        raise NotFoundError(f"There is no organisation {organisation!r}; create it with `alma org create`.")
+        raise _unknown(organisation)
     return _from_item(item)
 
 
@@ -90,15 +91,8 @@ def set_monthly_pages(organisation: str, pages: int | None) -> Organisation:
     """
     if pages is not None and pages < 0:
         raise BadRequestError("A quota is a number of pages, or 0 for any number.")
-    item = OrganisationItem(organisation, _SORT_KEY)
     own = OrganisationItem.monthly_pages
-    kept = conditional_write(
-        lambda: item.update(
-            actions=[own.remove() if pages is None else own.set(pages)],
-            condition=OrganisationItem.pk.exists(),
-        )
-    )
-    return _from_item(item) if kept else get(organisation)
+    return _from_item(_updated(organisation, own.remove() if pages is None else own.set(pages)))
 
 
 def list_ids() -> list[str]:
@@ -114,15 +108,7 @@ def next_document_id(organisation: str, count: int = 1) -> int:
     NotFoundError
         There is no such organisation.
     """
-    item = OrganisationItem(organisation, _SORT_KEY)
-    counted = conditional_write(
-        lambda: item.update(
-            actions=[OrganisationItem.last_document_id.add(count)],
-            condition=OrganisationItem.pk.exists(),
-        )
-    )
-    if not counted:
-        raise NotFoundError(f"There is no organisation {organisation!r}.")
+    item = _updated(organisation, OrganisationItem.last_document_id.add(count))
     return int(item.last_document_id) - count + 1
 
 
@@ -140,15 +126,19 @@ def set_documents_indexed(organisation: str) -> None:
     NotFoundError
         There is no such organisation.
     """
+    _updated(organisation, OrganisationItem.documents_indexed.set(True))
+
+
+def _updated(organisation: str, action: Any) -> OrganisationItem:
+    """Conditional write: update the row of an organisation that is there, and return it."""
     item = OrganisationItem(organisation, _SORT_KEY)
-    recorded = conditional_write(
-        lambda: item.update(
-            actions=[OrganisationItem.documents_indexed.set(True)],
-            condition=OrganisationItem.pk.exists(),
-        )
-    )
-    if not recorded:
-        get(organisation)
+    if not conditional_write(lambda: item.update([action], condition=OrganisationItem.pk.exists())):
+        raise _unknown(organisation)
+    return item
+
+
+def _unknown(organisation: str) -> NotFoundError:
+    return NotFoundError(f"There is no organisation {organisation!r}; create it with `alma org create`.")
 
 
 def _from_item(item: OrganisationItem) -> Organisation:

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, BeforeValidator, Field, StrictInt, field_validator
+from pydantic import AwareDatetime, Field, StrictInt, ValidationError, WrapValidator, field_validator
 
 from alma.access.keys import Key
 from alma.access.rate_limit_classes import RateLimitClass
 from alma.access.scopes import Role, Scope, listed
 from alma.api.errors import ErrorView
 from alma.api.operation import Route
-from alma.api.request_models import Body, Path, Query
+from alma.api.request_models import Body, Path, Query, sentence
 from alma.presentation.view import View
 
 
-def _midnight(given: object) -> object:
-    """Return the time that a day stands for, as `alma key create` takes it."""
+def _moment(given: object, validate: Callable[[object], datetime | None]) -> datetime | None:
+    """Return the time that is given, or that a day stands for, as `alma key create` takes it."""
     is_day = isinstance(given, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", given)
-    return f"{given}T00:00:00Z" if is_day else given
+    try:
+        return validate(f"{given}T00:00:00Z" if is_day else given)
+    except ValidationError:
+        raise sentence(
+            "expiresAt is a day, 2027-01-31, or a time with its zone, 2027-01-31T09:00:00Z."
+        ) from None
 
 
 class CreateKeyBody(Body):
@@ -33,7 +40,7 @@ class CreateKeyBody(Body):
     owner: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(
         default=None, description="Who answers for it; an address, say."
     )
-    expires_at: Annotated[AwareDatetime | None, BeforeValidator(_midnight)] = Field(
+    expires_at: Annotated[AwareDatetime | None, WrapValidator(_moment)] = Field(
         default=None,
         description="When it stops working: a time with its zone, or a day, whose midnight (UTC) it is; "
         "without, not by itself.",

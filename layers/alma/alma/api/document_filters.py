@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Self
 
@@ -14,17 +15,19 @@ from alma.documents import names
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
-_ACCEPTED = "a day, 2026-05-14, or a time with its zone, 2026-05-14T09:21:00Z (a + is %2B in a URL)"
+ACCEPTED_TIMES = "a day, 2026-05-14, or a time with its zone, 2026-05-14T09:21:00Z"
+#: A zone whose + stood in a URL as it is, where it is a space.
+_LOST_PLUS = re.compile(r".*T[\d:.]+ \d\d:\d\d", re.ASCII)
 _LAST_SECOND = timedelta(hours=23, minutes=59, seconds=59)
 
 
-def _moment(given: str) -> datetime:
+def moment(given: str) -> datetime:
     """Return the time that is meant, in UTC; of a day its midnight.
 
     Raises
     ------
-    ValueError
-        It is neither a day nor a time with its zone.
+    ValueError, OverflowError
+        It is neither a day nor a time with its zone, or not in the years 1 to 9999.
     """
     if _DAY.fullmatch(given):
         return datetime.fromisoformat(given).replace(tzinfo=UTC)
@@ -33,21 +36,34 @@ def _moment(given: str) -> datetime:
     raise ValueError
 
 
-def _checked(given: str | None, name: str) -> str | None:
-    try:
-        if given is not None:
-            _moment(given)
-    except (ValueError, OverflowError):
-        raise sentence(f"{name} is {_ACCEPTED}.") from None
-    return given
+def _first_second(given: str) -> str:
+    """Return the first second not before a time, as `clock.timestamp` writes it; raises as `moment`."""
+    meant = moment(given)
+    return _written(meant + timedelta(seconds=1) if meant.microsecond else meant)
+
+
+def _last_second(given: str) -> str:
+    """Return the last second that is not after a time, or of a day; raises as `moment`."""
+    meant = moment(given)
+    return _written(meant + _LAST_SECOND if _DAY.fullmatch(given) else meant)
 
 
 def _from(given: str | None) -> str | None:
-    return _checked(given, "from")
+    return _checked(given, "from", _first_second)
 
 
 def _to(given: str | None) -> str | None:
-    return _checked(given, "to")
+    return _checked(given, "to", _last_second)
+
+
+def _checked(given: str | None, name: str, second: Callable[[str], str]) -> str | None:
+    try:
+        if given is not None:
+            second(given)
+    except (ValueError, OverflowError):
+        lost = " (a + is %2B in a URL)" if given is not None and _LOST_PLUS.fullmatch(given) else ""
+        raise sentence(f"{name} is {ACCEPTED_TIMES}{lost}.") from None
+    return given
 
 
 def _with_words(given: str | None) -> str | None:
@@ -98,18 +114,12 @@ class DocumentsNamed(Query):
     @property
     def first_second(self) -> str | None:
         """The first second in which a document may have arrived, as `clock.timestamp` writes it."""
-        if self.arrived_from is None:
-            return None
-        moment = _moment(self.arrived_from)
-        return _written(moment + timedelta(seconds=1) if moment.microsecond else moment)
+        return None if self.arrived_from is None else _first_second(self.arrived_from)
 
     @property
     def last_second(self) -> str | None:
         """The last one."""
-        if self.arrived_to is None:
-            return None
-        moment = _moment(self.arrived_to)
-        return _written(moment + _LAST_SECOND if _DAY.fullmatch(self.arrived_to) else moment)
+        return None if self.arrived_to is None else _last_second(self.arrived_to)
 
 
 def _written(moment: datetime) -> str:

@@ -215,6 +215,11 @@ class DocumentSummary(View):
     re_extraction_detail: str | None = Field(
         default=None, exclude_if=is_none, description=RE_EXTRACTION_DETAIL_DESCRIPTION
     )
+    upload_until: str | None = Field(
+        default=None,
+        exclude_if=is_none,
+        description="Until when its file can be sent; only given as long as it is announced and has none.",
+    )
     claimed_by: str | None = Field(
         default=None,
         exclude_if=is_none,
@@ -376,6 +381,8 @@ ROUTES = (
         {201: Announced, 400: ErrorView},
         body=AnnounceBody,
         takes_file=True,
+        shown_once="upload",
+        makes="documentId",
     ),
     Route(
         "GET",

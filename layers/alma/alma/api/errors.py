@@ -9,7 +9,7 @@ from pydantic import Field
 from alma.api.request import Response
 from alma.documents.errors import DocumentFailedError, DocumentProcessingError
 from alma.errors import AlmaError, MethodNotAllowedError, UnauthorizedError
-from alma.presentation.view import View
+from alma.presentation.view import View, is_none
 
 
 class ErrorView(View):
@@ -35,6 +35,11 @@ class Processing(View):
     status: Literal["processing"] = "processing"
     pages: int | None
     pages_read: int
+    upload_until: str | None = Field(
+        default=None,
+        exclude_if=is_none,
+        description="Until when its file can be sent; only given as long as it is announced and has none.",
+    )
 
 
 class Unauthorized(View):
@@ -53,6 +58,7 @@ def error_response(error: AlmaError, request_id: str) -> Response:
             doc_type=error.doc_type,
             pages=error.pages,
             pages_read=error.pages_read,
+            upload_until=error.upload_until,
         )
         return Response.of(view, error.status, {"Retry-After": "2"})
     more = dict(error.more)

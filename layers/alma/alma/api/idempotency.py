@@ -4,8 +4,8 @@ As draft-ietf-httpapi-idempotency-key-header has it, and Stripe's API before it:
 it wants done a key and repeats it with every attempt. A record of the key is claimed by a conditional write
 before anything is done, and holds the answer afterwards. Another request with the key is 422, the same one
 while the first is still served 409. A request that was not allowed, not valid or came too fast does not get
-here, and who is told to come back (5xx, a document that is still read) must be able to: neither leaves a
-record. A process that dies leaves its claim until its time would have been up.
+here, and who is told to come back (5xx, a document that is still read or that somebody works on) must be
+able to: neither leaves a record. A process that dies leaves its claim until its time would have been up.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import math
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -25,7 +25,8 @@ from alma import clock
 from alma.api.errors import error_response
 from alma.api.operation import Route
 from alma.api.request import Call, Response
-from alma.errors import AlmaError, BadRequestError, ConflictError, NotFoundError
+from alma.documents import records
+from alma.errors import AlmaError, BadRequestError, NotFoundError, PassingConflictError
 from alma.storage import objects
 from alma.storage.items.idempotency import (
     AnswerItem,
@@ -59,11 +60,10 @@ class IdempotencyKeyReusedError(AlmaError):
     status = 422
 
 
-class IdempotencyInProgressError(ConflictError):
+class IdempotencyInProgressError(PassingConflictError):
     """The first request with the key is still being served."""
 
     code = "idempotency_in_progress"
-    retryable = True
     retry_after = 2
 
 
@@ -146,6 +146,8 @@ def _claim(mine: IdempotencyItem) -> IdempotencyItem | None:
         if conditional_write(lambda: mine.save(free)):
             return None
         known = IdempotencyItem.find(mine.pk, mine.sk)
+        if known is not None and known.attempt == mine.attempt:
+            return None  # written, and written again by the SDK because its answer was lost
         if known is not None:  # else it was released in this moment
             return known
     raise _in_progress()
@@ -171,6 +173,8 @@ def _in_progress() -> IdempotencyInProgressError:
 
 def _replay(call: Call[Any, Any, Any], first: IdempotencyItem, renew: Renewal | None) -> Response:
     try:
+        if first.status != 404 and not _is_there(call.organisation, first.about):
+            raise _gone()
         body = _body(call, first)
         response = Response(int(first.status), body, first.headers)
         return renew(call, response) if renew is not None and response.status < 400 else response
@@ -180,27 +184,39 @@ def _replay(call: Call[Any, Any, Any], first: IdempotencyItem, renew: Renewal | 
 
 
 def _body(call: Call[Any, Any, Any], first: IdempotencyItem) -> bytes | None:
-    """Return the body of the first answer; raises `NotFoundError` where it went with its document."""
+    """Return the body of the first answer; raises `NotFoundError` where it went with what it is about."""
     if first.answer_object is not None:
         return objects.get(call.organisation, first.answer_object)
     if first.answer_row is None:
         return None
     answer = AnswerItem.find(first.pk, first.answer_row)
     if answer is None:
-        raise NotFoundError("What was answered first is gone: its document was removed.")
+        raise _gone()
     return bytes(answer.body)
+
+
+def _gone() -> NotFoundError:
+    return NotFoundError("What was answered first is gone: its document, or model, was removed.")
 
 
 def _keep(mine: IdempotencyItem, row: Route, call: Call[Any, Any, Any], response: Response) -> None:
     """Complete the record with the answer; whoever waits gets the answer even if it cannot be kept."""
     try:
-        _store(mine, call.document_id or 0, call.organisation, response.without(row.shown_once))
+        about = _about(row, call, response)
+        _store(mine, about, call.organisation, response.without(row.shown_once))
+        # Removed from now on, it takes this along. A 404 says nothing of it, which may never have been there.
+        if response.status != 404 and not _is_there(call.organisation, about):
+            _remove(mine, call.organisation)
+        headers = dict(response.to_event()["headers"])
+        if "Location" in headers:
+            headers["Location"] = headers["Location"].partition("?")[0]  # without its signature
         conditional_write(
             lambda: mine.update(
                 [
                     IdempotencyItem.status.set(response.status),
-                    IdempotencyItem.headers.set(dict(response.to_event()["headers"])),
+                    IdempotencyItem.headers.set(headers),
                     IdempotencyItem.held_until.remove(),
+                    *([] if about is None else [IdempotencyItem.about.set(about)]),
                     *([IdempotencyItem.answer_row.set(mine.answer_row)] if mine.answer_row else []),
                     *([IdempotencyItem.answer_object.set(mine.answer_object)] if mine.answer_object else []),
                 ],
@@ -212,15 +228,42 @@ def _keep(mine: IdempotencyItem, row: Route, call: Call[Any, Any, Any], response
         _log.warning("the answer to an Idempotency-Key was not kept", exc_info=True)
 
 
-def _store(mine: IdempotencyItem, document_id: int, organisation: str, response: Response) -> None:
-    """Store the body of an answer where it goes with its document: in a row, or in the archive."""
+def _about(row: Route, call: Call[Any, Any, Any], response: Response) -> str | None:
+    """Return the document or model that an answer goes with: one that the request names, or that it made."""
+    made = response.body.get(row.makes) if row.makes and isinstance(response.body, Mapping) else None
+    about = made if call.document_id is None else call.document_id
+    return None if about is None else str(about)
+
+
+def _is_there(organisation: str, about: str | None) -> bool:
+    """Tell whether what an answer goes with is (still) there."""
+    if about is None:
+        return True
+    if about.isdecimal():
+        return records.exists(organisation, int(about))
+    from alma.models import registry  # which one function needs
+
+    return registry.exists(organisation, about)
+
+
+def _store(mine: IdempotencyItem, about: str | None, organisation: str, response: Response) -> None:
+    """Store the body of an answer where it goes with what it is about: in a row, or in the archive."""
     body = response.content
     if len(body) > _MOST_IN_A_ROW:
-        mine.answer_object = objects.export_key(document_id, f"answer-{mine.attempt}.json")
+        # Answers about models are not so large.
+        mine.answer_object = objects.export_key(int(about or 0), f"answer-{mine.attempt}.json")
         objects.put(organisation, mine.answer_object, body, "application/json", passing=True)
     elif body:
-        mine.answer_row = answer_prefix(document_id) + mine.attempt
+        mine.answer_row = answer_prefix(about or "0") + mine.attempt
         AnswerItem(mine.pk, mine.answer_row, body=body, expires_at=mine.expires_at).save()
+
+
+def _remove(mine: IdempotencyItem, organisation: str) -> None:
+    """Remove the body that was stored: a repeat is told that it is gone."""
+    if mine.answer_object is not None:
+        objects.delete(organisation, mine.answer_object)
+    if mine.answer_row is not None:
+        AnswerItem(mine.pk, mine.answer_row).delete()
 
 
 def _release(mine: IdempotencyItem) -> None:

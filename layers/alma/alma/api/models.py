@@ -177,6 +177,8 @@ ROUTES = (
         {201: AnnouncedModel, 202: ModelView, 400: ErrorView, 409: ErrorView},
         body=ModelBody,
         limited_as=RateLimitClass.MODELS,
+        shown_once="upload",
+        makes="id",
     ),
     Route(
         "GET",

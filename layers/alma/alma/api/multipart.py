@@ -45,10 +45,16 @@ def parse(content_type: str, body: bytes) -> Form:
     files: list[tuple[str, bytes]] = []
     for piece in pieces[1:-1]:
         names, content = _part(piece)
-        if names.get("name") == "file" and names.get("filename"):
+        name = names.get("name")
+        if name == "file" and names.get("filename"):
             files.append((re.split(r"[/\\]", names["filename"])[-1], content))
-        elif (name := names.get("name")) and name not in fields and "filename" not in names:
+        elif name and name not in fields and "filename" not in names:
             fields[name] = content.decode("utf-8", "replace")
+        elif names.get("filename") and name != "file":
+            raise BadRequestError(
+                "The part with the file is called file, "
+                f"not {(name or 'nothing')[:100]}: curl -F file=@deed.pdf."
+            )
         else:
             raise BadRequestError(_MALFORMED)
     if len(files) != 1:

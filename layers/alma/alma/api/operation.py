@@ -44,6 +44,8 @@ class Route:
     """The bucket it shares, where scope and method do not tell."""
     shown_once: str | None = None
     """Member of its answer that is a secret: it is kept for no repeat."""
+    makes: str | None = None
+    """Member of its answer that names the document or the model it makes: what is kept goes with that."""
 
     @property
     def takes_idempotency_key(self) -> bool:

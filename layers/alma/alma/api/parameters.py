@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from typing import Any, TypeVar, get_args
 
@@ -12,15 +13,19 @@ from pydantic_core import ErrorDetails
 
 from alma.api.request_models import SENTENCE
 from alma.errors import BadRequestError
+from alma.text import validation_message
 
 _M = TypeVar("_M", bound=BaseModel)
 #: Digits of a number in a query that are looked at.
 _MOST_DIGITS = 12
+_NUMBER = re.compile(r"-?\d{1,20}(\.\d{1,40})?([eE][+-]?\d{1,3})?", re.ASCII)
 _FORMS = {"application/x-www-form-urlencoded", "multipart/form-data"}
-_FORM = (
-    "The body is a form ({}) and this route takes JSON: send a JSON object with Content-Type: "
-    "application/json. A file is announced with POST /api/v1/documents and sent with PUT to the URL in the "
-    "answer."
+#: What JSON is sent as; what is anything else, and no JSON, was meant as a file.
+_TEXTS = {"", "application/json", "text/json", "text/plain"}
+_NO_JSON = (
+    "The body is a {} ({}) and this route takes JSON: send a JSON object with Content-Type: "
+    "application/json. A file is sent with POST /api/v1/documents: as a form (curl -F file=@deed.pdf, up to "
+    "about 4.4 MB), or announced there and then sent with PUT to the URL in the answer."
 )
 
 
@@ -38,14 +43,16 @@ def path_parameters(model: type[_M], given: Mapping[str, str]) -> _M:
         raise BadRequestError(_parameter_sentence(model, _first(error))) from None
 
 
-def query_parameters(model: type[_M], given: Mapping[str, str]) -> _M:
+def query_parameters(model: type[_M], given: Mapping[str, str], repeated: Collection[str] = ()) -> _M:
     """Validate query parameters; numbers and truth values are read from their text first.
 
     Raises
     ------
     BadRequestError
-        One of them is unknown or malformed; the sentence says which, and what there is.
+        One of them is unknown, malformed or `repeated`; the sentence says which, and what there is.
     """
+    if repeated:
+        raise BadRequestError(f"The query parameter {min(repeated)[:100]} is given twice; give it once.")
     kinds = _kinds(model)
     try:
         return model.model_validate({name: _typed(text, kinds.get(name)) for name, text in given.items()})
@@ -67,13 +74,10 @@ def json_body(model: type[_M], body: bytes, media_type: str = "") -> _M:
         return model.model_validate_json(body or b"{}")
     except ValidationError as error:
         first = _first(error)
-        if first["type"] == "json_invalid" and media_type in _FORMS:
-            raise BadRequestError(_FORM.format(media_type)) from None
-        where = ".".join(str(part) for part in first["loc"])
-        what = first["msg"].removeprefix("Value error, ")
-        raise BadRequestError(
-            f"The body is not what this route takes: {f'{where}: ' if where else ''}{what}."
-        ) from None
+        if first["type"] == "json_invalid" and media_type not in _TEXTS and not media_type.endswith("+json"):
+            kind = "form" if media_type in _FORMS else "file"
+            raise BadRequestError(_NO_JSON.format(kind, media_type[:100])) from None
+        raise BadRequestError(_body_sentence(model, first)) from None
 
 
 def form_body(model: type[_M], given: Mapping[str, str]) -> _M:
@@ -81,6 +85,38 @@ def form_body(model: type[_M], given: Mapping[str, str]) -> _M:
     kinds = _kinds(model)
     typed = {name: _typed(text, kinds.get(name)) for name, text in given.items()}
     return json_body(model, json.dumps(typed).encode())
+
+
+def _body_sentence(model: type[BaseModel], error: ErrorDetails) -> str:
+    if error["type"] == SENTENCE:
+        return error["msg"]
+    where = ".".join(str(part) for part in error["loc"])
+    what = validation_message(error["msg"])
+    if error["type"] == "extra_forbidden" and (part := _part(model, error["loc"][:-1])) is not None:
+        known = [info.alias or each for each, info in part.model_fields.items()]
+        inside = where.rpartition(".")[0]
+        return f"There is no key {where[:100]}; {inside or 'the body'} takes {_listed(known) or 'no keys'}."
+    return f"The body is not what this route takes: {f'{where}: ' if where else ''}{what}."
+
+
+def _part(model: type[BaseModel], path: tuple[int | str, ...]) -> type[BaseModel] | None:
+    """Return the model of a part of a body, or None where its annotation does not tell."""
+    for name in path:
+        if isinstance(name, int):
+            continue  # an item of a list is of the model that its annotation names
+        fields = {info.alias or each: info.annotation for each, info in model.model_fields.items()}
+        models = list(_models(fields.get(name)))
+        if len(models) != 1:
+            return None
+        [model] = models
+    return model
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for each in get_args(annotation):
+        yield from _models(each)
 
 
 def _first(error: ValidationError) -> ErrorDetails:
@@ -110,11 +146,8 @@ def _typed(text: str, kind: type | None) -> object:
         return text == "true"
     if kind is int and text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS:
         return int(text)
-    if kind is float:
-        try:
-            return float(text)
-        except ValueError:
-            return text
+    if kind is float and _NUMBER.fullmatch(text):
+        return float(text)
     return text
 
 
@@ -149,9 +182,11 @@ def _expected(schema: dict[str, Any], error: ErrorDetails) -> str:
             return f"a number{bounds}"
         case "boolean":
             return "true or false"
-    return f"not well formed: {error['msg'].removeprefix('Value error, ')}"
+    return f"not well formed: {validation_message(error['msg'])}"
 
 
 def _listed(names: list[str]) -> str:
+    if not names:
+        return ""
     *most, last = map(str, names)
     return f"{', '.join(most)} and {last}" if most else last

@@ -48,7 +48,9 @@ class Request:
     path: Mapping[str, str]
     """Path parameters, decoded."""
     query: Mapping[str, str]
-    """Query parameters, decoded; of one that came more than once the last."""
+    """Query parameters, decoded."""
+    repeated: frozenset[str]
+    """Those of them that came more than once; `query` has the last."""
     headers: Mapping[str, str]
     """By lower-case name; the lines of a header that came more than once are one, with commas."""
     body: bytes
@@ -71,11 +73,13 @@ class Request:
         authorizer = context.get("authorizer") or {}
         body = event.get("body") or ""
         headers: Mapping[str, list[str]] | None = event.get("multiValueHeaders")
+        several: Mapping[str, list[str]] | None = event.get("multiValueQueryStringParameters")
         return cls(
             method=event["httpMethod"],
             resource=event["resource"],
             path=event.get("pathParameters") or {},
             query=event.get("queryStringParameters") or {},
+            repeated=frozenset(name for name, values in (several or {}).items() if len(values) > 1),
             headers={name.lower(): ", ".join(lines) for name, lines in (headers or {}).items()},
             body=base64.b64decode(body) if event.get("isBase64Encoded") else body.encode(),
             request_id=context.get("requestId", ""),
@@ -241,8 +245,3 @@ class Response:
             "body": text,
             "isBase64Encoded": encoded,
         }
-
-    def without_body(self) -> Response:
-        """Return the answer to HEAD: the same status and headers."""
-        headers = dict(self.to_event()["headers"])
-        return replace(self, body=None, headers=headers)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import unquote
 
-from pydantic import BeforeValidator, Field, StrictInt, StrictStr
+from pydantic import BeforeValidator, Field, StrictInt, StrictStr, model_validator
 
 from alma.access.rate_limit_classes import RateLimitClass
 from alma.access.scopes import Scope
@@ -24,6 +24,7 @@ from alma.documents.records import DocumentStatus
 from alma.presentation.document import Claim, FieldView, project_field
 from alma.presentation.view import View, is_none
 from alma.review.queue import MAX_LIMIT
+from alma.review.split_merge import MAX_MERGED, MAX_PARTS
 
 if TYPE_CHECKING:
     from alma.documents.records import Document
@@ -110,6 +111,53 @@ class ExtractBody(Body):
     )
 
 
+class PageRangeBody(Body):
+    """Pages of a document, both included."""
+
+    first: StrictInt = Field(ge=1, le=10**5)
+    last: StrictInt = Field(ge=1, le=10**5)
+
+
+class SplitBody(Body):
+    """Where to split a document: one of both."""
+
+    at: list[StrictInt] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_PARTS - 1,
+        description="Pages of it on which the second and further documents begin, ascending.",
+    )
+    parts: list[PageRangeBody] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_PARTS,
+        description="First and last page of every document, in order; the first begins on page 1. Pages of "
+        "none, such as separator sheets, go.",
+    )
+
+    @model_validator(mode="after")
+    def _one(self) -> SplitBody:
+        if (self.at is None) == (self.parts is None):
+            raise ValueError("either at or parts")
+        return self
+
+    @property
+    def ranges(self) -> list[tuple[int, int]] | None:
+        """The parts as review has them."""
+        return None if self.parts is None else [(part.first, part.last) for part in self.parts]
+
+
+class MergeBody(Body):
+    """What to merge into a document."""
+
+    documents: list[StrictInt] = Field(
+        min_length=1,
+        max_length=MAX_MERGED,
+        description="Numbers of documents, of the same file or others, in the order in which their pages "
+        "follow; they are removed.",
+    )
+
+
 class HistoryQuery(Query):
     """Which part of a history."""
 
@@ -188,6 +236,42 @@ class Queued(View):
     document_id: int
     status: DocumentStatus
     re_extraction: Literal["queued"]
+
+
+class PartPages(View):
+    """A document and pages: of one that is split those it takes, of a merged one those it becomes."""
+
+    document_id: int
+    first: int
+    last: int
+
+
+class Rearranged(View):
+    """A document that is being split or merged; its fields and those of its parts are read anew."""
+
+    document_id: int
+    status: DocumentStatus
+    documents: list[PartPages] = Field(
+        description="After a split what it becomes, itself first, with the pages of it that each has; after "
+        "a merge what it is made of, with the pages of it that each becomes."
+    )
+
+    @classmethod
+    def of(cls, document: Document) -> Rearranged:
+        """Return the view of a document that is being split or merged."""
+        parts = [(part.document_id, part.first, part.last) for part in document.parts]
+        if document.joining:
+            parts = [(document.id, 1, document.joining[0].first - 1)]
+            parts += [
+                (each.document_id, each.first, each.first + each.pages - 1) for each in document.joining
+            ]
+        return cls(
+            document_id=document.id,
+            status=document.status,
+            documents=[
+                PartPages(document_id=number, first=first, last=last) for number, first, last in parts
+            ],
+        )
 
 
 class WaitingField(View):
@@ -343,6 +427,30 @@ ROUTES = (
         path=DocumentPath,
         body=ExtractBody,
         limited_as=RateLimitClass.MODELS,
+    ),
+    Route(
+        "POST",
+        "/v1/documents/{id}/split",
+        "reviews",
+        "split_document",
+        "Split a document by pages: it stays the first, further ones are made. What people decided goes with "
+        "its page; all else is read anew.",
+        Scope.REVIEW_WRITE,
+        _DECIDED | {202: Rearranged},
+        path=DocumentPath,
+        body=SplitBody,
+    ),
+    Route(
+        "POST",
+        "/v1/documents/{id}/merge",
+        "reviews",
+        "merge_documents",
+        "Merge documents into one: their pages follow its own, and they are removed. What people decided "
+        "stays; all else is read anew.",
+        Scope.REVIEW_WRITE,
+        _DECIDED | {202: Rearranged},
+        path=DocumentPath,
+        body=MergeBody,
     ),
     Route(
         "GET",

@@ -170,7 +170,7 @@ def list_keys(organisation: Organisation, stack: Stack = None, as_json: AsJson =
 
     organisations.get(organisation)
     found = [KeyView.model_validate(each).to_json() for each in keys.list_keys(organisation)]
-    Output(as_json).show({"keys": found}, lambda: [tables.keys_table(found)])
+    Output(as_json).show({"keys": found}, lambda: tables.keys(found))
 
 
 @key.command("revoke")

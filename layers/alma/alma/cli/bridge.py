@@ -12,16 +12,16 @@ import threading
 import time
 from typing import IO, Any
 
-from alma.cli.client import PARALLEL, ApiError, Client
+from alma.cli.client import LONGEST_MESSAGE_SECONDS, PARALLEL, ApiError, Client
 from alma.cli.output import Output
 from alma.mcp.envelope import METHOD_HEADER, NAME_HEADER, PROTOCOL_VERSION, VERSION_HEADER
 from alma.mcp.jsonrpc import INTERNAL_ERROR
 
-LAST_SECONDS = 5
+LAST_SECONDS: float = LONGEST_MESSAGE_SECONDS
 """How long pending answers are waited for when the input has ended."""
 
 
-def run(client: Client, source: IO[bytes], sink: IO[bytes]) -> None:
+def run(client: Client, source: IO[bytes], sink: IO[bytes]) -> int:
     """Post each line to the endpoint and write its answer as a line, until the input ends.
 
     Parameters
@@ -30,12 +30,17 @@ def run(client: Client, source: IO[bytes], sink: IO[bytes]) -> None:
         Has the address and the key.
     source, sink : binary files
         Newline-delimited JSON-RPC; nothing but answers is written.
+
+    Returns
+    -------
+    int
+        How many requests got no answer; those that were cancelled want none.
     """
     bridge = _Bridge(client, sink)
     for line in source:
         if line.strip():
             bridge.take(line.strip())
-    bridge.end()
+    return bridge.end()
 
 
 class _Bridge:
@@ -46,7 +51,9 @@ class _Bridge:
         self._writing = threading.Lock()
         self._ended = False
         self._cancelled: set[str | int] = set()
-        self._running: list[threading.Thread] = []
+        #: What is under way, and the id that its answer will have; None for what has no answer.
+        self._running: dict[threading.Thread, str | int | None] = {}
+        self._unanswered: set[threading.Thread] = set()
 
     def take(self, line: bytes) -> None:
         """Start handling a message; return once another may be taken."""
@@ -59,16 +66,23 @@ class _Bridge:
         self._slots.acquire()
         # Daemon threads rather than a pool: the interpreter waits for a pool's threads, however long.
         thread = threading.Thread(target=self._work, args=(line, message), daemon=True)
-        self._running = [*(each for each in self._running if each.is_alive()), thread]
+        request_id = message.get("id")
+        self._running = {each: its for each, its in self._running.items() if each.is_alive()}
+        self._running[thread] = request_id if isinstance(request_id, str | int) else None
+        if not message or "id" in message:
+            with self._writing:
+                self._unanswered.add(thread)
         thread.start()
 
-    def end(self) -> None:
-        """Wait a little for pending answers; later ones are not written."""
+    def end(self) -> int:
+        """Wait for pending answers, later ones are not written; return how many that are."""
         until = time.monotonic() + LAST_SECONDS
-        for thread in self._running:
-            thread.join(max(until - time.monotonic(), 0))
+        for thread, request_id in self._running.items():
+            if request_id is None or request_id not in self._cancelled:
+                thread.join(max(until - time.monotonic(), 0))
         with self._writing:
             self._ended = True
+            return sum(self._running.get(thread) not in self._cancelled for thread in self._unanswered)
 
     def _work(self, line: bytes, message: dict[str, Any]) -> None:
         try:
@@ -84,6 +98,8 @@ class _Bridge:
                 Output(as_json=False).remark(f"alma: {answer['error']['message']}")
             return
         if answer is None:
+            with self._writing:
+                self._unanswered.discard(threading.current_thread())
             return
         if message.get("method") == "initialize":
             result = answer.get("result")
@@ -92,7 +108,9 @@ class _Bridge:
             request_id = message.get("id")
             if isinstance(request_id, str | int) and request_id in self._cancelled:
                 self._cancelled.discard(request_id)
+                self._unanswered.discard(threading.current_thread())
             elif not self._ended:
+                self._unanswered.discard(threading.current_thread())
                 try:
                     self._sink.write(json.dumps(answer).encode() + b"\n")
                     self._sink.flush()

@@ -26,6 +26,8 @@ _RETRY_SECONDS = 60
 """How long a call is retried in all."""
 _RETRY_SECONDS_OF_AGENTS = 10
 """The same for an agent's message: an agent does better with an answer than with a long wait."""
+LONGEST_MESSAGE_SECONDS = _RETRY_SECONDS_OF_AGENTS + 3 * 5 + 35
+"""How long an agent's message may take: the last retry with its time-outs, though the API answers in 29 s."""
 
 
 class ApiError(CliError):
@@ -311,8 +313,7 @@ class Client:
         try:
             return self._pool.request(method, url, redirect=False, **options)
         except urllib3.exceptions.HTTPError as error:
-            reason = getattr(error, "reason", None) or error
-            raise ApiError(0, "unreachable", f"{self._api.url} does not answer: {reason}") from None
+            raise ApiError(0, "unreachable", f"{self._api.url} does not answer: {_reason(error)}") from None
 
 
 class _CountingReader:
@@ -325,6 +326,23 @@ class _CountingReader:
         block = self._stream.read(size)
         self._sent(len(block))
         return block
+
+
+def _reason(error: urllib3.exceptions.HTTPError) -> str:
+    """Return why no answer came, without the names of Python's objects."""
+    reason: BaseException = getattr(error, "reason", None) or error
+    match reason:
+        case urllib3.exceptions.NameResolutionError():
+            return "there is no machine of that name"
+        case urllib3.exceptions.NewConnectionError() | urllib3.exceptions.ProtocolError():
+            causes = [reason.__cause__, reason.__context__, *reason.args]
+            said = next(
+                (each.strerror for each in causes if isinstance(each, OSError) and each.strerror), None
+            )
+            return said.lower() if said else "it closed the connection"
+        case urllib3.exceptions.TimeoutError():
+            return "it took too long"
+    return str(reason)
 
 
 def _in_progress(answer: urllib3.BaseHTTPResponse) -> bool:

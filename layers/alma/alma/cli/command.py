@@ -33,18 +33,50 @@ DocumentName = Annotated[
         metavar="DOCUMENT", show_default=False, help="Number of the document, or the name of its file."
     ),
 ]
+
+
+def _name(text: str) -> str:
+    from alma.documents import names
+
+    if not names.folded(text):
+        raise typer.BadParameter("give a letter or a digit: what stands between words does not matter")
+    return text
+
+
+def _time(text: str) -> str:
+    # Pydantic comes with it, which no other command waits for.
+    from alma.api.document_filters import ACCEPTED_TIMES, moment
+
+    try:
+        moment(text)
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(f"give {ACCEPTED_TIMES}") from None
+    return text
+
+
 FileName = Annotated[
     str | None,
-    typer.Option("--name", help="Only files whose name, or what follows one of its words, begins so."),
+    typer.Option(
+        "--name",
+        parser=_name,
+        metavar="TEXT",
+        help="Only files whose name, or what follows one of its words, begins so.",
+    ),
 ]
 ArrivedFrom = Annotated[
     str | None,
     typer.Option(
-        "--from", help="Only what arrived then or later: 2026-05-14 (UTC), or a time with its zone."
+        "--from",
+        parser=_time,
+        metavar="TIME",
+        help="Only what arrived then or later: 2026-05-14 (UTC), or a time with its zone.",
     ),
 ]
 ArrivedTo = Annotated[
-    str | None, typer.Option("--to", help="Only what arrived then or earlier; a day to its end.")
+    str | None,
+    typer.Option(
+        "--to", parser=_time, metavar="TIME", help="Only what arrived then or earlier; a day to its end."
+    ),
 ]
 DocType = Annotated[str | None, typer.Option("--type", help="Only this document type.")]
 

@@ -40,6 +40,18 @@ def list_all(path: str, items: str, limit: int, **query: object) -> dict[str, An
     return found
 
 
+def history_of(client: Client, document_id: int) -> list[dict[str, Any]]:
+    """Return what happened to a document, oldest first, gathered page by page."""
+    entries: list[dict[str, Any]] = []
+    cursor = None
+    while True:
+        page = client.call("GET", f"/documents/{document_id}/history", limit=100, cursor=cursor)
+        entries += page["entries"]
+        cursor = page["nextCursor"]
+        if cursor is None:
+            return entries
+
+
 def find_document(client: Client, named: str) -> int:
     """Return the number of a document that is named by its number or by its file, with or without `.pdf`.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -18,7 +18,7 @@ from alma.cli.command import (
     FileName,
     Limit,
 )
-from alma.cli.connection import connect, find_document, list_all
+from alma.cli.connection import connect, find_document, history_of, list_all
 from alma.cli.downloads import Force, To, download
 from alma.cli.output import Output
 from alma.errors import BadRequestError, ConflictError
@@ -74,7 +74,12 @@ def list_documents(
     ] = None,
     confidence_below: Annotated[
         float | None,
-        typer.Option("--confidence-below", help="Only with a field that waits and is less sure than this."),
+        typer.Option(
+            "--confidence-below",
+            min=0,
+            max=1,
+            help="Only with a field that waits and is less sure than this.",
+        ),
     ] = None,
     limit: Limit = 50,
     as_json: AsJson = False,
@@ -97,8 +102,11 @@ def get(
     """Print a document's fields."""
     client = connect()
     document_id = find_document(client, document)
-    found = client.call("GET", f"/documents/{document_id}", tracks="all" if tracks else None)
-    Output(as_json).show(found, lambda: tables.fields(found, document_id))
+    # People see the file's name and what to call each field by, which come with the tracks only.
+    said = None if as_json and not tracks else "all"
+    found = client.call("GET", f"/documents/{document_id}", tracks=said)
+    shown = found if tracks else tables.without_tracks(found)
+    Output(as_json).show(found, lambda: tables.fields(shown, document_id, shown.get("fileName")))
 
 
 @commands.command("export")
@@ -174,14 +182,7 @@ def history(document: DocumentName, as_json: AsJson = False) -> None:
     """Print what happened to a document."""
     client = connect()
     document_id = find_document(client, document)
-    entries: list[dict[str, Any]] = []
-    cursor = None
-    while True:
-        page = client.call("GET", f"/documents/{document_id}/history", limit=100, cursor=cursor)
-        entries += page["entries"]
-        cursor = page["nextCursor"]
-        if cursor is None:
-            break
+    entries = history_of(client, document_id)
     Output(as_json).show(
         {"documentId": document_id, "entries": entries}, lambda: [tables.history_table(entries)]
     )

@@ -9,6 +9,7 @@ import typer
 
 from alma.cli.command import CommandGroup
 from alma.cli.connection import connect
+from alma.cli.output import Output
 
 commands = CommandGroup()
 
@@ -24,4 +25,9 @@ def mcp(
     """
     from alma.cli import bridge
 
-    bridge.run(connect(agent=True), sys.stdin.buffer, sys.stdout.buffer)
+    dropped = bridge.run(connect(agent=True), sys.stdin.buffer, sys.stdout.buffer)
+    if dropped:
+        Output(as_json=False).warn(
+            f"the input has ended, and {dropped} of its requests got no answer in time"
+        )
+        raise typer.Exit(1)

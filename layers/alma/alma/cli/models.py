@@ -41,7 +41,7 @@ Wait = Annotated[bool, typer.Option("--wait", help="Wait until it is ready, or s
 def list_models(as_json: AsJson = False) -> None:
     """List models."""
     found = connect().call("GET", "/models")
-    Output(as_json).show(found, lambda: [tables.models_table(found["models"])])
+    Output(as_json).show(found, lambda: tables.models(found["models"]))
 
 
 @model.command("get")
@@ -142,7 +142,7 @@ def _path(model_id: str) -> str:
 def list_datasets(as_json: AsJson = False) -> None:
     """List document types with verified fields."""
     found = connect().call("GET", "/datasets")
-    Output(as_json).show(found, lambda: [tables.datasets_table(found["datasets"])])
+    Output(as_json).show(found, lambda: tables.datasets(found["datasets"]))
 
 
 @dataset.command("pull")

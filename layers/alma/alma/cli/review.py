@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import quote
 
 import typer
@@ -20,11 +20,16 @@ from alma.cli.command import (
     FileName,
     Limit,
 )
-from alma.cli.connection import connect, find_document, list_all
+from alma.cli.connection import connect, find_document, history_of, list_all
 from alma.cli.output import Output
 from alma.errors import BadRequestError, ConflictError, NotFoundError
 
+if TYPE_CHECKING:
+    from alma.cli.client import Client
+
 commands = CommandGroup()
+
+_DECIDED = ("accepted", "edited", "rejected")
 
 FieldId = Annotated[
     str,
@@ -64,7 +69,9 @@ def review(
     ] = None,
     max_confidence: Annotated[
         float | None,
-        typer.Option("--max-confidence", help="Only fields at most this sure, and of unknown confidence."),
+        typer.Option(
+            "--max-confidence", min=0, max=1, help="Only fields at most this sure, and of unknown confidence."
+        ),
     ] = None,
     name: FileName = None,
     arrived_from: ArrivedFrom = None,
@@ -76,7 +83,7 @@ def review(
     only = {"docType": doc_type, "field": field, "status": status, "maxConfidence": max_confidence}
     documents = {"name": name, "from": arrived_from, "to": arrived_to}
     found = list_all("/review-queue", "items", limit, **only, **documents)
-    Output(as_json).show(found, lambda: [tables.queue_table(found["items"])])
+    Output(as_json).show(found, lambda: tables.queue(found["items"]))
 
 
 @commands.command("accept")
@@ -203,6 +210,59 @@ def extract(
     Output(as_json).show(found, f"document {document_id} will be read again; it stays as it is until then")
 
 
+def _page_range(text: str) -> dict[str, int]:
+    first, dash, last = text.partition("-")
+    try:
+        return {"first": int(first), "last": int(last if dash else first)}
+    except ValueError:
+        raise typer.BadParameter("pages are 3 or 1-2") from None
+
+
+@commands.command("split")
+def split(
+    document: DocumentName,
+    at: Annotated[
+        list[int] | None,
+        typer.Option("--at", metavar="PAGE", help="A page on which a further document begins; repeatable."),
+    ] = None,
+    pages: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--pages",
+            metavar="FIRST-LAST",
+            help="Pages of a document, instead of --at; repeatable. Pages of none go.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Split a document by pages; what people decided goes with its page, all else is read anew."""
+    if bool(at) == bool(pages):
+        raise BadRequestError("Say where: --at once or more, or --pages.")
+    client = connect()
+    document_id = find_document(client, document)
+    body: dict[str, Any] = {"at": at} if at else {"parts": [_page_range(each) for each in pages or ()]}
+    found = client.call("POST", f"/documents/{document_id}/split", body)
+    numbers = ", ".join(str(each["documentId"]) for each in found["documents"])
+    Output(as_json).show(found, f"document {document_id} becomes {numbers}; they are read anew")
+
+
+@commands.command("merge")
+def merge(
+    document: DocumentName,
+    others: Annotated[
+        list[str], typer.Argument(metavar="OTHER…", show_default=False, help="Documents, in this order.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Merge documents into the first one; what people decided stays, all else is read anew."""
+    client = connect()
+    document_id, *numbers = [find_document(client, each) for each in (document, *others)]
+    found = client.call("POST", f"/documents/{document_id}/merge", {"documents": numbers})
+    Output(as_json).show(
+        found, f"{', '.join(map(str, numbers))} become pages of document {document_id}; it is read anew"
+    )
+
+
 def _correction(value: str | None, page: int | None, box: dict[str, float] | None) -> dict[str, Any]:
     """Return what a person says of a field: its value, its place, or both."""
     if (page is None) != (box is None):
@@ -229,7 +289,12 @@ def _decide(
     client = connect()
     document_id = find_document(client, document)
     now = _find(client.call("GET", f"/documents/{document_id}", tracks="all"), document_id, field)
-    body = {"action": action, "version": _version(version, now), **more(now)}
+    if version is None and now["status"] in _DECIDED:
+        who = _name_of(client, document_id, now["reviewedBy"])
+        raise ConflictError(
+            f"{now['id']} is {now['status']} by {who}; give --version {now['version']} to decide it anew."
+        )
+    body = {"action": action, "version": now["version"] if version is None else version, **more(now)}
     if comment is not None:
         body["comment"] = comment
     decided = client.call("PATCH", f"/documents/{document_id}/fields/{quote(now['id'], safe='')}", body)
@@ -245,14 +310,10 @@ def _find(document: dict[str, Any], document_id: int, field: str) -> dict[str, A
     raise NotFoundError(f"There is no field {field} in document {document_id}.")
 
 
-def _version(version: int | None, field: dict[str, Any]) -> int:
-    """Return the version to decide: the one that was seen, or what it is now where nobody has decided yet."""
-    if version is None and field["status"] in ("accepted", "edited", "rejected"):
-        raise ConflictError(
-            f"{field['id']} is {field['status']} by {field['reviewedBy']}; give --version "
-            f"{field['version']} to decide it anew."
-        )
-    return int(field["version"] if version is None else version)
+def _name_of(client: Client, document_id: int, key_id: str) -> str:
+    """Return the name of a key that did something to a document, as its history has it."""
+    entries = reversed(history_of(client, document_id))
+    return next((each["byName"] for each in entries if each["by"] == key_id and each.get("byName")), key_id)
 
 
 def _track(track: str | None, field: dict[str, Any]) -> str | None:

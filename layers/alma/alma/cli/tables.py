@@ -79,7 +79,7 @@ def corrected(answers: Iterable[dict[str, Any]]) -> Iterator[Printable]:
 
 def listing(found: dict[str, Any]) -> Iterator[Printable]:
     """Return a list of documents, and whether there are more."""
-    yield documents_table(found["documents"])
+    yield documents_table(found["documents"]) if found["documents"] else "There is no such document."
     if found["nextCursor"] is not None:
         yield f"the newest {len(found['documents'])}; there are more (--limit)"
 
@@ -87,7 +87,11 @@ def listing(found: dict[str, Any]) -> Iterator[Printable]:
 def _reading_status(document: dict[str, Any]) -> str:
     """Return how far a document is, and why it failed or that it will be read again."""
     why: str = document["error"] or (
-        "re-extraction " + document["reExtraction"] if "reExtraction" in document else ""
+        "re-extraction " + document["reExtraction"]
+        if "reExtraction" in document
+        else "its file has not arrived"
+        if "uploadUntil" in document
+        else ""
     )
     return f"{document['status']}: {why}" if why else str(document["status"])
 
@@ -141,8 +145,24 @@ def fields(document: dict[str, Any], document_id: int, title: str | None = None)
         yield from _missing(document)
         if "reExtractionDetail" in document:
             yield document["reExtractionDetail"]
+    elif "uploadUntil" in document:
+        until = document["uploadUntil"]
+        yield f"the file of document {document_id} has not arrived yet; it can be sent until {until}"
     else:
         yield f"document {document_id} is still being read; ask again in a moment"
+
+
+def without_tracks(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a document that came with its tracks as it is without them: what was not found is named only."""
+    if "fields" not in document:
+        return document
+    left_out = ("tracks", "reasons")
+    found = [each for each in document["fields"] if each.get("tracks", True) or each["value"] is not None]
+    missing = [each for each in document["fields"] if each not in found]
+    return document | {
+        "fields": [{name: each[name] for name in each if name not in left_out} for each in found],
+        "missing": [each["id"] for each in missing if each["status"] in ("escalated", "unreviewed")],
+    }
 
 
 def _missing(document: dict[str, Any]) -> Iterator[Printable]:
@@ -172,7 +192,7 @@ def _field_rows(shown: Iterable[dict[str, Any]]) -> Iterator[Sequence[Cell]]:
 def _label(field: dict[str, Any]) -> str:
     key: str = field["key"]
     group, _, column = key.partition(".")
-    return f"{group}[{field['row']}].{column}" if "row" in field else key
+    return f"{group}[{field['row']}].{column}" if "row" in field else str(field.get("id", key))
 
 
 def _status(field: dict[str, Any]) -> Text:
@@ -254,6 +274,11 @@ def _place(evidence: dict[str, Any] | None) -> str:
 # --- review -------------------------------------------------------------------
 
 
+def queue(items: Sequence[dict[str, Any]]) -> Iterator[Printable]:
+    """Return the fields that wait for a person, or that there is none."""
+    yield queue_table(items) if items else "No such field waits."
+
+
 def queue_table(items: Iterable[dict[str, Any]]) -> Table:
     """Return the fields that wait for a person, with what agents propose below."""
     columns = {"field": _WHOLE, "value": _FOLD, "sure": _RIGHT, "why": _FOLD, "page": _RIGHT}
@@ -289,12 +314,22 @@ def schemas_table(schemas: Iterable[dict[str, Any]]) -> Table:
     )
 
 
+def datasets(found: Sequence[dict[str, Any]]) -> Iterator[Printable]:
+    """Return a list of data sets, or how there will be one."""
+    yield datasets_table(found) if found else "There are no data sets yet; a verified field makes one."
+
+
 def datasets_table(datasets: Iterable[dict[str, Any]]) -> Table:
     """Return a list of data sets."""
     return _table(
         {"type": _PLAIN, "documents": _RIGHT, "examples": _RIGHT},
         ((each["docType"], str(each["documents"]), str(each["examples"])) for each in datasets),
     )
+
+
+def models(found: Sequence[dict[str, Any]]) -> Iterator[Printable]:
+    """Return a list of models, or how there will be one."""
+    yield models_table(found) if found else "There are no models yet; `alma model train` makes one."
 
 
 def models_table(models: Iterable[dict[str, Any]]) -> Table:
@@ -363,6 +398,11 @@ def created(organisation: str) -> Text:
         + _text(organisation, "bold")
         + _text(f" created; its drop folder is inbox/{organisation}/")
     )
+
+
+def keys(found: Sequence[dict[str, Any]]) -> Iterator[Printable]:
+    """Return a list of keys, or how there will be one."""
+    yield keys_table(found) if found else "There are no keys yet; `alma key create` makes one."
 
 
 def keys_table(keys: Iterable[dict[str, Any]]) -> Table:

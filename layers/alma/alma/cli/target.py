@@ -225,7 +225,10 @@ def use_table(stack: str | None) -> None:
     elif "ALMA_TABLE" not in os.environ:
         local = local_file()
         if local is None or not {"table", "aws_endpoint_url", "region"} <= local.keys():
-            raise TargetError("Name the deployed stack with --stack, or start alma here with `make run`.")
+            raise TargetError(
+                "This command reaches the table, not the API: name the deployed stack with --stack, or run "
+                "it in the folder in which `make run` runs."
+            )
         # The user's own credentials are for AWS. The runtime here takes any; botocore insists on some.
         for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN"):
             os.environ.pop(name, None)

@@ -28,6 +28,7 @@ from alma.datamodel.geometry import Box
 from alma.datamodel.pages import PageText
 from alma.datamodel.schemas import KEY, DocumentSchema, SchemaDefinition
 from alma.errors import BadRequestError, NotFoundError
+from alma.text import validation_message
 
 # One encoder for all lines: json.dumps with separators makes one per call.
 compact_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -222,8 +223,8 @@ def _read_manifest(path: Path) -> Manifest:
         return Manifest.model_validate_json(_read(path))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise BadRequestError(f"{path} is no manifest of a data set: {where}: {first['msg']}.") from None
+        where, told = ".".join(map(str, first["loc"])) or "the file", validation_message(first["msg"])
+        raise BadRequestError(f"{path} is no manifest of a data set: {where}: {told}.") from None
 
 
 def _read_lines(path: Path, doc_type: str) -> Iterator[tuple[int, Example]]:

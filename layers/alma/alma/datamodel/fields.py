@@ -51,9 +51,13 @@ class Reason(StrEnum):
 
     LOW_CONFIDENCE = "low_confidence"
     """Its confidence is below what the document type asks for."""
+    CONFIDENCE_UNKNOWN = "confidence_unknown"
+    """Nobody has measured how often such a value is right."""
     TRACKS_DISAGREE = "tracks_disagree"
     RULE_VIOLATED = "rule_violated"
     """Its value does not fit those of other fields, by a rule of the document type."""
+    AMBIGUOUS = "ambiguous"
+    """It can be read in two ways, and the document does not say which: which of 03/04 is the day."""
     REQUIRED_MISSING = "required_missing"
     """The document type requires it, and nothing was found."""
     ONLY_HOSTED = "only_hosted"
@@ -84,6 +88,19 @@ class Reading:
     def proposed(self) -> bool:
         """An agent proposes it: nobody has read it from the page."""
         return self.track.startswith(AGENT)
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionCount:
+    """How many of the values that were read of a field people found right, and how many wrong."""
+
+    right: int = 0
+    wrong: int = 0
+
+    @property
+    def total(self) -> int:
+        """Values that people decided."""
+        return self.right + self.wrong
 
 
 def evidence_of(regions: tuple[Region, ...]) -> dict[str, object] | None:
@@ -196,6 +213,18 @@ def parse_id(text: str) -> tuple[str, int] | None:
     if match is None:
         return None
     return match["name"] + (match["column"] or ""), int(match["number"] or 0)
+
+
+def doubt(confidence: float | None, review_below: float) -> Reason | None:
+    """Return why a person should look at a value, by its confidence alone; None where it is sure enough.
+
+    A document type whose `review_below` is 0 asks for no look for the sake of confidence.
+    """
+    if review_below <= 0:
+        return None
+    if confidence is None:
+        return Reason.CONFIDENCE_UNKNOWN
+    return Reason.LOW_CONFIDENCE if confidence < review_below else None
 
 
 def precedence(reading: Reading) -> tuple[bool, float]:

@@ -61,6 +61,7 @@ class FieldType(StrEnum):
     NUMBER = "number"
     IDENTIFIER = "identifier"
     DURATION = "duration"
+    CURRENCY = "currency"
 
 
 class ColumnSchema(BaseModel):
@@ -74,6 +75,11 @@ class ColumnSchema(BaseModel):
         default=(),
         max_length=MAX_ALIASES,
         description="Labels that stand beside the value on a page, or over a column; the surest first.",
+    )
+    synonyms: tuple[_Phrase, ...] = Field(
+        default=(),
+        max_length=MAX_ALIASES,
+        description="More labels, in other languages: none is surer than another.",
     )
     type: FieldType = Field(default=FieldType.TEXT, description="How the value is parsed and normalised.")
     required: bool = Field(
@@ -107,6 +113,21 @@ class FieldSchema(ColumnSchema):
     )
     name_order: Literal["as_written", "last_first"] = Field(
         default="as_written", description="A person's name on a form that asks for the last name first."
+    )
+    format: Literal["iban"] | None = Field(
+        default=None,
+        description="What its values are, where nothing else may be one; `iban`: by length and country.",
+    )
+    under: str | None = Field(
+        default=None,
+        pattern=KEY,
+        description="Key of a name under which its lines stand: the address of who is billed.",
+    )
+    outside: str | None = Field(
+        default=None,
+        pattern=KEY,
+        description="Key of a name in whose block of lines its value does not stand: what is printed under "
+        "the buyer's name is the buyer's.",
     )
     prefer: Literal["first", "last", "largest"] = Field(
         default="first", description="Which of equally good values is taken."

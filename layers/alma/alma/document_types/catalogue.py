@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from alma.clock import timestamp
 from alma.datamodel.schemas import KEY, DocumentSchema, FieldType, SchemaDefinition, shipped_schemas
+from alma.document_types import decision_counts
 from alma.errors import BadRequestError, ConflictError, NotFoundError
 from alma.storage.items.document_types import SchemaItem
 from alma.storage.transactions import conditional_write
@@ -170,6 +171,8 @@ def delete(organisation: str, doc_type: str) -> None:
             f"Your organisation has no document type {doc_type!r} of its own; shipped types stay."
         )
     item.delete()
+    # A type of this name that comes later is another one.
+    decision_counts.delete(organisation, doc_type)
 
 
 def _own(organisation: str, doc_type: str) -> SchemaItem | None:

@@ -39,12 +39,14 @@ class Action(StrEnum):
     ESCALATED = "escalated"
     ADDED = "added"
     PROPOSED = "proposed"
+    SPLIT = "split"
+    MERGED = "merged"
     DELETED = "deleted"
 
     @property
     def decides(self) -> bool:
         """A person, or an agent that proposes, said something of a field."""
-        return self not in (Action.EXTRACTED, Action.FAILED, Action.DELETED)
+        return self not in (Action.EXTRACTED, Action.FAILED, Action.SPLIT, Action.MERGED, Action.DELETED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +187,7 @@ def extracted(
     *,
     before: dict[str, Any] | None = None,
     track: str | None = None,
+    kept: Sequence[Field] = (),
 ) -> Event:
     """Return the event of an extraction that left a document with these fields.
 
@@ -198,13 +201,26 @@ def extracted(
         What was known before: the type it had.
     track : str, optional
         The one track that was read, where it was one.
+    kept : sequence of Field, optional
+        Those of them that people had decided before a split or a merge, by which the document came to them.
     """
     after: dict[str, Any] = {
         "docType": doc_type,
         "fields": len(fields),
         "fieldsDigest": fields_digest(fields),
     }
-    return Event(Action.EXTRACTED, None, before, after if track is None else after | {"track": track})
+    if track is not None:
+        after["track"] = track
+    if kept:
+        after["kept"] = {field.id: _kept(field) for field in kept}
+    return Event(Action.EXTRACTED, None, before, after)
+
+
+def _kept(field: Field) -> dict[str, Any]:
+    state = state_of(field) or {}
+    proposed = [state_of_reading(reading) for reading in field.readings if reading.proposed]
+    said = [field.reviewed_by, field.reviewed_at, field.comment]
+    return state | {"said": said} | ({"proposals": proposed} if proposed else {})
 
 
 def history(organisation: str, document_id: int, *, cursor: str | None = None, limit: int = 50) -> History:
@@ -231,6 +247,21 @@ def history(organisation: str, document_id: int, *, cursor: str | None = None, l
         records.row_of(organisation, document_id)
     more, found = len(found) > limit, found[:limit]
     return History(found, pagination.encode(str(found[-1].sequence)) if more else None)
+
+
+def as_json(item: AuditItem) -> dict[str, Any]:
+    """Return an entry as another document's trail takes it along."""
+    entry = _from_item(item)
+    event = entry.event
+    return {
+        "at": event.at,
+        "by": entry.actor,
+        "action": event.action.value,
+        "field": event.subject,
+        "before": event.before,
+        "after": event.after,
+        "comment": event.comment,
+    }
 
 
 def erase(organisation: str, document_id: int) -> None:

@@ -264,6 +264,8 @@ class _TrailState:
     """By field decided after the last extraction: what it was before."""
     proposed: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By field and track: what agents propose."""
+    moving: bool = False
+    """It is being split or merged: which fields are kept is said when it has been read anew."""
 
 
 def _replayed(entries: Sequence[AuditItem]) -> _TrailState:
@@ -280,6 +282,17 @@ def _replayed(entries: Sequence[AuditItem]) -> _TrailState:
         elif action is Action.EXTRACTED:
             state.extraction, state.extracted, state.since = entry, content["after"], {}
             state.status, state.doc_type = DocumentStatus.READY.value, state.extracted["docType"]
+            if state.moving:
+                kept = state.extracted.get("kept", {})
+                state.moving = False
+                state.decided = {field: (entry, {"after": each}) for field, each in kept.items()}
+                state.proposed = {
+                    field: {proposal[0]: proposal for proposal in each["proposals"]}
+                    for field, each in kept.items()
+                    if "proposals" in each
+                }
+        elif action in (Action.SPLIT, Action.MERGED):
+            state.moving, state.status = True, DocumentStatus.PROCESSING.value
         elif action is Action.FAILED:
             state.extraction, state.status = entry, DocumentStatus.FAILED.value
     return state
@@ -291,21 +304,24 @@ def _of_fields(rows: _Rows) -> Iterator[tuple[int | None, str]]:
         return
     state = _replayed(rows.entries)
     yield from _of_row(rows.document, state)
+    if state.moving:
+        return
     # Each looks at what the one before has found right.
     yield from (
-        [*_of_decisions(rows, state)] or [*_of_queue_position(rows, state)] or [*_of_extraction(rows, state)]
+        [*_of_decisions(rows, state)]
+        or [*_of_queue_position(rows, state)]
+        or [*_of_extraction(rows, state)]
+        or [*_of_review_state(rows.document, review_state.of_fields(rows.fields))]
     )
     verified = sum(each.status.verified for each in rows.fields)
     recorded = int(rows.document.verified or 0)
     if recorded != verified:
         yield None, f"{verified} of its fields are verified, and its row says {recorded}"
-    if rows.document.status == DocumentStatus.READY.value:
-        yield from _of_review_state(rows.document, review_state.of_fields(rows.fields))
 
 
 def _of_review_state(row: DocumentItem, left: ReviewSummary) -> Iterator[tuple[int | None, str]]:
     """Yield what the row says of what is left to review and is not so; rows of older releases say nothing."""
-    if row.escalated is None:
+    if row.escalated is None or row.status != DocumentStatus.READY.value:
         return
     recorded = {"escalated": row.escalated, "unreviewed": row.unreviewed, "missing": row.missing}
     for name, count in recorded.items():

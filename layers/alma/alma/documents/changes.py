@@ -183,12 +183,17 @@ def _write(row: DocumentItem, actor: str, planned: Change[Any]) -> None:
 
 def _counted(row: DocumentItem, planned: Change[Any]) -> Iterator[Any]:
     """Return the actions on what the row says of its fields: the verified ones, what is left to review."""
+    if planned.event.action is audit.Action.SPLIT:
+        return  # counted when it has been read anew
     before = [each.before for each in planned.fields if each.before is not None]
     after = [each.after for each in planned.fields if each.after is not None]
-    more = sum(each.status.verified for each in after) - sum(each.status.verified for each in before)
-    if more:
-        yield DocumentItem.verified.add(more)
     extracted = planned.event.action is audit.Action.EXTRACTED
+    verified = sum(each.status.verified for each in after)
+    more = verified - sum(each.status.verified for each in before)
+    if extracted and row.status != records.DocumentStatus.READY.value:
+        yield DocumentItem.verified.set(verified)
+    elif more:
+        yield DocumentItem.verified.add(more)
     if row.status != records.DocumentStatus.READY.value:
         if extracted:  # and so ready, with these fields alone
             yield from review_state.actions(row, review_state.of_fields(after))

@@ -7,6 +7,7 @@ from typing import Any
 
 from alma.documents import audit, changes, instances, intake, records
 from alma.documents.records import Document, DocumentStatus
+from alma.errors import ConflictError
 from alma.storage import objects
 from alma.storage.items.documents import DocumentItem, FileItem, document_key, field_prefix, page_prefix
 from alma.storage.items.idempotency import answer_prefix, idempotency_partition
@@ -28,7 +29,8 @@ def delete(organisation: str, document_id: int, *, actor: str = audit.ALMA) -> N
         The organisation has no such document.
     """
     document = records.get(organisation, document_id)
-    if document.instance_of is not None:
+    _refuse_divided(document)
+    if document.source is not None:
         instances.release_source(document)
     _leave_file(document)
     if document.instance_of is None and document.status is DocumentStatus.PROCESSING:
@@ -42,6 +44,22 @@ def delete(organisation: str, document_id: int, *, actor: str = audit.ALMA) -> N
     _remove(document, actor)
 
 
+def _refuse_divided(document: Document) -> None:
+    """Raise the error for a document whose pages are on their way to or from another one."""
+    if document.status is not DocumentStatus.PROCESSING:
+        return
+    target = document.merged_into
+    if target is not None and records.exists(document.organisation, target):
+        target_status = records.get(document.organisation, target).status
+        if target_status is not DocumentStatus.PROCESSING:
+            target = None  # it could not be read, and takes nothing any more
+    if document.parts or document.joining or target is not None:
+        raise ConflictError(
+            f"Document {document.id} is being split or merged; remove what comes of it in a moment.",
+            code="not_ready",
+        )
+
+
 def _remove(document: Document, actor: str) -> None:
     """Remove a document's row and what was made of it."""
     row = DocumentItem(document.organisation, document_key(document.id))
@@ -53,8 +71,26 @@ def _remove(document: Document, actor: str) -> None:
     purge(document.organisation, document.id)
 
 
+def remove_merged(document: Document, actor: str | None) -> None:
+    """Remove a document whose pages another one has taken in, and its part in its file. Idempotent."""
+    if document.file_key is not None:
+        _leave_file(document)
+    _remove(document, actor or audit.ALMA)
+
+
 def _leave_file(document: Document) -> None:
-    """Take a document off the file it came from; the last one takes the file along. Idempotent."""
+    """Take a document off the files it came from; the last one takes a file along. Idempotent."""
+    for key, object_key, etag, first in document.further_files:
+        _leave_file(
+            replace(
+                document,
+                file_key=key,
+                object_key=object_key,
+                etag=etag,
+                instance_of=first,
+                further_files=(),
+            )
+        )
     if document.file_key is None:
         objects.delete_inbox(document.object_key, document.etag)
         return
@@ -84,7 +120,12 @@ def purge(organisation: str, document_id: int) -> None:
         for partition, prefix in (
             (organisation, field_prefix(document_id)),
             (organisation, page_prefix(document_id)),
-            (idempotency_partition(organisation), answer_prefix(document_id)),
+            (idempotency_partition(organisation), answer_prefix(str(document_id))),
         ):
-            for item in Item.query(partition, Item.sk.startswith(prefix), consistent_read=True):
+            for item in Item.query(
+                partition,
+                Item.sk.startswith(prefix),
+                consistent_read=True,
+                attributes_to_get=["pk", "sk", "kind"],  # kept answers are large
+            ):
                 batch.delete(item)

@@ -11,11 +11,22 @@ class DocumentProcessingError(AlmaError):
     code = "still_processing"
     status = 202
 
-    def __init__(self, document_id: int, doc_type: str | None, pages: int | None, pages_read: int) -> None:
+    def __init__(
+        self,
+        document_id: int,
+        doc_type: str | None,
+        pages: int | None,
+        pages_read: int,
+        upload_until: str | None = None,
+    ) -> None:
         read = f"{pages_read} of {pages} pages read" if pages else "not begun"
-        super().__init__(f"Document {document_id} is still being read ({read}); ask again in a moment.")
+        super().__init__(
+            f"Document {document_id} is still being read ({read}); ask again in a moment."
+            if upload_until is None
+            else f"The file of document {document_id} has not arrived yet; send it until {upload_until}."
+        )
         self.document_id, self.doc_type = document_id, doc_type
-        self.pages, self.pages_read = pages, pages_read
+        self.pages, self.pages_read, self.upload_until = pages, pages_read, upload_until
 
 
 class DocumentFailedError(AlmaError):

@@ -11,14 +11,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from alma.datamodel.fields import Field, Reading, Status
+from alma.datamodel.fields import Field, Reading, Reason, Status
 from alma.datamodel.geometry import Box, Region
 from alma.storage.items.documents import FieldItem, field_key, listed_key
 
 #: What ranks begin with, the most urgent first.
 RANKS = {Status.ESCALATED: "0#", Status.UNREVIEWED: "1#"}
-#: Stands for an unknown confidence; sorts before every digit.
-UNKNOWN = "-"
+#: Stand for an unknown confidence of a field and of a cell; they sort before every digit.
+UNKNOWN, UNKNOWN_CELL = "-", "."
+#: What of a field's row tells where it stands in review; `from_item` makes a field of these.
+IN_REVIEW = ["kind", "key", "occurrence", "order", "status", "readings", "reviewed", "version"]
 
 
 def to_item(organisation: str, document_id: int, doc_type: str | None, field: Field) -> FieldItem:
@@ -87,13 +89,15 @@ def reading_as_stored(reading: Reading) -> Reading:
 def review_rank(document_id: int, field: Field) -> str | None:
     """Return where a field stands in the review queue; None if it does not wait.
 
-    The cells of a group wait only where somebody asked for it: a table has hundreds of them, and nothing is
-    known of their confidence.
+    The cells of a group wait only where they are escalated: a table has hundreds of them. Those that are so
+    for an unknown confidence alone come after the fields of unknown confidence.
     """
     if not _waits(field):
         return None
     confidence = waiting_confidence(field)
-    certainty = UNKNOWN if confidence is None else f"{confidence:.6f}"
+    asked_for = field.touched or Reason.CONFIDENCE_UNKNOWN not in field.reasons
+    unknown = UNKNOWN if field.group is None or asked_for else UNKNOWN_CELL
+    certainty = unknown if confidence is None else f"{confidence:.6f}"
     return f"{RANKS[field.status]}{certainty}#{listed_key(document_id)}#{field.key}#{field.occurrence:05d}"
 
 

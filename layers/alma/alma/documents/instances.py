@@ -7,10 +7,10 @@ from contextlib import suppress
 from typing import Any
 
 from alma.access import organisations
-from alma.documents import intake, lookups, records
+from alma.documents import audit, intake, lookups, records, reviewed_fields
 from alma.documents.records import Document, DocumentStatus, Instance
 from alma.storage import objects, queue
-from alma.storage.items.documents import DocumentItem, FileItem, PageItem, document_key, page_key
+from alma.storage.items.documents import AuditItem, DocumentItem, FileItem, PageItem, document_key, page_key
 from alma.storage.table import Item
 from alma.storage.transactions import (
     ConditionFailedError,
@@ -77,37 +77,103 @@ def put_instance(first: Document, instance: Instance) -> None:
     item.requested_type, item.media_type = first.requested_type, first.media_type
     item.file_key, item.etag = first.file_key, first.etag
     item.announced_by = first.announced_by
-    item.instance_of, item.first_page, item.last_page = first.id, instance.first, instance.last
+    if first.parts:
+        _take_from(item, first, instance)
+    else:
+        item.instance_of, item.first_page, item.last_page = first.id, instance.first, instance.last
+    entry = None if item.taken_from is None else _first_entry(item, first, instance)
     expected: Any = DocumentItem.pending_parts.contains(instance.document_id)
 
     def write(transact: Transaction) -> None:
         transact.condition_check(DocumentItem, first.organisation, document_key(first.id), condition=expected)
         transact.save(item, condition=DocumentItem.pk.does_not_exist())
         lookups.save(transact, item)
+        if entry is not None:
+            transact.save(entry)
+        if first.parts and first.file_key is not None:
+            # The file is also this one's from now on.
+            transact.update(
+                FileItem(first.organisation, first.file_key),
+                actions=[FileItem.instances.add({first.id, instance.document_id})],
+                condition=FileItem.pk.exists(),
+            )
 
     with suppress(ConditionFailedError):
         write_transaction(write)
 
 
-def release_source(document: Document) -> None:
-    """Remove from the first document of a file the pages of another instance. Idempotent.
+def _take_from(item: DocumentItem, first: Document, instance: Instance) -> None:
+    """Make the row of a part that was split off by hand say where it is from."""
+    item.instance_of = first.instance_of or first.id
+    item.taken_from, item.taken_first, item.taken_last = first.id, instance.first, instance.last
+    item.divided_by = first.divided_by
+    item.scattered = first.scattered or None
+    if not first.scattered:
+        before = first.page_range[0] - 1 if first.page_range else 0
+        item.first_page, item.last_page = before + instance.first, before + instance.last
+    # Its pages and what was read on them were counted with the document that it is from.
+    item.metered = True
 
-    Who does it for the last of them has the first one resolved.
-    """
-    if document.instance_of is None or document.page_range is None:
+
+def _first_entry(item: DocumentItem, first: Document, instance: Instance) -> AuditItem:
+    """Return the entry that begins the trail of a part that was split off by hand."""
+    fields = reviewed_fields.touched(first.organisation, first.id)
+    names = {field.id for field in reviewed_fields.on_pages(fields, instance.first, instance.last)}
+    event = audit.Event(
+        audit.Action.SPLIT,
+        after={
+            "from": first.id,
+            "pages": [instance.first, instance.last],
+            "history": reviewed_fields.decisions(first.organisation, first.id, names),
+        },
+    )
+    entry = audit.next_item(item, first.divided_by or audit.ALMA, event)
+    item.audit_count, item.audit_head = entry.sequence, entry.digest
+    return entry
+
+
+def take_fields(document: Document) -> None:
+    """Write what people decided of the pages of a part onto it. Idempotent."""
+    if document.source is None or document.taken_from is None:
         return
-    numbers = range(document.page_range[0], document.page_range[1] + 1)
-    objects.delete_pages(document.organisation, document.instance_of, numbers)
+    source, (first, last) = document.source
+    fields = reviewed_fields.on_pages(reviewed_fields.touched(document.organisation, source), first, last)
+    there = [after for _, after in reviewed_fields.moved(fields, 1 - first)]
+    reviewed_fields.put(document.organisation, document.id, there)
+
+
+def release_source(document: Document) -> None:
+    """Remove from a document the pages that another instance of its file has taken. Idempotent.
+
+    Who does it for the last of them has that document resolved.
+    """
+    if document.source is None:
+        return
+    source, (first, last) = document.source
+    row = DocumentItem.find(document.organisation, document_key(source))
+    # Not twice: the numbers of these pages may be those of others since.
+    if row is not None and document.id in (row.pending_parts or ()):
+        remove_pages(document.organisation, source, range(first, last + 1))
+        if document.taken_from is not None:
+            fields = reviewed_fields.touched(document.organisation, source)
+            moved = reviewed_fields.on_pages(fields, first, last)
+            reviewed_fields.remove(document.organisation, source, moved)
+    if take_off_pending_parts(document):
+        queue.send_pages(document.organisation, source, [0])
+
+
+def remove_pages(organisation: str, document_id: int, numbers: Sequence[int]) -> None:
+    """Remove pages of a document: images, words and rows. Idempotent."""
+    objects.delete_pages(organisation, document_id, numbers)
     with Item.batch_write() as batch:
         for number in numbers:
-            batch.delete(PageItem(document.organisation, page_key(document.instance_of, number)))
-    if take_off_pending_parts(document):
-        queue.send_pages(document.organisation, document.instance_of, [0])
+            batch.delete(PageItem(organisation, page_key(document_id, number)))
 
 
 def take_off_pending_parts(document: Document) -> bool:
-    """Take an instance off the pending parts of the first document; tell whether none is left pending."""
-    first = DocumentItem(document.organisation, document_key(document.instance_of or document.id))
+    """Take an instance off the pending parts of its source; tell whether none is left pending."""
+    source = document.id if document.source is None else document.source[0]
+    first = DocumentItem(document.organisation, document_key(source))
     waiting = conditional_write(
         lambda: first.update(
             actions=[DocumentItem.pending_parts.delete({document.id})],
@@ -119,8 +185,8 @@ def take_off_pending_parts(document: Document) -> bool:
 
 def siblings(document: Document) -> list[int]:
     """Return the other instances of a file that are still there, given its first document."""
-    if not document.instances or document.file_key is None:
+    if document.instance_of is not None or document.file_key is None:
         return []
     known = intake.known_file(FileItem(document.organisation, document.file_key))
     alive = set() if known is None else {int(number) for number in known.instances or ()}
-    return sorted(alive & {instance.document_id for instance in document.instances[1:]})
+    return sorted(alive - {document.id})

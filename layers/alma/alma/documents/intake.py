@@ -11,7 +11,7 @@ from alma.access import organisations
 from alma.document_types import catalogue
 from alma.documents import lookups, records
 from alma.documents.records import Document, DocumentStatus
-from alma.errors import ConflictError, NotFoundError
+from alma.errors import NotFoundError, PassingConflictError
 from alma.settings import settings
 from alma.storage import objects
 from alma.storage.items.documents import DocumentItem, FileItem, document_key
@@ -168,7 +168,7 @@ def _claim(organisation: str, file_item: FileItem, etag: str) -> int:
     except ConditionFailedError:
         known = known_file(file_item)
         if known is None:
-            raise ConflictError(
+            raise PassingConflictError(
                 "The file was claimed and released at the same time; deliver it again."
             ) from None
         return int(known.document_id)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from heapq import merge
-from itertools import islice
+from itertools import groupby, islice
 from typing import Any, Final
 
 from alma import pagination
@@ -147,7 +147,7 @@ class _Check:
         wanted = self._wanted
         return (
             wanted.doc_type in (None, row.doc_type)
-            and (wanted.status is None or wanted.status.value == row.status)
+            and (wanted.status is None or wanted.status is records.status_of(row))
             and wanted.names_document(row.file_name, row.created_at)
             and (not wanted.reviewed or self._holds_of_fields(row))
         )
@@ -158,7 +158,11 @@ class _Check:
         summary = review_state.of_row(row)
         if summary is None:
             self.fields_read += 1
-            fields = FieldItem.query(row.pk, FieldItem.sk.startswith(field_prefix(int(row.document_id))))
+            fields = FieldItem.query(
+                row.pk,
+                FieldItem.sk.startswith(field_prefix(int(row.document_id))),
+                attributes_to_get=field_rows.IN_REVIEW,
+            )
             summary = review_state.of_fields(map(field_rows.from_item, fields))
         state, below = self._wanted.review, self._wanted.confidence_below
         return (state is None or summary.is_in(state)) and (below is None or summary.is_below(below))
@@ -196,8 +200,10 @@ def _candidates(organisation: str, wanted: Criteria, before: Position | None, li
         return _merged([_rows(DocumentItem.documents_by_type, key, condition, batch)])
     status = DocumentStatus.READY if wanted.reviewed else wanted.status
     if status is not None:
-        key = f"{organisation}#{status.value}"
-        return _merged([_rows(DocumentItem.documents_by_status, key, condition, batch)])
+        # A file that has not come has failed by now, and no row says so.
+        also = [DocumentStatus.PROCESSING] if status is DocumentStatus.FAILED else []
+        keys = [f"{organisation}#{each.value}" for each in (status, *also)]
+        return _merged([_rows(DocumentItem.documents_by_status, key, condition, batch) for key in keys])
     return _merged([_rows(DocumentItem.documents, organisation, condition, batch)])
 
 
@@ -206,8 +212,11 @@ def _rows(index: Any, key: str, condition: Any, page_size: int) -> Iterator[Docu
 
 
 def _merged(streams: list[Iterator[DocumentItem]]) -> _Candidates:
-    for row in merge(*streams, key=lambda row: -int(row.document_id)):
-        yield (row.created_at, int(row.document_id)), row
+    rows = merge(*streams, key=lambda row: -int(row.document_id))
+    for number, copies in groupby(rows, key=lambda row: int(row.document_id)):
+        # One that changed while it was read is in two partitions: as it is now counts.
+        row = max(copies, key=lambda row: int(row.audit_count or 0))
+        yield (row.created_at, number), row
 
 
 def _sorted(positions: Iterable[Position], wanted: Criteria, before: Position | None) -> Iterator[Position]:

@@ -36,12 +36,17 @@ Position = tuple[str, int]
 def of_row(row: DocumentItem) -> list[LookupItem]:
     """Return the lookups that a document has."""
     number, arrived = int(row.document_id), row.created_at
-    keys = {name_key(each[:_MAX_TEXT], number) for each in names.beginnings(row.file_name)}
+    keys = {name_key(each[:_MAX_TEXT], number) for each in names.beginnings(_folded_name(row))}
     expires = None if row.expires_at is None else row.expires_at + _OUTLIVES_ROW
     return [
         LookupItem(row.pk, key, document_id=number, created_at=arrived, expires_at=expires)
         for key in [arrived_key(arrived, number), *sorted(keys)]
     ]
+
+
+def _folded_name(row: DocumentItem) -> str:
+    """Return a document's name as its lookups have it: another version of Unicode may fold it otherwise."""
+    return row.folded_name or names.folded(row.file_name)
 
 
 def save(transact: Transaction, row: DocumentItem) -> None:
@@ -54,6 +59,20 @@ def delete(transact: Transaction, row: DocumentItem) -> None:
     """Remove a document's lookups in a transaction. Idempotent."""
     for each in of_row(row):
         transact.delete(each)
+
+
+def renew(transact: Transaction, row: DocumentItem) -> None:
+    """Write a document's lookups in a transaction, by its name as it is folded today. Idempotent.
+
+    The row is changed here too, and has to be written with its `folded_name`.
+    """
+    before = {each.sk: each for each in of_row(row)}
+    row.folded_name = names.folded(row.file_name) or None
+    after = of_row(row)
+    for key in before.keys() - {each.sk for each in after}:
+        transact.delete(before[key])
+    for each in after:
+        transact.save(each)
 
 
 def named(organisation: str, wanted: str) -> set[Position] | None:

@@ -16,12 +16,12 @@ def folded(text: str) -> str:
     return " ".join(_WORD.findall(fold(text)))
 
 
-def beginnings(file_name: str) -> list[str]:
+def beginnings(folded_name: str) -> list[str]:
     """Return a folded name from each of its words on: what it is found by begins one of these."""
-    words = folded(file_name).split()
+    words = folded_name.split(" ") if folded_name else []
     return [" ".join(words[at:]) for at in range(min(len(words), MAX_WORDS))]
 
 
 def matches(file_name: str, wanted: str) -> bool:
     """Tell whether a folded text is what a name begins with, or goes on with from one of its words."""
-    return any(each.startswith(wanted) for each in beginnings(file_name))
+    return any(each.startswith(wanted) for each in beginnings(folded(file_name)))

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from alma.clock import timestamp
-from alma.datamodel.fields import Extraction
+from alma.datamodel.fields import Extraction, Field
 from alma.documents import audit, changes, field_rows, records
 from alma.documents.records import Document, DocumentStatus
 from alma.errors import NotFoundError
@@ -80,32 +80,44 @@ def begin_resolution(document: Document) -> int:
     return int(item.resolutions)
 
 
-def finish(document: Document, extraction: Extraction, *, unread_lines: int = 0) -> None:
+def finish(
+    document: Document, extraction: Extraction, *, kept: Sequence[Field] = (), unread_lines: int = 0
+) -> None:
     """Keep the fields and make the document ready, unless it is finished or gone already.
 
     Fields are written only while the document is being read: whoever comes late cannot touch what people have
-    reviewed since.
+    reviewed since. `kept` are those of them that people had decided before a split or a merge.
     """
     fields = field_rows.as_stored(extraction.fields)
+    decided = {field.id for field in kept}
     actions: list[Any] = [
         DocumentItem.status.set(DocumentStatus.READY.value),
         DocumentItem.status_key.set(f"{document.organisation}#{DocumentStatus.READY.value}"),
         DocumentItem.finished_at.set(timestamp()),
         DocumentItem.unread_lines.set(unread_lines),
         DocumentItem.pending.remove(),
+        DocumentItem.parts.remove(),
         *type_actions(document.organisation, extraction),
     ]
 
     def plan(row: DocumentItem) -> changes.Change[None]:
-        kept = {field.id for field in fields}
-        # An attempt that was cut off may have left other fields.
-        left = records.read(document.organisation, document.id)[1] if int(row.resolutions or 0) > 1 else []
-        return changes.Change(
-            audit.extracted(fields, extraction.doc_type),
-            [
+        # An attempt that was cut off may have left other fields; one that was ready before has some.
+        again = int(row.resolutions or 0) > 1 or row.divided_by is not None
+        left = records.read(document.organisation, document.id)[1] if again else []
+        if row.divided_by is None:
+            names = {field.id for field in fields}
+            steps = [
                 *(changes.FieldChange(None, field) for field in fields),
-                *(changes.FieldChange(field, None) for field in left if field.id not in kept),
-            ],
+                *(changes.FieldChange(field, None) for field in left if field.id not in names),
+            ]
+        else:
+            steps = changes.steps(left, fields, row, rewrite=True)
+        after = [each.after for each in steps if each.after is not None]
+        return changes.Change(
+            audit.extracted(
+                after, extraction.doc_type, kept=[field for field in after if field.id in decided]
+            ),
+            steps,
             extraction.doc_type,
             result=None,
             actions=actions,

@@ -17,8 +17,8 @@ from alma import clock
 from alma.access import keys
 from alma.clock import timestamp
 from alma.datamodel.fields import Field
-from alma.documents import field_rows
-from alma.errors import ConflictError, NotFoundError
+from alma.documents import field_rows, names
+from alma.errors import ConflictError, NotFoundError, PassingConflictError
 from alma.storage.items.documents import DocumentItem, FieldItem, document_key, field_prefix, listed_key
 from alma.storage.table import Item
 
@@ -41,6 +41,15 @@ class Instance:
     document_id: int
     first: int
     last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A document that is being merged into another: where its pages go there, and how many it has."""
+
+    document_id: int
+    first: int
+    pages: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +123,33 @@ class Document:
     """Why that failed, as a sentence."""
     attachments: tuple[str, ...] = ()
     """Names of files that are embedded in its file and were not read."""
+    taken_from: int | None = None
+    """The document that this part was split off by hand; it takes its pages there."""
+    taken_range: tuple[int, int] | None = None
+    """First and last of these, as that document counts them."""
+    parts: tuple[Instance, ...] = ()
+    """While it is split by hand: all that it becomes, itself included, with their pages in it."""
+    joining: tuple[Joined, ...] = ()
+    """While other documents are merged into it: these."""
+    merged_into: int | None = None
+    """The document that it is being merged into."""
+    divided_by: str | None = None
+    """Id of the key that asked for the split or the merge."""
+    scattered: bool = False
+    """Its pages are not one range of its file: others were merged into it."""
+    further_files: tuple[tuple[str, str, str | None, int], ...] = ()
+    """Files of documents that were merged into it: row, key in the inbox, content, first document."""
+    upload_until: str | None = None
+    """Until when its file can be sent, where it was announced and none has arrived yet."""
+
+    @property
+    def source(self) -> tuple[int, tuple[int, int]] | None:
+        """Where one of several documents takes its pages: the document, first and last page there."""
+        if self.taken_from is not None and self.taken_range is not None:
+            return self.taken_from, self.taken_range
+        if self.instance_of is not None and self.page_range is not None:
+            return self.instance_of, self.page_range
+        return None
 
     @property
     def pages_read(self) -> int:
@@ -142,7 +178,8 @@ def ready(row: DocumentItem) -> Document:
     """
     document = from_item(row)
     if document.status is not DocumentStatus.READY:
-        raise ConflictError(
+        passing = document.status is DocumentStatus.PROCESSING
+        raise (PassingConflictError if passing else ConflictError)(
             f"Document {document.id} is {document.status.value}; only one that is ready has fields to review "
             "or to add readings to.",
             code="not_ready",
@@ -152,8 +189,8 @@ def ready(row: DocumentItem) -> Document:
 
 def with_claimants(organisation: str, documents: Sequence[Document]) -> list[Document]:
     """Return documents with the names of the keys that work on them, in one Query at most."""
-    names = keys.names(organisation, (each.claimed_by for each in documents))
-    return [replace(each, claimed_by_name=names.get(each.claimed_by or "")) for each in documents]
+    holders = keys.names(organisation, (each.claimed_by for each in documents))
+    return [replace(each, claimed_by_name=holders.get(each.claimed_by or "")) for each in documents]
 
 
 def exists(organisation: str, document_id: int) -> bool:
@@ -198,6 +235,7 @@ def new_item(organisation: str, document_id: int, file_name: str, object_key: st
         status=DocumentStatus.PROCESSING.value,
         status_key=f"{organisation}#{DocumentStatus.PROCESSING.value}",
         file_name=file_name,
+        folded_name=names.folded(file_name) or None,
         object_key=object_key,
         created_at=timestamp(),
         escalated=0,
@@ -208,10 +246,11 @@ def new_item(organisation: str, document_id: int, file_name: str, object_key: st
 
 def from_item(item: DocumentItem) -> Document:
     """Return the document of a row."""
-    status, code, detail = DocumentStatus(item.status), item.error_code, item.detail
+    status, code, detail = status_of(item), item.error_code, item.detail
     expires = item.expires_at
-    if expires is not None and clock.now() > expires - timedelta(days=1):
-        status, code = DocumentStatus.FAILED, "upload_missing"
+    until_sent = None if expires is None or item.pages is not None else expires - timedelta(days=1)
+    if status.value != item.status:
+        code = "upload_missing"
         detail = "The upload URL expired before a file came; announce it again with POST /api/v1/documents."
     until = None if item.claimed_until is None else datetime.fromtimestamp(int(item.claimed_until), UTC)
     claimed = until is not None and clock.now() < until
@@ -232,6 +271,14 @@ def from_item(item: DocumentItem) -> Document:
         instance_of=None if item.instance_of is None else int(item.instance_of),
         instances=tuple(Instance(*each) for each in item.instances or ()),
         pending_parts=frozenset(int(number) for number in item.pending_parts or ()),
+        taken_from=None if item.taken_from is None else int(item.taken_from),
+        taken_range=None if item.taken_from is None else (int(item.taken_first), int(item.taken_last)),
+        parts=tuple(Instance(*each) for each in item.parts or ()),
+        joining=tuple(Joined(*each) for each in item.joining or ()),
+        merged_into=None if item.merged_into is None else int(item.merged_into),
+        divided_by=item.divided_by,
+        scattered=bool(item.scattered),
+        further_files=tuple((each[0], each[1], each[2], each[3]) for each in item.further_files or ()),
         pages=None if item.pages is None else int(item.pages),
         pending=frozenset(int(page) for page in item.pending or ()),
         attempts=int(item.attempts or 0),
@@ -247,7 +294,15 @@ def from_item(item: DocumentItem) -> Document:
         re_extraction=re_extraction,
         re_extraction_detail=re_extraction_detail,
         attachments=tuple(item.attachments or ()),
+        upload_until=timestamp(until_sent) if until_sent and status is DocumentStatus.PROCESSING else None,
     )
+
+
+def status_of(item: DocumentItem) -> DocumentStatus:
+    """Return the status of a row: one whose file did not come says that it is processing, and has failed."""
+    status, expires = DocumentStatus(item.status), item.expires_at
+    waits = status is DocumentStatus.PROCESSING and expires is not None
+    return DocumentStatus.FAILED if waits and clock.now() > expires - timedelta(days=1) else status
 
 
 def _re_extraction(item: DocumentItem) -> tuple[Literal["queued", "failed"] | None, str | None]:

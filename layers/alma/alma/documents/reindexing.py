@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from alma.access import organisations
-from alma.documents import changes, lookups, records, review_state
+from alma.documents import changes, lookups, names, records, review_state
 from alma.documents.records import DocumentStatus
 from alma.errors import NotFoundError
 from alma.storage.items.documents import DocumentItem
@@ -44,13 +44,16 @@ def _reindex(organisation: str, document_id: int) -> None:
     unchanged: Any = changes.as_read(row) & (DocumentItem.status == row.status)
     expiry = DocumentItem.expires_at
     unchanged &= expiry.does_not_exist() if row.expires_at is None else expiry == row.expires_at
+    name = names.folded(row.file_name)
     actions: list[Any] = []
+    if name and name != row.folded_name:
+        actions.append(DocumentItem.folded_name.set(name))
     if row.status == DocumentStatus.READY.value and review_state.of_row(row) is None:
         _, fields = records.read(organisation, document_id)
-        actions = review_state.actions(row, review_state.of_fields(fields))
+        actions += review_state.actions(row, review_state.of_fields(fields))
     with transaction() as write:
         if actions:
             write.update(DocumentItem(row.pk, row.sk), actions=actions, condition=unchanged)
         else:
             write.condition_check(DocumentItem, row.pk, row.sk, condition=unchanged)
-        lookups.save(write, row)
+        lookups.renew(write, row)

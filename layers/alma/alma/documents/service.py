@@ -150,6 +150,9 @@ class DocumentService:
         """Store a file that is too large for an answer beside its document, and return where to get it."""
         key = objects.export_key(document_id, file.file_name)
         objects.put(self.organisation, key, file.body, file.media_type)
+        if not records.exists(self.organisation, document_id):  # removed meanwhile, with what was made of it
+            objects.delete(self.organisation, key)
+            raise records.absent(document_id)
         return self._link(key, file.file_name, file.media_type)
 
     def published(self, document_id: int, file_name: str, media_type: str) -> FileLink:
@@ -249,13 +252,16 @@ def content_of(document: Document, fields: Sequence[Field], *, model: str | None
         claim=_claim(document),
         re_extraction=_re_extraction(document),
         unread_attachments=document.attachments,
+        file_name=document.file_name,
     )
 
 
 def _check_read(document: Document) -> None:
     """Raise what tells that a document has not been read, or could not be."""
     if document.status is DocumentStatus.PROCESSING:
-        raise DocumentProcessingError(document.id, document.doc_type, document.pages, document.pages_read)
+        raise DocumentProcessingError(
+            document.id, document.doc_type, document.pages, document.pages_read, document.upload_until
+        )
     if document.status is DocumentStatus.FAILED:
         raise DocumentFailedError(document.id, document.error_code, document.detail)
 

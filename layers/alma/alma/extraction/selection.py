@@ -11,23 +11,33 @@ import numpy as np
 from alma.datamodel.geometry import same_place
 from alma.datamodel.schemas import DocumentSchema, FieldSchema, FieldType
 from alma.extraction.candidates.generation import Candidate
+from alma.extraction.candidates.typed_spans import lines_below
 from alma.extraction.scoring.confidence import Signals
 from alma.extraction.scoring.features import by_value
 from alma.extraction.scoring.rules import best_together, broken
 from alma.extraction.scoring.scorer import Scorer, Scores
 from alma.extraction.scoring.track_candidates import TrackCandidates
+from alma.extraction.values.account_numbers import checks
+from alma.extraction.values.dates import is_ambiguous
+from alma.extraction.values.locales import Locale
 from alma.extraction.values.text import comparison_key
 
 #: The scorer's probability below which no value is better than the best one; where no rule points at it, too.
 MINIMUM, MINIMUM_UNVOTED = 0.15, 0.5
 #: The same for a value that fits others, and the vote of a rule that is shown whatever the scorer thinks.
 MINIMUM_TOGETHER, PLAIN_VOTE = 0.005, 2.6
+#: What a value with a label is taken to be at least, where it is weighed with others.
+LABELLED = 0.02
 #: The same for each value of a repeated field, and the most there are.
 MINIMUM_REPEATED = 0.25
 MOST_REPEATS = 20
 #: The sum of a rule's weights at which it is as likely right as wrong, what a unit of it says in log-odds,
 #: and what a field's preference is worth.
 MINIMUM_VOTE, VOTE_SLOPE, PREFERENCE = 0.9, 3.0, 0.5
+#: What a value that nothing points at needs to follow one that another field has.
+RUNNER_UP = 0.05
+#: Types of which no two fields have the same words for a value.
+DISTINCT = frozenset({FieldType.DATE, FieldType.NAME, FieldType.IDENTIFIER})
 #: Values of a field that are weighed against those of other fields.
 OPTIONS = 8
 
@@ -45,9 +55,18 @@ class Choice:
         return MINIMUM if self.candidate.votes else MINIMUM_UNVOTED
 
     @property
-    def vote(self) -> float:
-        """What the rule that says most for it says."""
-        return max((vote.score for vote in self.candidate.votes), default=0.0)
+    def labelled(self) -> bool:
+        """A label of the field stands beside it."""
+        return any(vote.origin in ("right", "below", "above") for vote in self.candidate.votes)
+
+    @property
+    def phrased(self) -> bool:
+        """It stands in a phrase of the field."""
+        return any(vote.origin == "pattern" for vote in self.candidate.votes)
+
+    def sum_of(self, field: FieldSchema) -> bool:
+        """Whether it is an amount beside a label of its field."""
+        return field.type is FieldType.AMOUNT and self.labelled
 
 
 def choose(
@@ -82,7 +101,10 @@ def _choose_on_track(
         field.key: _options(field, own[field.key], scores[field.key], vision=found.vision)
         for field in schema.fields
     }
-    return _with_rules(schema, _with_peer_confidence(_decide(schema, options)))
+    options = _outside(schema, options)
+    chosen = apart(schema, options, _decide(schema, options))
+    chosen = _under(schema, options, chosen)
+    return _with_doubts(schema, _with_rules(schema, _with_peer_confidence(chosen)), found.locale)
 
 
 def _rule_scores(field: FieldSchema, found: Sequence[Candidate]) -> Scores:
@@ -142,9 +164,17 @@ def _options(field: FieldSchema, found: Sequence[Candidate], scores: Scores, *, 
             len(candidate.content) if vision else 0,
             bool(candidate.votes),
             comparison_key(candidate.value) == favourite,
+            vote=max((vote.score for vote in candidate.votes), default=0.0),
+            kind=field.type,
         )
         options.append(Choice(candidate, signals))
     return options
+
+
+def plausible(options: Sequence[Choice]) -> list[Choice]:
+    """Return the best option if it is probable enough, or the first that a rule plainly points at."""
+    likely = [o for o in options[:1] if o.signals.probability >= o.least]
+    return likely or [o for o in options[:OPTIONS] if o.signals.vote >= PLAIN_VOTE][:1]
 
 
 def _several(options: Sequence[Choice]) -> list[Choice]:
@@ -169,14 +199,21 @@ def _decide(schema: DocumentSchema, options: Mapping[str, list[Choice]]) -> dict
     """Return the options that are taken, those of fields that rules bind to each other together."""
     weighed = {
         field.key: [
-            (o.candidate.value, math.log(o.signals.probability))
+            (o.candidate.value, math.log(max(o.signals.probability, LABELLED if o.sum_of(field) else 0.0)))
             for o in options[field.key][:OPTIONS]
-            if o.signals.probability >= MINIMUM_TOGETHER
+            if o.signals.probability >= MINIMUM_TOGETHER or o.sum_of(field)
         ]
         for field in schema.fields
         if not field.repeated
     }
-    together = best_together(schema, weighed)
+    amounts = {
+        o.candidate.value
+        for f in schema.fields
+        if f.type is FieldType.AMOUNT
+        for o in options[f.key]
+        if o.candidate.quality >= 0.5
+    }
+    together = best_together(schema, weighed, amounts)
     chosen: dict[str, list[Choice]] = {}
     for field in schema.fields:
         own = options[field.key]
@@ -186,20 +223,121 @@ def _decide(schema: DocumentSchema, options: Mapping[str, list[Choice]]) -> dict
         if field.key in together:
             chosen[field.key] = [o for o in own if o.candidate.value == together[field.key]][:1]
         else:
-            chosen[field.key] = [o for o in own[:1] if o.signals.probability >= o.least] or [
-                o for o in own[:OPTIONS] if o.vote >= PLAIN_VOTE
-            ][:1]
+            chosen[field.key] = plausible(own)
     return chosen
 
 
+def _outside(schema: DocumentSchema, options: Mapping[str, list[Choice]]) -> dict[str, list[Choice]]:
+    """Return options without the values that stand under the name of somebody whose they are not to be."""
+    result = dict(options)
+    for field in schema.fields:
+        names = plausible(options.get(field.outside or "", []))
+        if not names or not options[field.key]:
+            continue
+        layout, words = names[0].candidate.layout, names[0].candidate.words
+        block = {i for line in lines_below(layout, words[-1]) for i in line}
+        rest = [
+            o
+            for o in options[field.key]
+            if o.candidate.layout is not layout or block.isdisjoint(o.candidate.words)
+        ]
+        left = sum(o.signals.probability for o in options[field.key]) - sum(
+            o.signals.probability for o in rest
+        )
+        if len(rest) < len(options[field.key]):
+            result[field.key] = [_more_probable(o, max(1.0 - left, 1e-3)) for o in rest]
+    return result
+
+
+def _under(
+    schema: DocumentSchema, options: Mapping[str, list[Choice]], chosen: dict[str, list[Choice]]
+) -> dict[str, list[Choice]]:
+    """Return choices in which what stands under a name is what stands under the one that was chosen."""
+    result = dict(chosen)
+    for field in schema.fields:
+        if field.under is None or not any(o.labelled for o in options[field.key]):
+            continue
+        first = set()
+        for name in chosen.get(field.under, ()):
+            layout, words = name.candidate.layout, name.candidate.words
+            first = {(layout.page, line[0]) for line in list(lines_below(layout, words[-1]))[:1]}
+        result[field.key] = [o for o in options[field.key] if o.candidate.place in first][:1]
+    return result
+
+
+def apart(
+    schema: DocumentSchema, options: Mapping[str, list[Choice]], chosen: dict[str, list[Choice]]
+) -> dict[str, list[Choice]]:
+    """Return choices of which no two are the same words, unless a label or a phrase of each points at them.
+
+    The words stay with the field whose rules say most for them; the other takes its next value, if it has a
+    plausible one. Amounts may be several things at once: what is paid is the total.
+    """
+    taken: dict[tuple[int, tuple[int, ...]], str] = {}
+    ordered = [set(rule.keys) for rule in schema.rules if rule.kind == "order"]
+    result = dict(chosen)
+    fields = {f.key: f for f in schema.fields if f.type in DISTINCT and not f.repeated and chosen[f.key]}
+    for key in sorted(
+        fields,
+        key=lambda k: (
+            not chosen[k][0].labelled,
+            -chosen[k][0].signals.vote,
+            -chosen[k][0].signals.probability,
+        ),
+    ):
+        choice = chosen[key][0]
+        place = (choice.candidate.layout.page, choice.candidate.words)
+        rival = taken.setdefault(place, key)
+        if rival == key or fields[rival].type is not fields[key].type or choice.labelled:
+            continue
+        if choice.phrased and not (chosen[rival][0].labelled and {key, rival} in ordered):
+            continue
+        rest = [o for o in options[key] if (o.candidate.layout.page, o.candidate.words) not in taken]
+        left = max(1.0 - choice.signals.probability, 1e-3)
+        result[key] = plausible(
+            [_more_probable(o, left) for o in rest if o.labelled or o.signals.probability >= RUNNER_UP]
+        )
+    return result
+
+
+def _more_probable(choice: Choice, left: float) -> Choice:
+    """Return a choice as it is once what had the rest of the probability is out."""
+    p = min(choice.signals.probability / left, 1.0)
+    return replace(choice, signals=replace(choice.signals, probability=p, margin=_logit(p)))
+
+
 def _with_peer_confidence(chosen: Mapping[str, list[Choice]]) -> dict[str, list[Choice]]:
-    """Return choices that know how probable those of the other fields are."""
+    """Return choices that know how many other fields have one, and how probable those are."""
+    share = sum(bool(each) for each in chosen.values()) / max(len(chosen), 1)
     sure = {key: max((c.signals.probability for c in each), default=0.0) for key, each in chosen.items()}
     found: dict[str, list[Choice]] = {}
     for key, each in chosen.items():
         rest = [p for other, p in sure.items() if other != key and p]
         peers = sum(rest) / len(rest) if rest else 0.5
-        found[key] = [replace(c, signals=replace(c.signals, peer_confidence=peers)) for c in each]
+        found[key] = [
+            replace(c, signals=replace(c.signals, peer_confidence=peers, found=share)) for c in each
+        ]
+    return found
+
+
+def _with_doubts(
+    schema: DocumentSchema, chosen: dict[str, list[Choice]], locale: Locale
+) -> dict[str, list[Choice]]:
+    """Return choices that know what is wrong with their own values: two readings, wrong check digits."""
+    found: dict[str, list[Choice]] = {}
+    for field in schema.fields:
+        found[field.key] = []
+        for choice in chosen[field.key]:
+            signals = choice.signals
+            if (
+                field.type is FieldType.DATE
+                and not locale.order_known
+                and is_ambiguous(choice.candidate.content)
+            ):
+                signals = replace(signals, ambiguous=True)
+            if field.format is not None and not checks(choice.candidate.value):
+                signals = replace(signals, holds=False)
+            found[field.key].append(replace(choice, signals=signals))
     return found
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alma.extraction.scoring.confidence import SIGNALS, Calibration
+from alma.extraction.scoring.confidence import SIGNALS, Calibration, Vector
 
 #: Penalties: on weights, on the bias of a type, on the bias of a field.
 RIDGE = (0.5, 0.5, 1.0)
@@ -25,7 +25,7 @@ class Sample:
 
     doc_type: str
     key: str
-    vector: tuple[float, ...]
+    vector: Vector
     right: bool
     fold: int
 
@@ -43,18 +43,31 @@ class Logistic:
         What the coefficients are drawn to instead of zero: its weights, and the mean of the biases of its
         types. Samples are few then, and met with doubt: to those of each field one is added that is like them
         and wrong.
+    signals : sequence of str
+        The names of the signals it weighs.
+    ridge : tuple of three floats
+        Penalties as in `RIDGE`.
     """
 
-    def __init__(self, samples: Sequence[Sample], prior: Calibration | None = None) -> None:
+    def __init__(
+        self,
+        samples: Sequence[Sample],
+        prior: Calibration | None = None,
+        signals: Sequence[str] = SIGNALS,
+        ridge: tuple[float, float, float] = RIDGE,
+    ) -> None:
+        self.signals = tuple(signals)
         self.types = sorted({s.doc_type for s in samples})
         self.keys = sorted({(s.doc_type, s.key) for s in samples})
-        self.shared = 1 + len(SIGNALS)
-        penalty = [1e-6, *[RIDGE[0]] * (self.shared - 1)]
-        self.penalty = np.array(penalty + [RIDGE[1]] * len(self.types) + [RIDGE[2]] * len(self.keys))
+        self.shared = 1 + len(self.signals)
+        penalty = [1e-6, *[ridge[0]] * (self.shared - 1)]
+        self.penalty = np.array(penalty + [ridge[1]] * len(self.types) + [ridge[2]] * len(self.keys))
         self.centre = np.zeros(len(self.penalty))
         if prior is not None:
             of_types = [bias for name, bias in prior.biases.items() if "." not in name]
-            self.centre[: self.shared] = [float(np.mean(of_types)) if of_types else 0.0, *prior.weights]
+            weights = dict(zip(prior.signals, prior.weights, strict=True))
+            self.centre[0] = float(np.mean(of_types)) if of_types else 0.0
+            self.centre[1 : self.shared] = [weights.get(name, 0.0) for name in self.signals]
             self.penalty[: self.shared] = PRIOR_RIDGE
         self.doubting = prior is not None
 
@@ -63,7 +76,8 @@ class Logistic:
         x = np.zeros((len(samples), len(self.penalty)))
         for row, s in zip(x, samples, strict=True):
             row[0] = 1.0
-            row[1 : self.shared] = s.vector
+            known = s.vector._asdict()
+            row[1 : self.shared] = [known[name] for name in self.signals]
             row[self.shared + self.types.index(s.doc_type)] = 1.0
             row[self.shared + len(self.types) + self.keys.index((s.doc_type, s.key))] = 1.0
         return x
@@ -95,26 +109,29 @@ class Logistic:
         biases = {t: round(float(w[0] + b), 4) for t, b in own.items()}
         biases |= {f"{t}.{k}": round(float(w[0] + own[t] + b), 4) for (t, k), b in of_key.items()}
         return {
-            "signals": list(SIGNALS),
+            "signals": list(self.signals),
             "weights": [round(float(v), 4) for v in w[1 : self.shared]],
             "biases": dict(sorted(biases.items())),
         }
 
 
 def cross_fitted(
-    samples: Sequence[Sample], prior: Calibration | None = None
+    samples: Sequence[Sample],
+    prior: Calibration | None = None,
+    signals: Sequence[str] = SIGNALS,
+    ridge: tuple[float, float, float] = RIDGE,
 ) -> tuple[dict[str, Any], dict[int, dict[str, Any]], list[tuple[float, bool]]]:
     """Return the coefficients fitted to all samples, by fold those fitted to the others, and what these say.
 
     The last is the confidence of each sample out of fold, with whether it is right: what the coefficients are
-    judged by.
+    judged by. It goes by folds, and within one as the samples do.
     """
-    model = Logistic(samples, prior)
+    model = Logistic(samples, prior, signals, ridge)
     of_fold: dict[int, dict[str, Any]] = {}
     judged: list[tuple[float, bool]] = []
     for fold in sorted({s.fold for s in samples}):
         of_fold[fold] = model.as_json(model.fit([s for s in samples if s.fold != fold]))
-        fitted = Calibration.from_dict(of_fold[fold])
+        fitted = Calibration.from_dict(of_fold[fold], model.signals)
         for s in samples:
             if s.fold == fold:
                 found = fitted.unrounded(s.doc_type, s.key, s.vector)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from alma.datamodel.schemas import DocumentSchema
-from alma.extraction.scoring.confidence import Calibration
+from alma.extraction.scoring.confidence import Calibration, Vector
 from alma.extraction.scoring.scorer import Scorer
 from alma.extraction.scoring.track_candidates import TrackCandidates
 from alma.extraction.selection import choose
@@ -26,7 +26,7 @@ class ChosenValue:
     value: str
     """As `canonical` returns it."""
     probability: float
-    vector: tuple[float, ...]
+    vector: Vector
     """Its signals."""
 
 

@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterable, Mapping, Set
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from alma.access.rate_limit_classes import RateLimitClass
 from alma.access.scopes import Scope, listed
+from alma.api.request_models import SENTENCE
 from alma.errors import AlmaError
 from alma.mcp.arguments import validated
 from alma.mcp.tool import Tool, definition
+from alma.text import validation_message
 
 if TYPE_CHECKING:
     from alma.mcp.services import Services
@@ -119,4 +122,11 @@ class ToolBox:
 def _what_is_wrong(error: ValidationError) -> str:
     wrong = error.errors(include_url=False, include_input=False, include_context=False)
     # The names come from the caller: a few of them, not a megabyte.
-    return "; ".join(f"{'.'.join(map(str, one['loc']))[:100]}: {one['msg']}" for one in wrong[:5])
+    return "; ".join(map(_told, wrong[:5]))
+
+
+def _told(error: ErrorDetails) -> str:
+    """Return what is wrong with an argument, or with all of them together, in words."""
+    where, what = ".".join(map(str, error["loc"]))[:100], validation_message(error["msg"])
+    # A sentence names the argument itself.
+    return what if error["type"] == SENTENCE or not where else f"{where}: {what}"

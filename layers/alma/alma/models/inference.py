@@ -7,12 +7,12 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import replace
 
-from alma.datamodel.fields import Field
+from alma.datamodel.fields import Field, Status, doubt
 from alma.document_types import catalogue
 from alma.documents import page_records
 from alma.documents.page_words import read_words
 from alma.documents.records import Document
-from alma.errors import ConflictError, NotFoundError
+from alma.errors import ConflictError, NotFoundError, PassingConflictError
 from alma.extraction.resolve import layouts_by_track, plain_fields
 from alma.extraction.sandbox.guarded import GuardedScorer, ModelFailedError
 from alma.extraction.scoring.confidence import UNKNOWN
@@ -99,7 +99,7 @@ def read(model: Model, document: Document, *, actor: str = "alma") -> list[Field
         read = plain_fields(layouts_by_track(words), schema, scorer, scorer.calibration or UNKNOWN)
     except ModelFailedError as failure:
         _log.warning("model %s of %s failed with %s", model.id, model.organisation, failure.code)
-        raise ConflictError(
+        raise PassingConflictError(
             f"{model.id} could not be run ({failure.code}); ask again, and if it stays, train or register it "
             "anew. Digitizing without it goes on.",
             code="model_failed",
@@ -112,17 +112,25 @@ def read(model: Model, document: Document, *, actor: str = "alma") -> list[Field
         actor=actor,
         review_below=schema.review_below,
     )
-    return list(shown(kept, model.id))
+    return list(shown(kept, model.id, schema.review_below))
 
 
-def shown(fields: Iterable[Field], model_id: str) -> Iterable[Field]:
-    """Yield the fields of a document as a model's answer shows them."""
+def shown(fields: Iterable[Field], model_id: str, review_below: float) -> Iterable[Field]:
+    """Yield the fields of a document as a model's answer shows them.
+
+    What nobody knows of the model's reading is flagged, though another track may know the field.
+    """
     for field in fields:
         own = tuple(reading for reading in field.readings if reading.track == model_id)
         if field.status.decided and not field.missing:
             yield field
         elif own:
-            yield replace(field, readings=own)
+            unsure = doubt(own[0].confidence, review_below)
+            if unsure is not None and unsure not in field.reasons:
+                reasons = (unsure, *field.reasons)
+                yield replace(field, readings=own, status=Status.ESCALATED, reasons=reasons)
+            else:
+                yield replace(field, readings=own)
 
 
 def _on_one_track(field: Field, model_id: str) -> Field:

@@ -19,9 +19,10 @@ from alma.clock import now, parsed, timestamp
 from alma.datamodel.fields import BASE_MODEL
 from alma.document_types import catalogue
 from alma.documents import listing
-from alma.errors import BadRequestError, ConflictError, NotFoundError
+from alma.errors import BadRequestError, ConflictError, NotFoundError, PassingConflictError
 from alma.settings import settings
 from alma.storage import objects, queue
+from alma.storage.items.idempotency import AnswerItem, answer_prefix, idempotency_partition
 from alma.storage.items.models import CounterItem, ModelItem
 from alma.storage.transactions import conditional_write
 
@@ -133,7 +134,7 @@ def get_ready(organisation: str, model_id: str) -> Model:
     """
     model = get(organisation, model_id)
     if model.status is not ModelStatus.READY:
-        raise ConflictError(
+        raise (ConflictError if model.status.finished else PassingConflictError)(
             f"The model is {model.status}; only a ready model can be invoked.", code="model_not_ready"
         )
     return model
@@ -187,7 +188,7 @@ def begin_training(
     # Two that are asked for at once can both begin; that wastes a training and harms nothing.
     for other in others:
         if other.status is ModelStatus.TRAINING and other.doc_type == doc_type and other.created_at > since:
-            raise ConflictError(
+            raise PassingConflictError(
                 f"{other.id} is being trained for {doc_type}; wait until GET /api/v1/models/{other.id} shows "
                 "that it has ended.",
                 code="already_training",
@@ -259,6 +260,13 @@ def delete(organisation: str, model_id: str) -> None:
     # The row first: without it nobody can ask for the file, and whoever is making it removes it.
     ModelItem(organisation, _SORT_PREFIX + model_id).delete()
     objects.delete_model(organisation, model_id)
+    for answer in AnswerItem.query(
+        idempotency_partition(organisation),
+        AnswerItem.sk.startswith(answer_prefix(model_id)),
+        consistent_read=True,
+        attributes_to_get=["pk", "sk", "kind"],
+    ):
+        answer.delete()
 
 
 def file_key(model: Model) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from alma.datamodel.fields import Extraction
 from alma.datamodel.pages import PageText, Track
-from alma.document_types import catalogue
+from alma.document_types import catalogue, decision_counts
 from alma.documents import page_records, progress
 from alma.documents.page_records import PageRecord
 from alma.documents.records import Document
@@ -123,7 +123,12 @@ def fields_of(
         Whose run of that model it is; None for the inbox.
     """
     schemas = catalogue.schemas_of(document.organisation)
-    extraction = extract(words, schemas, doc_type if doc_type in schemas else None)
+    extraction = extract(
+        words,
+        schemas,
+        doc_type if doc_type in schemas else None,
+        decisions=partial(decision_counts.counts_of, document.organisation),
+    )
     if extraction.doc_type is None:
         return extraction
     schema = schemas[extraction.doc_type]

@@ -6,19 +6,28 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from alma.datamodel.fields import Extraction
+from alma.datamodel.fields import Extraction, Field
 from alma.datamodel.pages import PageText
-from alma.documents import deletion, progress, records
+from alma.documents import deletion, progress, records, reviewed_fields
 from alma.documents.records import Document
 from alma.errors import NotFoundError
 from alma.metering import usage
+from alma.review import re_extraction
 
 _log = logging.getLogger(__name__)
 
 
 def ready(document: Document, extraction: Extraction, words: Sequence[PageText]) -> None:
-    """Keep the fields and make the document ready, unless that is done or it was removed. Idempotent."""
-    progress.finish(document, extraction, unread_lines=sum(text.unreadable for text in words))
+    """Keep the fields and make the document ready, unless that is done or it was removed. Idempotent.
+
+    What people had decided before a split or a merge, of pages that it has now, stays.
+    """
+    kept: list[Field] = []
+    if document.divided_by is not None:
+        kept = reviewed_fields.on_document(document, document.pages or 0)
+        extraction = re_extraction.merged(document.organisation, kept, extraction)
+    unread = sum(text.unreadable for text in words)
+    progress.finish(document, extraction, kept=kept, unread_lines=unread)
     if not records.exists(document.organisation, document.id):
         deletion.purge(document.organisation, document.id)
 

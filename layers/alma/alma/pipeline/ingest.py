@@ -40,13 +40,17 @@ def ingest(object_key: str, etag: str, sequencer: str) -> Document | None:
     Document or None
         As it stands afterwards; None where there was nothing to do.
     """
-    organisation, _, name = object_key.removeprefix(objects.INBOX).partition("/")
-    if not name or name.endswith("/"):
+    if object_key.endswith("/"):
         return None  # a folder marker, as the S3 console makes them
+    organisation, _, name = object_key.removeprefix(objects.INBOX).partition("/")
     try:
-        organisations.get(organisations.check_id(organisation))
+        organisations.get(organisations.check_id(organisation if name else ""))
     except (BadRequestError, NotFoundError):
-        _log.warning("a file was dropped for an organisation that does not exist: %r", organisation)
+        _log.warning(
+            "%r belongs to no organisation: it stays in the inbox, unread; `alma org create` makes one, "
+            "then copy it to inbox/ORGANISATION/ again",
+            object_key,
+        )
         return None
     if not objects.in_inbox(object_key) and not intake.is_known(organisation, object_key, etag):
         return None  # removed with its document, and delivered once more

@@ -8,7 +8,7 @@ from alma.documents import instances, page_records, progress, records
 from alma.documents.page_words import read_words
 from alma.documents.records import Document, DocumentStatus
 from alma.errors import UnreadableFileError
-from alma.pipeline import extract, finish, split
+from alma.pipeline import extract, finish, merge, split
 from alma.review import re_extraction
 
 _log = logging.getLogger(__name__)
@@ -53,6 +53,8 @@ def _resolve(document: Document) -> None:
     """
     if document.pending_parts:
         return split.ask_for_parts(document)
+    if document.merged_into is not None:
+        return  # what it says now is the other document's
     attempt = progress.begin_resolution(document)
     if attempt > progress.MAX_RESOLUTIONS:
         _log.error("document %s is given up", document.id)
@@ -61,8 +63,8 @@ def _resolve(document: Document) -> None:
             "The fields of this document could not be told; split it.", code="too_complex"
         )
 
-    document = split.take_pages(document)
-    pages = page_records.list_pages(document)
+    document = merge.take_in(split.take_pages(document))
+    pages = split.own_pages(document)
     extract.check_readable(pages)
     words = read_words(document, pages)
 

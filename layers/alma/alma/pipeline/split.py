@@ -11,12 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
 
 from alma.datamodel.pages import PageText
 from alma.documents import instances, page_records, progress
 from alma.documents.records import Document
-from alma.extraction.classification.boundaries import first_pages
+from alma.extraction.classification.boundaries import page_ranges
 from alma.storage import objects, queue
 
 
@@ -34,16 +33,15 @@ def split(document: Document, words: Sequence[PageText], pages: int) -> Document
     """
     if document.whole or document.instance_of is not None or document.instances or document.file_key is None:
         return document
-    # What precedes the first page with words belongs to the first document.
-    begins = [1, *first_pages(words)[1:], pages + 1]
-    if len(begins) == 2:
-        return document
-    return instances.divide(document, [(first, after - 1) for first, after in pairwise(begins)])
+    if document.divided_by is not None:
+        return document  # a person has said what it is
+    ranges = page_ranges(words, pages)
+    return document if len(ranges) == 1 else instances.divide(document, ranges)
 
 
 def ask_for_parts(document: Document) -> None:
     """Make the instances of a file that have not taken their pages, and have them resolved. Idempotent."""
-    for instance in document.instances:
+    for instance in document.parts or document.instances:
         if instance.document_id in document.pending_parts:
             instances.put_instance(document, instance)
             queue.send_pages(document.organisation, instance.document_id, [0])
@@ -51,20 +49,32 @@ def ask_for_parts(document: Document) -> None:
 
 def take_pages(document: Document) -> Document:
     """Move the pages of an instance of a file over to it, and return it after that; others as they are."""
-    if document.instance_of is None or document.page_range is None:
+    if document.source is None:
         return document
-    first, last = document.page_range
+    number, (first, last) = document.source
     if document.pages is None:
-        source = replace(document, id=document.instance_of)
+        source = replace(document, id=number)
         for page in page_records.list_pages(source):
             if first <= page.number <= last:
-                _copy(document, source, page, page.number - first + 1)
+                copy_page(document, source, page, page.number - first + 1)
+        instances.take_fields(document)
         document = progress.pages_known(document, last - first + 1, [], document.media_type or "")
     instances.release_source(document)
     return document
 
 
-def _copy(document: Document, source: Document, page: page_records.PageRecord, to: int) -> None:
+def own_pages(document: Document) -> list[page_records.PageRecord]:
+    """Return what is known of a document's pages, after removing those that no document took. Idempotent."""
+    pages = page_records.list_pages(document)
+    count = len(pages) if document.pages is None else document.pages
+    left = [page.number for page in pages if page.number > count]
+    if left:
+        instances.remove_pages(document.organisation, document.id, left)
+    return [page for page in pages if page.number <= count]
+
+
+def copy_page(document: Document, source: Document, page: page_records.PageRecord, to: int) -> None:
+    """Copy a page of one document, with its words, to a page of another. Idempotent."""
     organisation = document.organisation
     if page.has_image:
         image = objects.page_image_key(source.id, page.number)

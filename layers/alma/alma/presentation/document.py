@@ -115,8 +115,9 @@ class FieldView(View):
     )
     reasons: list[str] = pydantic.Field(
         default=[],
-        description="Why a person should look, as slugs: low_confidence, tracks_disagree, rule_violated, "
-        "required_missing, only_hosted, proposed (by an agent); only given with tracks.",
+        description="Why a person should look, as slugs: low_confidence, confidence_unknown, "
+        "tracks_disagree, rule_violated, ambiguous, required_missing, only_hosted, proposed (by an agent); "
+        "only given with tracks.",
     )
     version: int | None = pydantic.Field(
         default=None, description="Grows with every change of the field; only given with tracks."
@@ -218,6 +219,7 @@ class DocumentView(View):
         description="Names of files that are embedded in its PDF, as in a portfolio, and were not read; send "
         "them as files of their own. Only given if there are any.",
     )
+    file_name: str | None = pydantic.Field(default=None, description="Name of its file; only with tracks.")
     claimed_by: str | None = pydantic.Field(
         default=None, description="Id of the key that works on it now; only with tracks, if one does."
     )
@@ -256,6 +258,8 @@ class DocumentContent:
     """Set while it waits to be re-extracted, and after that failed."""
     unread_attachments: Sequence[str] = ()
     """Names of files embedded in its file."""
+    file_name: str | None = None
+    """Name of its file, where it is known."""
     types: Mapping[str, FieldType] = field(default_factory=dict)
     """The type of each field and column by its key, in the schema's order; for exports that have types."""
 
@@ -269,7 +273,7 @@ def project(content: DocumentContent, *, tracks: bool = False) -> dict[str, Any]
         `documentId`, `docType`, `model`, the keys of the file part, of a re-extraction and of attachments if
         given, and `fields`, each with `key`, `value`, `confidence`, `status` and `evidence` (None for a value
         without a place); `group` and `row` for a group's column; `missing` if any are; with
-        `tracks` also the claim and what `project_field` adds.
+        `tracks` also the file's name, the claim and what `project_field` adds.
     """
     head: dict[str, Any] = {"documentId": content.document_id, "docType": content.doc_type}
     if content.model is not None:
@@ -280,6 +284,8 @@ def project(content: DocumentContent, *, tracks: bool = False) -> dict[str, Any]
         head |= content.re_extraction.body()
     if content.unread_attachments:
         head["unreadAttachments"] = list(content.unread_attachments)
+    if content.file_name is not None and tracks:
+        head["fileName"] = content.file_name
     if content.claim is not None and tracks:
         head |= content.claim.body()
     show = project_field if tracks else _field

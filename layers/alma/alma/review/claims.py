@@ -13,7 +13,7 @@ from alma import clock
 from alma.access import keys
 from alma.documents import records
 from alma.documents.records import Document
-from alma.errors import ConflictError
+from alma.errors import PassingConflictError
 from alma.presentation.document import Claim
 from alma.storage.items.documents import DocumentItem, document_key
 from alma.storage.transactions import retry
@@ -91,7 +91,7 @@ def refuse_others(document: Document, key_id: str) -> None:
     if holder is not None and holder != key_id:
         name = keys.names(document.organisation, [holder]).get(holder)
         who = holder if name is None else f"{name} ({holder})"
-        raise ConflictError(
+        raise PassingConflictError(
             f"{who} works on this document until {document.claimed_until}; wait for that, or ask for it to "
             "be released.",
             code="claimed",

@@ -16,7 +16,7 @@ from alma.datamodel.schemas import ColumnSchema, FieldSchema, FieldType
 from alma.documents import page_records, page_words
 from alma.documents.records import Document
 from alma.errors import BadRequestError
-from alma.extraction.values.amounts import CURRENCY
+from alma.extraction.values.currencies import CURRENCY
 from alma.extraction.values.locales import Locale, locale_of
 from alma.extraction.values.names import last_name_last
 from alma.extraction.values.parsed_spans import Span

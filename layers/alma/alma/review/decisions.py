@@ -9,11 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from alma import clock
-from alma.datamodel.fields import Field, Reading, Status, Verb
+from alma.datamodel.fields import Field, Reading, Status, Verb, best_reading
+from alma.datamodel.pages import Track
+from alma.document_types import decision_counts
 from alma.documents import changes, field_rows
 from alma.documents.audit import Action
 from alma.documents.records import Document
 from alma.errors import BadRequestError, ConflictError
+from alma.extraction.values.text import comparison_key
 from alma.review import targets
 from alma.review.corrections import Place, correction
 from alma.storage.items.documents import DocumentItem
@@ -57,14 +60,34 @@ def decide(organisation: str, document_id: int, field_id: str, decision: Decisio
         The field has changed, another key works on the document, or it is not ready.
     """
 
+    decided: list[tuple[str | None, Field]] = []
+
     def plan(row: DocumentItem) -> changes.Change[Field]:
         document = targets.open_document(row, actor)
         field = targets.find_field(document, field_id)
         targets.check_version(field, decision.version)
         after = _said(_decided(document, field, decision), field.version + 1, actor, decision.comment)
+        decided[:] = [(row.doc_type, field)]
         return targets.change_of(row, _ACTIONS[decision.verb], field, after, actor)
 
-    return changes.change(organisation, document_id, actor, plan)
+    after = changes.change(organisation, document_id, actor, plan)
+    ((doc_type, before),) = decided
+    right = _found_right(before, after)
+    if doc_type is not None and right is not None:
+        decision_counts.count(organisation, doc_type, before.key, right=right)
+    return after
+
+
+def _found_right(before: Field, after: Field) -> bool | None:
+    """Tell whether what was read of a field turned out right; None where nothing was, or it was decided.
+
+    Only the first that a person says of a field counts. Another place with the same value is no error.
+    """
+    read = [reading for reading in before.readings if reading.track in _READ]
+    if not read or before.reviewed_by is not None or not after.status.decided:
+        return None
+    value = comparison_key(best_reading(read).value)
+    return after.status.verified and comparison_key(after.best.value) == value
 
 
 def add(
@@ -116,6 +139,9 @@ def add(
 
     return changes.change(organisation, document_id, actor, plan)
 
+
+#: Tracks whose readings are counted: models of one's own are measured when they are trained.
+_READ = frozenset(track.value for track in Track)
 
 _ACTIONS = {
     Verb.ACCEPT: Action.ACCEPTED,

@@ -14,14 +14,20 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import accumulate
 
-from alma.datamodel.fields import Field, Reading, Reason, Status, ranked
+from alma.datamodel.fields import Field, Reading, Reason, Status, doubt, ranked
 from alma.datamodel.geometry import same_place
 from alma.datamodel.schemas import DocumentSchema
 from alma.extraction.values.text import comparison_key
 
 #: Reasons of escalation that a confident reading of one more track settles.
 SETTLED = frozenset(
-    {Reason.LOW_CONFIDENCE, Reason.TRACKS_DISAGREE, Reason.REQUIRED_MISSING, Reason.ONLY_HOSTED}
+    {
+        Reason.LOW_CONFIDENCE,
+        Reason.CONFIDENCE_UNKNOWN,
+        Reason.TRACKS_DISAGREE,
+        Reason.REQUIRED_MISSING,
+        Reason.ONLY_HOSTED,
+    }
 )
 
 #: Cells of the grid on a page, each way; rows that one blocking key may stand for, else it tells nothing.
@@ -176,14 +182,14 @@ def _reconsidered(field: Field, track: str, review_below: float) -> Field:
     if not field.readings:
         return replace(field, status=Status.ESCALATED, reasons=(Reason.REQUIRED_MISSING,))
     best, others = field.readings[0], [reading for reading in field.readings if reading.track != track]
-    low = best.confidence is not None and best.confidence < review_below
-    if best.track == track and best.confidence is not None and not low:
+    unsure = doubt(best.confidence, review_below)
+    if best.track == track and best.confidence is not None and unsure is None:
         reasons = [reason for reason in field.reasons if reason not in SETTLED]
     else:
-        of_before = (Reason.LOW_CONFIDENCE, Reason.REQUIRED_MISSING)
+        of_before = (Reason.LOW_CONFIDENCE, Reason.CONFIDENCE_UNKNOWN, Reason.REQUIRED_MISSING)
         reasons = [reason for reason in field.reasons if reason not in of_before]
-        if low:
-            reasons.insert(0, Reason.LOW_CONFIDENCE)
+        if unsure is not None:
+            reasons.insert(0, unsure)
         disagree = len({comparison_key(reading.value) for reading in others}) > 1
         if disagree and field.group is None and Reason.TRACKS_DISAGREE not in reasons:
             reasons.append(Reason.TRACKS_DISAGREE)

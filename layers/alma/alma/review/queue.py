@@ -23,7 +23,7 @@ _LOOKED_AT = 5000
 _BATCH, _LEAST = 1000, 100
 #: Documents of a name whose fields are read themselves; of more, the queue is looked through.
 _FEW = 20
-_RANK = re.compile(r"[01]#(?:-|\d\.\d{6})#\d{12}#[a-z][a-z0-9_.]{0,128}#\d{5}")
+_RANK = re.compile(r"[01]#(?:[-.]|\d\.\d{6})#\d{12}#[a-z][a-z0-9_.]{0,128}#\d{5}")
 
 
 @dataclass(frozen=True, slots=True)

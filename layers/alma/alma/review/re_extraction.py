@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from alma.datamodel.fields import Extraction, Field
@@ -108,6 +109,14 @@ def end(organisation: str, document_id: int, asked: int | None, *, failure: str 
             condition=DocumentItem.re_extraction == asked,
         )
     )
+
+
+def merged(organisation: str, kept: Sequence[Field], extraction: Extraction) -> Extraction:
+    """Return an extraction merged with fields that people had decided; these stay."""
+    from alma.review import merging
+
+    schema = _schema(organisation, extraction.doc_type)
+    return replace(extraction, fields=merging.merge_re_extraction(kept, extraction.fields, schema))
 
 
 def keep(organisation: str, document_id: int, extraction: Extraction, actor: str) -> None:

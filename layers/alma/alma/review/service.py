@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -113,6 +113,24 @@ class ReviewService:
     def key_names(self, history: History) -> Mapping[str, str]:
         """Return the names that the keys of a history have now, by their ids."""
         return keys.names(self.organisation, (entry.actor for entry in history.entries))
+
+    def split(
+        self,
+        document_id: int,
+        *,
+        at: Sequence[int] | None = None,
+        ranges: Sequence[tuple[int, int]] | None = None,
+    ) -> Document:
+        """Have a document split into several, with what people decided; raises as `split_merge.split`."""
+        from alma.review import split_merge
+
+        return split_merge.split(self.organisation, document_id, self.actor, at=at, ranges=ranges)
+
+    def merge(self, document_id: int, others: Sequence[int]) -> Document:
+        """Have others merged into a document, with what people decided; raises as `split_merge.merge`."""
+        from alma.review import split_merge
+
+        return split_merge.merge(self.organisation, document_id, others, self.actor)
 
     def re_extract(self, document_id: int, doc_type: str | None) -> Document:
         """Have a document's fields resolved anew from its words; what people decided stays.

@@ -327,6 +327,11 @@ def delete_inbox(key: str, etag: str | None) -> None:
             raise
 
 
+def delete(organisation: str, key: str) -> None:
+    """Remove an object of the archive; absent is fine."""
+    _delete([_archive_key(organisation, key)])
+
+
 def delete_model(organisation: str, model_id: str) -> None:
     """Remove a model's files from the archive; absent is fine.
 

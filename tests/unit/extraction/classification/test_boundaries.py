@@ -3,9 +3,15 @@
 import pytest
 
 from alma.datamodel.pages import PageText, Track
-from alma.extraction.classification.boundaries import first_pages
+from alma.extraction.classification.boundaries import page_ranges
 from tests.unit.extraction.classification.test_document_type import TEXTS
 from tests.unit.written import page
+
+
+def first_pages(pages: list[PageText]) -> list[int]:
+    """Return the pages on which the documents of a file begin."""
+    return [first for first, _ in page_ranges(pages, max(each.page for each in pages))]
+
 
 RECEIPT = """
 {shop}
@@ -92,9 +98,117 @@ def test_blank_pages_belong_to_what_they_follow_or_precede() -> None:
     pages = [blank(1), receipt(2), blank(3), receipt(4)]
     assert first_pages(pages) == [1, 4]
     assert first_pages([blank(1), blank(2)]) == [1]
-    assert first_pages([]) == []
 
 
 def test_a_page_that_two_tracks_read_is_looked_at_once() -> None:
     thin = PageText(2, 600, 800, Track.VISION, receipt(2).words[:3])
     assert first_pages([receipt(1), receipt(2), thin]) == [1, 2]
+
+
+INVOICE = """
+Northgate Paper Supplies Ltd
+14 Mill Lane, Leeds LS1 4AB
+INVOICE
+Bill To: {buyer}
+{label} {number}
+Invoice Date: 14/03/2024
+Description            Quantity    Unit Price    Amount
+Copy paper A4          10          12.00         120.00
+Envelopes C5           4           20.00         80.00
+Subtotal               200.00
+VAT 20%                40.00
+Total                  240.00
+{foot}"""
+
+TERMS = "\n".join(
+    f"{clause}. General terms of sale: goods remain the property of the seller until paid in full, and claims"
+    "\nmust be made in writing within ten days of receipt."
+    for clause in range(1, 8)
+)
+
+
+def invoice(at: int, number: str, *, label: str = "Invoice No:", foot: str = "") -> PageText:
+    """Return an invoice of one seller on page `at`."""
+    buyer = f"Customer {number[-1]} Ltd"
+    return page(INVOICE.format(buyer=buyer, label=label, number=number, foot=foot), at)
+
+
+@pytest.mark.parametrize(
+    "label", ["Invoice No:", "Invoice #", "Rechnungs-Nr.:", "N° facture :", "Factuurnummer", "Fattura n."]
+)
+def test_ten_invoices_of_one_seller_are_told_apart_by_their_numbers(label: str) -> None:
+    file = [invoice(at, f"INV-2040{at}", label=label) for at in range(1, 10)]
+
+    assert first_pages(file) == list(range(1, 10))
+
+
+def test_pages_with_one_invoice_number_stay_together() -> None:
+    file = [
+        invoice(1, "INV-20401"),
+        invoice(2, "INV-20401"),
+        invoice(3, "INV-20402"),
+        invoice(4, "INV-20402"),
+    ]
+
+    assert page_ranges(file, 4) == [(1, 2), (3, 4)]
+
+
+def test_a_later_page_of_its_own_count_is_never_another_invoice() -> None:
+    file = [invoice(1, "INV-20401", foot="Page 1 of 2"), invoice(2, "INV-20402", foot="Page 2 of 2")]
+
+    assert first_pages(file) == [1]
+
+
+def test_terms_on_the_back_belong_to_the_invoice_before_them() -> None:
+    file = [invoice(1, "INV-20401"), page(TERMS, 2), invoice(3, "INV-20402"), page(TERMS, 4)]
+
+    assert page_ranges(file, 4) == [(1, 2), (3, 4)]
+
+
+@pytest.mark.parametrize("blank", ["", "This page intentionally left blank", ". '"])
+def test_a_blank_page_between_invoices_belongs_to_the_one_before_it(blank: str) -> None:
+    file = [invoice(1, "INV-20401"), page(blank, 2), invoice(3, "INV-20402"), page(blank, 4)]
+
+    assert page_ranges(file, 4) == [(1, 2), (3, 4)]
+
+
+@pytest.mark.parametrize(
+    "sheet",
+    [
+        "PATCH T\nSeparator sheet - put between documents",
+        "PATCH II",
+        "Trennblatt",
+        "Document separator",
+        "Patch Code 3",
+    ],
+)
+def test_a_separator_sheet_ends_a_document_and_belongs_to_none(sheet: str) -> None:
+    file = [page(TERMS, 1), page(sheet, 2), page("", 3), page(TERMS, 4), page(sheet, 5)]
+
+    assert page_ranges(file, 5) == [(1, 1), (4, 5)]
+
+
+SURVEY = "\n".join(
+    ["Rainfall was above the mean of the last ten years, and the river stood high until June."] * 12
+)
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        "Table 2: counts by line and month\n"
+        + "\n".join(f"{n} {n * 7} {n * 13} {n * 3} {n * 11}" for n in range(12)),
+        "3. Discussion\n" + SURVEY,
+        "Orchids in the northern meadow\nseen from the river bank\nThe hedge is on the left, with a gate",
+    ],
+    ids=["table", "section", "picture"],
+)
+def test_a_landscape_or_short_page_of_a_report_stays_in_it(inner: str) -> None:
+    wide = page(inner, 2)
+    file = [
+        page("Meadow survey, annual report\n" + SURVEY, 1),
+        PageText(2, wide.height, wide.width, wide.track, wide.words),
+        page("4. Thanks\n" + SURVEY, 3),
+    ]
+
+    assert first_pages(file) == [1]

@@ -276,9 +276,9 @@ def test_a_field_that_only_the_hosted_track_reads_is_escalated_at_its_place_in_t
 
     assert [(key, status, reasons) for key, _, _, status, reasons, _ in shown(merged)] == [
         ("landlord", "unreviewed", ()),
-        ("begins", "escalated", ("only_hosted",)),
+        ("begins", "escalated", ("confidence_unknown", "only_hosted")),
         ("rent", "unreviewed", ()),
-        ("acreage", "escalated", ("only_hosted",)),
+        ("acreage", "escalated", ("confidence_unknown", "only_hosted")),
     ]
 
 
@@ -292,7 +292,7 @@ def test_values_of_a_repeated_field_meet_by_value_then_by_place_and_else_stand_a
     assert shown(merged) == [
         ("tenant", 0, "Ada Byron", "unreviewed", (), ["text", "hosted"]),
         ("tenant", 1, "Mary", "escalated", ("tracks_disagree",), ["text", "hosted"]),
-        ("tenant", 2, "Jane Austen", "escalated", ("only_hosted",), ["hosted"]),
+        ("tenant", 2, "Jane Austen", "escalated", ("confidence_unknown", "only_hosted"), ["hosted"]),
     ]
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from alma.extraction.scoring.confidence import SIGNALS, Calibration
+from alma.extraction.scoring.confidence import SIGNALS, Calibration, Signals
 from alma.extraction.scoring.features import BUCKETS, DENSE, TOKENS
 from alma.extraction.scoring.scorer import Scorer, base_scorer
 from alma.extraction.scoring.tokens import token
@@ -98,6 +98,16 @@ def test_a_model_brings_the_type_it_reads_and_its_own_confidence() -> None:
     assert scorer.calibration == Calibration((0.5,) * len(SIGNALS), {"form": -1.0})
     assert base_scorer().doc_type is None
     assert base_scorer().calibration is None
+
+
+def test_a_calibration_of_a_release_with_fewer_signals_goes_on_weighing_those() -> None:
+    old = {"weights": [1.0] + [0.0] * 15, "biases": {"form": 0.0}}  # logit; it names none
+    named = {"signals": ["margin", "logit"], "weights": [0.0, 1.0], "biases": {"form": 0.0}}
+    vector = Signals(0.982, 1.0, 0.0, 1).vector()
+
+    said = [Calibration.from_dict(each).probability("form", "total", vector) for each in (old, named)]
+
+    assert said == [0.731, 0.731]
 
 
 @pytest.mark.parametrize(

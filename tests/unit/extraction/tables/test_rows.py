@@ -72,14 +72,13 @@ def test_a_cell_is_exactly_the_words_it_was_cut_from() -> None:
     assert len(stone.best.regions) == 3
 
 
-def test_a_cell_has_its_row_and_no_confidence_yet() -> None:
+def test_a_cell_has_its_row() -> None:
     amounts = [field for field in fields_of(INVOICE) if field.key == "line_items.amount"]
     assert [(f.group, f.row, f.label) for f in amounts] == [
         ("line_items", 0, "line_items[0].amount"),
         ("line_items", 1, "line_items[1].amount"),
         ("line_items", 2, "line_items[2].amount"),
     ]
-    assert {(f.status, f.best.confidence) for f in amounts} == {(Status.UNREVIEWED, None)}
 
 
 def test_evidence_of_a_turned_page_is_on_the_page_as_displayed() -> None:
@@ -315,3 +314,31 @@ def test_boxes_stay_inside_the_page() -> None:
         for region in field.best.regions:
             assert region.box.overlap(Box(0, 0, 1, 1)) == pytest.approx(region.box.area)
         assert enclosing(region.box for region in field.best.regions).area > 0
+
+
+def confidence(text: str, doc_type: str = "invoice") -> dict[str, float | None]:
+    """Return the confidence of each cell by its label."""
+    return {field.label: field.best.confidence for field in fields_of(text, doc_type)}
+
+
+def test_a_row_whose_count_times_price_is_its_amount_is_surer_than_one_where_it_is_not() -> None:
+    right = confidence(INVOICE)
+    wrong = confidence(INVOICE.replace("10         12.00", "10         13.00"))
+
+    assert all(each is not None and each > 0.5 for each in right.values())
+    for cell in ("line_items[0].quantity", "line_items[0].unit_price", "line_items[0].amount"):
+        sure, unsure = right[cell], wrong[cell]
+        assert sure is not None
+        assert unsure is not None
+        assert sure > unsure
+
+
+def test_cells_of_a_type_that_nobody_measured_are_unknown_and_a_person_looks() -> None:
+    invoice = shipped_schemas()["invoice"]
+    bill = invoice.definition.named("bill")
+
+    cells = fields_of(INVOICE, "bill", bill)
+
+    assert {(f.best.confidence, f.status, f.reasons) for f in cells} == {
+        (None, Status.ESCALATED, ("confidence_unknown",))
+    }

@@ -10,9 +10,9 @@ from functools import lru_cache
 
 from alma.datamodel.geometry import Box, enclosing
 from alma.datamodel.schemas import DocumentSchema, FieldSchema, FieldType
-from alma.extraction.page.labels import Label, LabelMatch, Lexicon
+from alma.extraction.page.labels import CLOSES, Label, LabelMatch, Lexicon, phrase_key
 from alma.extraction.page.layout import CELL_GAP, Layout
-from alma.extraction.values.companies import is_company, starts_with_legal_form
+from alma.extraction.values.companies import continues_name, is_company, starts_with_legal_form
 from alma.extraction.values.locales import Locale
 from alma.extraction.values.parsed_spans import Span
 from alma.extraction.values.parsers import TYPED, spans
@@ -28,6 +28,8 @@ PATTERN_CHARACTERS = 30_000
 MAX_MATCH = 2000
 #: Rank of a label that opens the closing part of a document.
 CLOSING = -1
+#: Rank of a label in another language.
+SYNONYM = 3
 #: How far above a label its value may stand, where the schema says so, in line heights.
 ABOVE = 2.5
 #: Rows below a label that are looked at.
@@ -79,11 +81,31 @@ def _lexicon_of(schema: DocumentSchema) -> Lexicon:
         own = () if field.patterns else (field.key.replace("_", " "),)
         for rank, alias in enumerate((*field.aliases, *own)):
             phrases.setdefault(alias, []).append(Label(field.key, rank))
+        known = {phrase_key(alias) for alias in field.aliases}
+        for synonym in field.synonyms:
+            if phrase_key(synonym) not in known:
+                known.add(phrase_key(synonym))
+                phrases.setdefault(synonym, []).append(Label(field.key, SYNONYM))
     for other in schema.other_labels:
         phrases.setdefault(other, []).append(Label("", 0))
     for closing in schema.closing_labels:
         phrases.setdefault(closing, []).append(Label("", CLOSING))
     return Lexicon.of(phrases)
+
+
+def _without_signs(layout: Layout, hits: list[LabelMatch]) -> list[LabelMatch]:
+    """Return labels without a `No.` behind one: it opens the value, or is Norway's (`NO 987 654 321`)."""
+    ends = {hit.end for hit in hits if hit.closed}
+    return [
+        hit
+        for hit in hits
+        if not (
+            layout.text(hit.start, hit.end).strip(".").lower() in ("no", "nr")
+            and hit.start in ends
+            and hit.end < len(layout.words)
+            and layout.words[hit.end].text[0].isdigit()
+        )
+    ]
 
 
 class PageSearch:
@@ -94,7 +116,7 @@ class PageSearch:
         self.schema = schema
         self.fields = {field.key: field for field in schema.fields}
         self.locale = locale
-        self.hits = lexicon_of(schema).hits(layout)
+        self.hits = _without_signs(layout, lexicon_of(schema).hits(layout))
         self.label_at = {hit.start: hit for hit in self.hits}
         self.in_label = {i for hit in self.hits for i in range(hit.start, hit.end)}
         closing = [h.start for h in self.hits if any(label.rank == CLOSING for label in h.labels)]
@@ -128,14 +150,14 @@ class PageSearch:
         return start
 
     def vote(
-        self, field: FieldSchema, start: int, end: int, span: Span, text: str, origin: str, score: float
+        self, field: FieldSchema, words: Sequence[int], span: Span, text: str, origin: str, score: float
     ) -> Vote:
-        """Return the vote for a span of `text`, which is `words[start:end]` joined by spaces."""
+        """Return the vote for a span of `text`, which is these words joined by spaces."""
         return Vote(
             field.key,
             span.value,
             text[span.start : span.end].strip(),
-            self.layout.touched(range(start, end), span.start, span.end) or (start,),
+            self.layout.touched(words, span.start, span.end) or (words[0],),
             origin,
             score + span.quality,
         )
@@ -156,7 +178,7 @@ class PageSearch:
             opens = self._opens_cell(before)
         if opens:
             score += 0.4
-        elif not layout.words[before].text.endswith((":", ".", "=", "|", "*", "-")):
+        elif not layout.words[before].text.endswith((*CLOSES, ".", "|", "*", "-")):
             score -= 1.0
         if layout.words[hit.start].text[:1].islower() and not hit.closed:
             score -= 0.5
@@ -243,7 +265,7 @@ class PageSearch:
                 bottom = layout.words[start].box.bottom
                 continue
             bottom = layout.words[start].box.bottom
-            if layout.words[end - 1].text.endswith((":", "=")):
+            if layout.words[end - 1].text.endswith(CLOSES):
                 continue
             if field.type is FieldType.ADDRESS:
                 lines.append((start, end))
@@ -310,23 +332,24 @@ class PageSearch:
         for number, span in enumerate(solid):
             lead = text[: span.start].strip() if number == 0 else ""
             score = base - 0.7 * abs(number - wanted) - 0.05 * min(len(lead), 20)
-            yield self.vote(field, start, min(stop, start + 60), span, text, origin, score)
+            yield self.vote(field, range(start, min(stop, start + 60)), span, text, origin, score)
 
     def _whole(self, field: FieldSchema, start: int, end: int, origin: str, base: float) -> Iterable[Vote]:
         start = self._after_connectors(start, end)
         if start >= end:
             return
+        words = tuple(range(start, end))
         if field.type is FieldType.NAME:
-            end = self._with_line_below(start, end)
-        text = self.layout.text(start, end)
+            words += self._line_below(start, end)
+        text = " ".join(self.layout.words[i].text for i in words)
         for span in spans(text, field.type, self.locale):
             if field.type is FieldType.NAME and (
                 span.quality < 0.5 or span.value.islower() or starts_with_legal_form(span.value)
             ):
                 continue
-            prose = sum(w.text[:1].islower() for w in self.layout.words[start:end])
-            penalty = 0.15 * prose + (0.4 if end - start > 10 and field.type is FieldType.NAME else 0.0)
-            yield self.vote(field, start, end, span, text, origin, base - penalty)
+            prose = sum(self.layout.words[i].text[:1].islower() for i in words)
+            penalty = 0.15 * prose + (0.4 if len(words) > 10 and field.type is FieldType.NAME else 0.0)
+            yield self.vote(field, words, span, text, origin, base - penalty)
 
     def block(
         self, field: FieldSchema, lines: Sequence[tuple[int, int]], origin: str, base: float
@@ -337,24 +360,27 @@ class PageSearch:
         for span in spans(content, field.type, self.locale):
             yield Vote(field.key, span.value, content, tuple(indices), origin, base + span.quality)
 
-    def _with_line_below(self, start: int, end: int) -> int:
-        """Return the end of a name, continued into the next row where that is plain.
+    def _line_below(self, start: int, end: int) -> tuple[int, ...]:
+        """Return the words of the next row that continue a name, where that is plain.
 
         It is where the first line is only a title (`Herrn`), or where the second has the same left edge
-        and brings the legal form that the first lacks.
+        and brings the legal form that the first lacks; other columns may stand beside both.
         """
         layout = self.layout
         row = layout.row_of[start] + 1
-        if row == len(layout.rows) or end != layout.rows[row][0]:
-            return end
-        cell = layout.cells[layout.cell_of[end]]
-        if abs(cell.box.x - layout.words[start].box.x) > layout.line_height or end in self.label_at:
-            return end
+        if row == len(layout.rows) or end != layout.cells[layout.cell_of[end - 1]].end:
+            return ()
+        edge = layout.line_height / layout.ratio
+        under = (layout.cells[n] for n in dict.fromkeys(layout.cell_of[slice(*layout.rows[row])]))
+        cell = next((c for c in under if abs(c.box.x - layout.words[start].box.x) <= edge), None)
+        if cell is None or cell.start in self.label_at:
+            return ()
         first, second = layout.text(start, end), layout.text(cell.start, cell.end)
         if any(c.isdigit() for c in first + second):
-            return end
+            return ()
         titled = fold(first) in _TITLES
-        return cell.end if titled or (is_company(second) and not is_company(first)) else end
+        formed = continues_name(second) or (is_company(second) and not is_company(first))
+        return tuple(range(cell.start, cell.end)) if titled or formed else ()
 
     def matching(self, field: FieldSchema, matcher: Matcher) -> Iterable[Vote]:
         """Yield what the patterns of a field match in the running text."""

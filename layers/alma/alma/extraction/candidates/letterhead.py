@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from alma.datamodel.schemas import FieldSchema
 from alma.extraction.candidates.label_search import PageSearch, Vote
 from alma.extraction.page.layout import Layout
-from alma.extraction.values.companies import is_company, starts_with_legal_form
+from alma.extraction.values.companies import continues_name, is_company, starts_with_legal_form
 from alma.extraction.values.parsers import spans
 from alma.extraction.values.text import fold
 
@@ -57,7 +57,7 @@ def by_position(page: PageSearch) -> Iterable[Vote]:
         end = _without_registration(layout, start, end)
         text = layout.text(start, end)
         for span in spans(text, top.type, page.locale):
-            yield page.vote(top, start, end, span, text, "top", score)
+            yield page.vote(top, range(start, end), span, text, "top", score)
     below = next((f for f in page.schema.fields if f.position == "below_top"), None)
     if below is not None:
         _, name_row = max(scored)
@@ -105,11 +105,14 @@ def _addressee(page: PageSearch, field: FieldSchema) -> Iterable[Vote]:
         name = block[-1]
         if len(block) < 3 or name.box.y < 0.1:
             continue
-        text = layout.text(name.start, name.end)
+        words = list(range(name.start, name.end))
+        if len(block) > 3 and continues_name(layout.text(block[-2].start, block[-2].end)):
+            words += range(block[-2].start, block[-2].end)
+        text = " ".join(layout.words[i].text for i in words)
         score = 0.5 - (0.6 if cell.box.x > 0.5 else 0.0) - 0.4 * cell.box.y
         for span in spans(text, field.type, page.locale):
             if span.quality >= 0.5:
-                yield page.vote(field, name.start, name.end, span, text, "top", score)
+                yield page.vote(field, words, span, text, "top", score)
 
 
 def _with_line_above(layout: Layout, start: int, rows: Sequence[tuple[int, int]], number: int) -> int:

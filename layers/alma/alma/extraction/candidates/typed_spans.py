@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from alma.datamodel.schemas import FieldType
 from alma.extraction.page.layout import Cell, Layout
+from alma.extraction.values.account_numbers import account_numbers, begins_account, checks
 from alma.extraction.values.companies import is_company
 from alma.extraction.values.locales import Locale
 from alma.extraction.values.parsers import TYPED, spans
@@ -63,6 +64,8 @@ def typed_spans(layout: Layout, kind: FieldType, locale: Locale, ends: frozenset
     ends : frozenset of int
         Words behind which a label ends: a value can begin after them inside a cell.
     """
+    if kind is FieldType.CURRENCY:
+        return []  # every amount has one; rules say which is the document's
     if kind in TYPED:
         found: Iterable[TypedSpan] = _typed(layout, kind, locale)
     elif kind is FieldType.ADDRESS:
@@ -92,6 +95,31 @@ def _typed(layout: Layout, kind: FieldType, locale: Locale) -> Iterator[TypedSpa
             words = layout.touched(piece, span.start, span.end)
             if words:
                 yield TypedSpan(words, span.value, text[span.start : span.end].strip(), span.quality)
+    if kind is FieldType.IDENTIFIER:
+        yield from _accounts_over_lines(layout)
+
+
+def _accounts_over_lines(layout: Layout) -> Iterator[TypedSpan]:
+    """Yield the account numbers that go on in the cell below."""
+    for cell in layout.cells:
+        text = layout.text(cell.start, cell.end)
+        opening = begins_account(text)
+        below = _cell_below(layout, cell) if opening is not None else None
+        if opening is None or below is None:
+            continue
+        words = [
+            *layout.touched(range(cell.start, cell.end), opening, len(text)),
+            *range(below.start, below.end),
+        ]
+        content = " ".join(layout.words[i].text for i in words)
+        for span in account_numbers(content):
+            if checks(span.value):
+                yield TypedSpan(
+                    layout.touched(words, span.start, span.end),
+                    span.value,
+                    content[span.start : span.end],
+                    1.0,
+                )
 
 
 def _cuts(layout: Layout, cell: Cell, ends: frozenset[int]) -> tuple[list[int], list[int]]:
@@ -184,6 +212,17 @@ def _block(layout: Layout, words: Sequence[int]) -> Iterator[TypedSpan]:
         return
     for span in spans(content, FieldType.ADDRESS, Locale()):
         yield TypedSpan(tuple(words), span.value, content, 1.0)
+
+
+def lines_below(layout: Layout, index: int) -> Iterator[range]:
+    """Yield the words of each line that goes on under a word without a gap: the block of an address."""
+    cell = layout.cells[layout.cell_of[index]]
+    for _ in range(ADDRESS_LINES + 1):
+        below = _cell_below(layout, cell)
+        if below is None or abs(below.box.x - cell.box.x) * layout.ratio > layout.line_height:
+            return
+        yield range(below.start, below.end)
+        cell = below
 
 
 def _cell_below(layout: Layout, cell: Cell) -> Cell | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from alma.datamodel.fields import Extraction, Field, Reading, Reason, Status, best_reading, ranked
+from alma.datamodel.fields import Extraction, Field, Reading, Reason, Status, best_reading, doubt, ranked
 from alma.datamodel.geometry import same_place
 from alma.datamodel.schemas import DocumentSchema, FieldSchema
 from alma.extraction.llm import TRACK
@@ -36,7 +36,7 @@ def merge(
         for reading in readings.get(field.key, ()):
             at = _partner(fields, field, reading)
             if at is None:
-                _insert(fields, order, reading, field.key)
+                _insert(fields, order, reading, field.key, schema.review_below)
             else:
                 fields[at] = _joined(fields[at], reading)
     return replace(extraction, fields=fields)
@@ -70,9 +70,13 @@ def _joined(field: Field, reading: Reading) -> Field:
     )
 
 
-def _insert(fields: list[Field], order: Mapping[str, int], reading: Reading, key: str) -> None:
+def _insert(
+    fields: list[Field], order: Mapping[str, int], reading: Reading, key: str, review_below: float
+) -> None:
     """Add a field that no other track reads, where the schema has it."""
     occurrence = max((known.occurrence + 1 for known in fields if known.key == key), default=0)
-    added = Field(key, occurrence, (reading,), Status.ESCALATED, reasons=(Reason.ONLY_HOSTED,))
+    unsure = doubt(reading.confidence, review_below)
+    reasons = (Reason.ONLY_HOSTED,) if unsure is None else (unsure, Reason.ONLY_HOSTED)
+    added = Field(key, occurrence, (reading,), Status.ESCALATED, reasons=reasons)
     later = (at for at, known in enumerate(fields) if order.get(known.key, -1) > order[key])
     fields.insert(next(later, len(fields)), added)

@@ -22,11 +22,13 @@ MAX_GAP = 2.5
 FUZZY_LENGTH = 6
 
 _NUMBER_SIGNS = frozenset({"#", "n", "no", "nr", "num", "nbr", "number", "nummer", "numero", "nos"})
-_NOT_LETTERS = re.compile(r"[^a-z0-9#а-я]+")
+_NOT_LETTERS = re.compile(r"(?:[^\w#]|_)+")
+#: What closes a label: a colon, in East Asia as wide as a letter, or an equals sign.
+CLOSES = (":", "=", "：", "﹕")
 
 
 def squash(word: str) -> str:
-    """Return a word as labels are compared: lower-case letters and digits without accents.
+    """Return a word as labels are compared: lower-case letters and digits of any script, without accents.
 
     >>> squash("Rechnungs-Nr.:"), squash("N°"), squash("Montant")
     ('rechnungsno', 'no', 'montant')
@@ -43,6 +45,11 @@ def squash(word: str) -> str:
         elif part.endswith(("nummer", "nr")) and len(part) > 5:
             parts[at] = part.removesuffix("nummer").removesuffix("nr") + "no"
     return "".join(parts)
+
+
+def phrase_key(phrase: str) -> str:
+    """Return a phrase of several words as labels are compared."""
+    return "".join(squash(word) for word in phrase.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +96,7 @@ class Lexicon:
         """Return a lexicon of phrases as people write them."""
         lexicon = cls()
         for phrase, labels in phrases.items():
-            squashed = "".join(squash(word) for word in phrase.split())
+            squashed = phrase_key(phrase)
             if squashed:
                 lexicon.phrases.setdefault(squashed, []).extend(labels)
         for squashed in lexicon.phrases:
@@ -169,7 +176,7 @@ class Lexicon:
             return None
         words = layout.words
         # Within a sentence only exact phrases count: there are few labels and many near misses.
-        nearly = layout.cells[layout.cell_of[at]].start == at or words[at - 1].text.endswith((":", "."))
+        nearly = layout.cells[layout.cell_of[at]].start == at or words[at - 1].text.endswith((*CLOSES, "."))
         if not nearly and squashed[at] not in self._prefixes:
             return None
         best: LabelMatch | None = None
@@ -178,7 +185,7 @@ class Lexicon:
             if index > at:
                 if not squashed[index]:
                     continue
-                if words[index - 1].text.endswith((":", "=")) or layout.gap(index - 1, index) > MAX_GAP:
+                if words[index - 1].text.endswith(CLOSES) or layout.gap(index - 1, index) > MAX_GAP:
                     break
             phrase += squashed[index]
             if len(phrase) > self.longest or not (nearly or phrase in self._prefixes):
@@ -192,8 +199,8 @@ class Lexicon:
     def _hit(
         layout: Layout, start: int, end: int, last: int, labels: tuple[tuple[Label, ...], bool]
     ) -> LabelMatch:
-        closed = layout.words[end - 1].text.endswith((":", "="))
-        if not closed and end < last and layout.words[end].text in (":", "=", ".:"):
+        closed = layout.words[end - 1].text.endswith(CLOSES)
+        if not closed and end < last and layout.words[end].text in (*CLOSES, ".:"):
             closed, end = True, end + 1
         return LabelMatch(start, end, labels[0], labels[1], closed)
 

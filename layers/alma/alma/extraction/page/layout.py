@@ -9,15 +9,18 @@ from statistics import median
 
 from alma.datamodel.geometry import Box, Region, Word, regions_of
 from alma.datamodel.pages import PageText
-from alma.text import is_repetition
+from alma.extraction.page.mending import mended
 
 #: A gap of this many line heights between two words starts a new cell.
 CELL_GAP = 1.1
 
-#: Lines that repeat a phrase from which they are a watermark.
-WATERMARK_LINES = 6
-
-_GLUED = re.compile(r"^(?P<label>[^\W\d][^:=/@]*[:=]|[^:=/@]*[^\W\d_]\.?[:=])(?P<value>[^:=/\s].*)$")
+_GLUED = re.compile(
+    r"^(?P<label>[^\W\d][^:=：/@]*[:=：]|[^:=：/@]*[^\W\d_]\.?[:=：])(?P<value>[^:=：/\s].*)$"
+)
+#: Scripts without spaces write a label and the value behind it in one: `发票号码26442000`, `合计¥1,130.00`.
+_UNSPACED = re.compile(
+    r"^(?P<label>[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2,})(?P<value>(?:[¥￥$€£]|[A-Z]{1,4}-?)?[0-9０-９].*)$"
+)
 
 
 @dataclass(slots=True)
@@ -92,6 +95,11 @@ class Layout:
         bottom = max(w.box.bottom for w in self.words[slice(*self.rows[row - 1])])
         return (top - bottom) / self.line_height if self.line_height else 0.0
 
+    def clarity(self, indices: Iterable[int]) -> tuple[float, float]:
+        """Return mean and least confidence of the recogniser in some words; 1 where the file states them."""
+        known = [c for c in (self.words[i].confidence for i in indices) if c is not None]
+        return (sum(known) / len(known), min(known)) if known else (1.0, 1.0)
+
     def regions(self, indices: range | list[int]) -> tuple[Region, ...]:
         """Return where words stand on the page as displayed: one region per line they touch."""
         regions = regions_of(self.page, [self.words[i] for i in indices])
@@ -106,9 +114,9 @@ def _split_glued(word: Word) -> list[Word]:
     The box is divided in proportion to the number of characters: recognisers do not say where inside a
     word a character stands.
     """
-    if ":" not in word.text and "=" not in word.text:
+    if word.text.isascii() and ":" not in word.text and "=" not in word.text:
         return [word]
-    match = _GLUED.match(word.text)
+    match = _GLUED.match(word.text) or _UNSPACED.match(word.text)
     if match is None:
         return [word]
     share = len(match["label"]) / len(word.text)
@@ -121,20 +129,12 @@ def _split_glued(word: Word) -> list[Word]:
     ]
 
 
-def without_watermark(lines: list[list[Word]]) -> list[list[Word]]:
-    """Return the lines of a page without those that are one phrase over and over, if there are many of
-    them."""
-    behind = [line for line in lines if is_repetition([word.text for word in line])]
-    if len(behind) < WATERMARK_LINES:
-        return lines
-    return [line for line in lines if not is_repetition([word.text for word in line])]
-
-
 def arrange(page: PageText) -> Layout:
     """Return the layout of a page. Linear in the number of words, apart from sorting."""
     upright = page.upright()
     lines: list[tuple[float, float, list[Word]]] = []
-    for line in without_watermark(upright.lines()):
+    ratio = upright.width / upright.height if upright.height else 1.0
+    for line in mended(upright.lines(), ratio):
         words = [part for word in line for part in _split_glued(word)]
         top, bottom = median(w.box.y for w in words), median(w.box.bottom for w in words)
         lines.append((top, bottom, words))
@@ -157,7 +157,6 @@ def arrange(page: PageText) -> Layout:
     ordered = [word for _, _, row in merged for word in row]
     heights = [w.box.h for w in ordered if w.box.h > 0]
     line_height = median(heights) if heights else 0.01
-    ratio = upright.width / upright.height if upright.height else 1.0
     layout = Layout(page.page, ordered, [], [], [], [], ratio, line_height, page.turned)
     at = 0
     for number, (_, _, row) in enumerate(merged):

@@ -162,8 +162,9 @@ def _check_calibration(raw: object) -> None:
         own = None
     if own is None or not all(abs(n) < MOST_WEIGHT for n in (*own.weights, *own.biases.values())):
         raise _wrong(
-            f"`calibration` is {{'weights': [{len(SIGNALS)} numbers], 'biases': {{'TYPE.KEY': number}}}}, "
-            "all of them finite; or leave it out."
+            "`calibration` is {'signals': [names], 'weights': [a number for each], 'biases': "
+            "{'TYPE.KEY': number}}, all of them finite; or leave it out. "
+            f"Signals are {', '.join(SIGNALS)}."
         )
 
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
+from alma.datamodel.schemas import FieldType
 from alma.settings import settings
 
 CALIBRATION = "calibration.json"
@@ -24,7 +25,7 @@ CEILING, FLOOR = 0.999, 0.001
 
 
 class SignalVector(NamedTuple):
-    """The features of the logistic model. Names and order are stored in every calibration."""
+    """The features of the logistic model; every calibration stores the names of those it weighs."""
 
     logit: float
     probability: float
@@ -42,10 +43,30 @@ class SignalVector(NamedTuple):
     rule_broken: float
     tracks_agree: float
     tracks_differ: float
+    vote: float
+    found: float
+    logit_address: float
+    logit_amount: float
+    logit_date: float
+    logit_duration: float
+    logit_identifier: float
+    logit_name: float
+    logit_number: float
+    logit_text: float
 
 
 #: Their names.
 SIGNALS = SignalVector._fields
+#: Slopes by the type of the field; a type without one, such as a currency, has the common one.
+_SLOPES = tuple(name for name in SIGNALS if name.startswith("logit_"))
+#: Those that a calibration weighs which does not name them: it comes from a release that had no others.
+UNNAMED = SIGNALS[:16]
+
+
+class Vector(Protocol):
+    """Signals by name: a named tuple of numbers."""
+
+    def _asdict(self) -> dict[str, float]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +96,24 @@ class Signals:
     """Whether the rules between fields hold with it; None where none applies."""
     agrees: bool | None = None
     """Whether another track reads the same value; None where there is no other."""
+    vote: float = 0.0
+    """What the rule that says most for it says."""
+    found: float = 0.0
+    """Share of the type's fields that the document has a value for."""
+    kind: FieldType | None = None
+    """The type of its field: the scorer's log-odds say more of identifiers than of addresses."""
+    ambiguous: bool = False
+    """It can be read in two ways, and the document does not say which; a reason to ask, no feature."""
 
     def vector(self) -> SignalVector:
         """Return the features of the logistic model, each of the order of one."""
         # What is shown although the scorer hardly believes it is shown because a rule is plain: two in five
         # of these are right, however little the scorer believes.
         p = min(max(self.probability, 0.05), 1 - 1e-4)
+        logit = math.log(p / (1 - p)) / 4.0
+        of_kind = {name: logit if name == f"logit_{self.kind}" else 0.0 for name in _SLOPES}
         return SignalVector(
-            logit=math.log(p / (1 - p)) / 4.0,
+            logit=logit,
             probability=p,
             margin=min(max(self.margin, -2.0), 8.0) / 4.0,
             spread=min(self.spread, 4.0) / 2.0,
@@ -98,6 +129,9 @@ class Signals:
             rule_broken=float(self.holds is False),
             tracks_agree=float(self.agrees is True),
             tracks_differ=float(self.agrees is False),
+            vote=min(self.vote, 4.0) / 4.0,
+            found=self.found,
+            **of_kind,
         )
 
 
@@ -106,35 +140,45 @@ class Calibration:
     """A logistic model with a bias for each field (Platt scaling over several features; Platt 1999)."""
 
     weights: tuple[float, ...]
-    """Of the signals, in the order of `SIGNALS`."""
+    """Of the signals, in their order."""
     biases: Mapping[str, float]
     """`TYPE.KEY` to the bias of that field, `TYPE` to the bias of a field without own data."""
+    signals: tuple[str, ...] = SIGNALS
+    """The names of the signals it weighs: others count for nothing."""
 
-    def probability(self, doc_type: str, key: str, signals: Signals) -> float | None:
-        """Return the probability that the value is right, or None where nothing is known.
+    def probability(self, doc_type: str, key: str, vector: Vector) -> float | None:
+        """Return the probability that the value is right, as it is shown, or None where nothing is known.
 
         Parameters
         ----------
         doc_type, key : str
             Field in question.
-        signals : Signals
+        vector : Vector
             What is known about the value.
         """
-        found = self.unrounded(doc_type, key, signals.vector())
-        return None if found is None else round(min(max(found, FLOOR), CEILING), PLACES)
+        found = self.unrounded(doc_type, key, vector)
+        return None if found is None else as_shown(found)
 
-    def unrounded(self, doc_type: str, key: str, vector: Sequence[float]) -> float | None:
-        """Return the probability as `probability` does, of a vector of signals and as precise as it comes."""
+    def unrounded(self, doc_type: str, key: str, vector: Vector) -> float | None:
+        """Return the probability as `probability` does, as precise as it comes."""
         bias = self.biases.get(f"{doc_type}.{key}", self.biases.get(doc_type))
-        if bias is None:
-            return None
-        logit = bias + sum(w * x for w, x in zip(self.weights, vector, strict=True))
-        # A model may bring numbers of its own, and their exponential must not overflow.
-        return 1 / (1 + math.exp(min(max(-logit, -700.0), 700.0)))
+        return None if bias is None else sigmoid(bias + self.weighed(vector))
+
+    def weighed(self, vector: Vector) -> float:
+        """Return what the signals say, in log-odds, before any bias."""
+        known = vector._asdict()
+        return sum(weight * known[name] for name, weight in zip(self.signals, self.weights, strict=True))
 
     @classmethod
-    def from_dict(cls, raw: Mapping[str, Any]) -> Calibration:
+    def from_dict(cls, raw: Mapping[str, Any], known: Sequence[str] = SIGNALS) -> Calibration:
         """Return the calibration that `alma.learning.calibration` fitted.
+
+        Parameters
+        ----------
+        raw : mapping
+            `weights`, `biases` and the names of its `signals`; `UNNAMED` where it names none.
+        known : sequence of str
+            The signals there are. It may weigh fewer: one of an older release does.
 
         Raises
         ------
@@ -144,20 +188,31 @@ class Calibration:
         try:
             weights, biases = tuple(map(float, raw["weights"])), dict(raw["biases"])
             biases = {str(name): float(bias) for name, bias in biases.items()}
+            signals = tuple(map(str, raw.get("signals", UNNAMED)))
         except (KeyError, TypeError) as error:
             raise ValueError(f"no calibration: {error}") from None
-        if len(weights) != len(SIGNALS) or raw.get("signals", list(SIGNALS)) != list(SIGNALS):
+        if len(weights) != len(signals) or len({*signals}) < len(signals) or not {*signals} <= {*known}:
             raise ValueError("the calibration is of other signals")
-        return cls(weights, biases)
+        return cls(weights, biases, signals)
+
+
+def sigmoid(logit: float) -> float:
+    """Return the probability of log-odds; a model may bring numbers whose exponential would overflow."""
+    return 1 / (1 + math.exp(min(max(-logit, -700.0), 700.0)))
+
+
+def as_shown(probability: float) -> float:
+    """Return a probability as a confidence: rounded, and never certain."""
+    return round(min(max(probability, FLOOR), CEILING), PLACES)
 
 
 #: Of a model of which nobody knows how often it is right.
-UNKNOWN = Calibration((0.0,) * len(SIGNALS), {})
+UNKNOWN = Calibration((), {}, ())
 
 
-def load(text: str | bytes) -> Calibration:
-    """Return the calibration written by `scripts/train_base.py`."""
-    return Calibration.from_dict(json.loads(text))
+def load(text: str | bytes, known: Sequence[str] = SIGNALS) -> Calibration:
+    """Return a calibration as the scripts that fit one write it."""
+    return Calibration.from_dict(json.loads(text), known)
 
 
 @lru_cache(maxsize=1)

@@ -199,7 +199,11 @@ def _rule_features(candidate: Candidate, top: float) -> RuleFeatures:
 
 def _field_features(field: FieldSchema) -> FieldFeatures:
     return FieldFeatures(
-        **{f"type_{kind.value}": float(field.type is kind) for kind in FieldType},
+        **{
+            f"type_{kind.value}": float(field.type is kind)
+            for kind in FieldType
+            if f"type_{kind.value}" in FieldFeatures._fields
+        },
         repeated=float(field.repeated),
         required=float(field.required),
         prefers_last=float(field.prefer == "last"),

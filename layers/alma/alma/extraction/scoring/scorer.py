@@ -85,6 +85,10 @@ class Scorer:
         """Return whether the model was trained on a field."""
         return f"{doc_type}.{key}" in self._fields
 
+    def knows_type(self, doc_type: str) -> bool:
+        """Return whether the model was trained on any field of a document type."""
+        return any(name.startswith(f"{doc_type}.") for name in self._fields)
+
     def score(
         self,
         doc_type: str,

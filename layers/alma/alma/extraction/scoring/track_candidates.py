@@ -12,7 +12,7 @@ from alma.extraction.candidates.generation import Candidate, CandidateSet, candi
 from alma.extraction.page.layout import Layout
 from alma.extraction.scoring.features import matrix
 from alma.extraction.scoring.span_features import TrackPages
-from alma.extraction.values.locales import locale_of
+from alma.extraction.values.locales import Locale, locale_of
 from alma.extraction.values.text import comparison_key
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ class TrackCandidates:
         Its pages.
     others : mapping
         By key of a field, the candidates of the other tracks by `comparison_key`.
+    locale : Locale
+        How ambiguous dates and amounts were read.
     """
 
     def __init__(
@@ -41,7 +43,10 @@ class TrackCandidates:
         found: CandidateSet,
         pages: TrackPages,
         others: Mapping[str, Mapping[str, Sequence[Candidate]]],
+        locale: Locale,
     ) -> None:
+        self.locale = locale
+        """How its ambiguous dates and amounts were read."""
         self.by_field = found.by_field
         """Candidates of each field, in the order of the document."""
         self.vision = pages.vision
@@ -64,9 +69,10 @@ def candidates_by_track(
 ) -> dict[str, TrackCandidates]:
     """Return the candidates of each track for the fields of a type."""
     found: dict[str, CandidateSet] = {}
+    locales: dict[str, Locale] = {}
     for track, layouts in tracks.items():
-        locale = locale_of(layout.running_text()[0] for layout in layouts[:LOCALE_PAGES])
-        found[track] = candidates(layouts, schema, locale)
+        locales[track] = locale_of(layout.running_text()[0] for layout in layouts[:LOCALE_PAGES])
+        found[track] = candidates(layouts, schema, locales[track])
     result = {}
     for track, layouts in tracks.items():
         others: dict[str, dict[str, list[Candidate]]] = {f.key: defaultdict(list) for f in schema.fields}
@@ -76,5 +82,5 @@ def candidates_by_track(
                     for candidate in each:
                         others[key][comparison_key(candidate.value)].append(candidate)
         pages = TrackPages(layouts, vision=track == Track.VISION)
-        result[track] = TrackCandidates(found[track], pages, others)
+        result[track] = TrackCandidates(found[track], pages, others, locales[track])
     return result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,9 @@ from alma.extraction.values.locales import Locale
 LINE_GAP, MAX_LINES = 1.2, 12
 
 
+_WORDS_IN_CAPITALS = re.compile(r"[^a-z]*$")
+
+
 @dataclass(frozen=True, slots=True)
 class TableRow:
     """A row of a table: the values of its columns by key, and where it is on the upright page."""
@@ -25,12 +29,16 @@ class TableRow:
     top: float
     bottom: float
     cells: Mapping[str, CellValue]
+    ranks: Mapping[str, int]
+    """The place of its label among the aliases, for columns that have a label; the first says most."""
 
     @classmethod
-    def of(cls, layout: Layout, cells: Mapping[str, CellValue]) -> TableRow:
+    def of(
+        cls, layout: Layout, cells: Mapping[str, CellValue], ranks: Mapping[str, int] | None = None
+    ) -> TableRow:
         """Return the row of some cells."""
         box = enclosing(layout.words[i].box for each in cells.values() for i in each.words)
-        return cls(layout, box.y, box.bottom, cells)
+        return cls(layout, box.y, box.bottom, cells, ranks or {})
 
     @property
     def page(self) -> int:
@@ -155,6 +163,8 @@ class PageTables:
         words: list[int] = []
         at = anchor.row + 1
         while at - anchor.row <= MAX_LINES and self._joins(at, at, texts):
+            if self._is_heading(at, texts):
+                break
             own = list(range(*self._layout.rows[at])) if column is None else self._alone(column, at)
             if not own:
                 break
@@ -162,6 +172,15 @@ class PageTables:
             words += own
             at += 1
         return words
+
+    def _is_heading(self, row: int, texts: set[int]) -> bool:
+        """Return whether a line heads the rows below it: right above one, in capitals or with a colon."""
+        if row + 1 in texts or row + 1 >= len(self._layout.rows):
+            return False
+        text = self._layout.text(*self._layout.rows[row])
+        below = self._layout.text(*self._layout.rows[row + 1])
+        numbers = any(c.isdigit() for c in below)
+        return numbers and (text.endswith(":") or (text.isupper() and not _WORDS_IN_CAPITALS.match(below)))
 
     def _alone(self, column: Column, row: int) -> list[int]:
         """Return the words of a line in a column, where only codes stand beside it, to its left."""
@@ -184,4 +203,5 @@ class PageTables:
         required = {column.schema.key for column in shape.columns if column.schema and column.schema.required}
         if not required <= cells.keys():
             return None
-        return TableRow.of(self._layout, cells)
+        ranks = {column.schema.key: column.rank for column in shape.columns if column.schema is not None}
+        return TableRow.of(self._layout, cells, ranks)

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from alma.datamodel.fields import Field, Reading
+from alma.datamodel.fields import Field, Reading, Status, doubt, ranked
 from alma.datamodel.schemas import DocumentSchema, GroupSchema
 from alma.extraction.page.layout import Layout
-from alma.extraction.tables.columns import CellValue, Header
+from alma.extraction.scoring.confidence import Calibration
+from alma.extraction.tables.cell_signals import CellVector, TableSignals
+from alma.extraction.tables.columns import Header
 from alma.extraction.tables.page_tables import PageTables, TableRow
 from alma.extraction.tables.shape import TableShape
 from alma.extraction.tables.sums import rows_that_add_up
@@ -25,7 +27,9 @@ MAX_ROWS = 10_000
 LOCALE_PAGES = 20
 
 
-def group_fields(tracks: Mapping[str, Sequence[Layout]], schema: DocumentSchema) -> list[Field]:
+def group_fields(
+    tracks: Mapping[str, Sequence[Layout]], schema: DocumentSchema, model: Calibration
+) -> list[Field]:
     """Return the values of a document type's groups, row by row.
 
     Parameters
@@ -34,31 +38,61 @@ def group_fields(tracks: Mapping[str, Sequence[Layout]], schema: DocumentSchema)
         Pages by track, arranged and in order.
     schema : DocumentSchema
         The type of the document.
+    model : Calibration
+        Numbers behind the confidence of cells.
 
     Returns
     -------
     list of Field
         `key` is GROUP.COLUMN and `occurrence` the number of the row. Where two tracks see a row, both
-        readings are kept; a page is read by rows of the track that sees more of them.
+        readings are kept, the most confident first; a page is read by rows of the track that sees more.
     """
     found: list[Field] = []
     for group in schema.groups:
-        by_track = {track: Table(group, schema, layouts).rows() for track, layouts in tracks.items()}
-        for number, readings in enumerate(_side_by_side(by_track)):
+        for number, row in enumerate(judged_rows(tracks, group, schema)):
             for column in group.fields:
-                each = tuple(
-                    _reading(track, row, row.cells[column.key])
-                    for track, row in readings.items()
-                    if column.key in row.cells
+                key = group.key_of(column)
+                each = ranked(
+                    Reading(
+                        track,
+                        read.cells[column.key].value,
+                        read.cells[column.key].content,
+                        model.probability(kind, key, signals[column.key]),
+                        read.layout.regions(list(read.cells[column.key].words)),
+                    )
+                    for track, (read, signals, kind) in row.items()
+                    if column.key in read.cells
                 )
                 if each:
-                    found.append(Field(group.key_of(column), number, each))
+                    unsure = doubt(each[0].confidence, schema.review_below)
+                    reasons = () if unsure is None else (unsure,)
+                    status = Status.UNREVIEWED if unsure is None else Status.ESCALATED
+                    found.append(Field(key, number, each, status, reasons=reasons))
     return found
 
 
-def _reading(track: str, row: TableRow, cell: CellValue) -> Reading:
-    # Nothing is known yet of how often cells are right.
-    return Reading(track, cell.value, cell.content, None, row.layout.regions(list(cell.words)))
+def judged_rows(
+    tracks: Mapping[str, Sequence[Layout]], group: GroupSchema, schema: DocumentSchema
+) -> Iterable[dict[str, tuple[TableRow, dict[str, CellVector], str]]]:
+    """Yield the rows of a group as each track reads them.
+
+    With each come the signals of its cells by column, and what kind of table a calibration knows it as.
+    """
+    by_track = {track: Table(group, schema, layouts).rows() for track, layouts in tracks.items()}
+    tables = {
+        track: TableSignals(group, rows, tracks[track], track=track)
+        for track, rows in by_track.items()
+        if rows
+    }
+    for row in _side_by_side(by_track):
+        yield {
+            track: (
+                own,
+                tables[track].of(own, [each for other, each in row.items() if other != track]),
+                tables[track].kind(schema.doc_type),
+            )
+            for track, own in row.items()
+        }
 
 
 def _side_by_side(tracks: Mapping[str, Sequence[TableRow]]) -> Iterable[dict[str, TableRow]]:

@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 
+from alma.extraction.values.currencies import CURRENCY, RISKY
 from alma.extraction.values.locales import Locale
 from alma.extraction.values.numerals import SPELLED, words_to_number
 from alma.extraction.values.parsed_spans import Span
 
-#: Signs and codes of currencies, as an expression.
-CURRENCY = r"(?:US\$|R\$|[$€£¥₹]|RM|Rs\.?|USD|EUR|GBP|CHF|MYR|SGD|CAD|AUD|INR|HKD|JPY|NOK|SEK|DKK|PLN|kr\.?)"
-_DIGITS = r"(?:\d{1,3}(?:[ \u00a0\u202f'’]\d{3})+(?:[.,]\d{1,4})?|\d+(?:[.,]\d+)*)"
+_DIGITS = r"(?:\d{1,3}(?:[ '’]\d{3})+(?:[.,]\d{1,4})?(?!\d)|\d+(?:[.,]\d+)*)"
 _AMOUNT = re.compile(
-    rf"(?<![\w.,/-])(?P<open>\()?\s?(?P<sign>[-−–])?\s?(?P<before>{CURRENCY})?\s?(?P<sign2>[-−–])?\s?"
-    rf"(?P<digits>{_DIGITS})(?P<dash>[.,][-–]{{1,2}})?\s?(?P<after>{CURRENCY}(?!\w))?(?P<trail>[-−](?!\w))?"
-    rf"(?P<close>\))?(?![\w%/]|[.,:]\d|-\d|\s?%)",
-    re.IGNORECASE,
+    rf"(?<![\w.,/-])(?P<open>\()?\s?(?P<sign>-)?\s?(?:(?P<before>{CURRENCY})(?![^\W\d]))?\s?(?P<sign2>-)?\s?"
+    rf"(?P<digits>{_DIGITS})(?P<dash>[.,]-{{1,2}}|\s?/[-=])?(?P<hyphen>-(?![\w-]))?"
+    rf"(?:\s?(?P<after>{CURRENCY})(?!\w))?(?P<trail>-(?!\w))?(?:\s?(?P<credit>CR|Cr)(?!\w))?"
+    rf"(?:\s?(?P<scale>(?i:lakhs?|lacs?|crores?))(?!\w))?"
+    rf"(?P<close>\))?(?![^\W\d_]|\d|[%/]|[.,:]\d|-\d|\s?%)"
 )
-_NUMBER = re.compile(rf"(?<![\w.,/])(?P<sign>[-−])?(?P<digits>{_DIGITS})(?![\w/]|[.,:]\d)")
+_NUMBER = re.compile(rf"(?<![\w.,/])(?P<sign>-)?(?P<digits>{_DIGITS})(?![\w/]|[.,:]\d)")
 _WORD_AMOUNT = re.compile(rf"\b(?P<words>{SPELLED})(?=(?:dollars|pounds|euros|$))", re.IGNORECASE)
+#: `1,23,456` and `12,34,56,789`: lakhs and crores.
+_LAKHS = re.compile(r"\d{1,2}(?:,\d\d)+,\d{3}")
+#: What stands before an amount in brackets that repeats in figures what the words say.
+_SAID_BEFORE = re.compile(rf"(?:\b(?:{SPELLED})|\b(?i:dollars?|pounds?|euros?|rupees?|only|francs?))\W*$")
+#: Words of a text in which brackets are those of a sentence.
+_SENTENCE = 6
+_LETTERS = re.compile(r"[^\W\d_]{2,}")
+_SCALES = {"l": 100_000, "c": 10_000_000}
 
 
 def amounts(text: str, locale: Locale) -> Iterator[Span]:
@@ -28,17 +37,18 @@ def amounts(text: str, locale: Locale) -> Iterator[Span]:
     for match in _AMOUNT.finditer(text):
         digits = match["digits"]
         value = plain_decimal(digits, locale, money=True)
-        if value is None:
+        glued = match["before"] and text[match.end("before")].isdigit()
+        if value is None or (glued and match["before"] in RISKY and not re.search("[.,]", digits)):
             continue
-        negative = bool(
-            match["sign"] or match["sign2"] or match["trail"] or (match["open"] and match["close"])
-        )
+        if match["scale"]:
+            value = f"{Decimal(value) * _SCALES[match['scale'][0].lower()]:.2f}"
         money = bool(match["before"] or match["after"])
         cents = bool(re.search(r"[.,]\d\d$", digits)) or bool(match["dash"])
         quality = 1.0 if cents else 0.9 if money else 0.5 if re.search(r"[.,]", digits) else 0.15
         start, end = _without_currency(match)
         found = True
-        yield Span(start, end, "-" + value if negative and value.strip("0.") else value, quality)
+        negative = _negative(match, locale) and value.strip("0.") != ""
+        yield Span(start, end, "-" + value if negative else value, quality)
     if not found:
         for match in _WORD_AMOUNT.finditer(text):
             number = words_to_number(match["words"])
@@ -67,7 +77,7 @@ def plain_decimal(digits: str, locale: Locale, *, money: bool) -> str | None:
     money : bool
         At least two decimals come out; a lone comma before three digits groups thousands.
     """
-    text = re.sub(r"[ \u00a0\u202f'’]", "", digits)
+    text = re.sub(r"[ '’]", "", digits)
     marks = [c for c in text if c in ".,"]
     whole, fraction = text, ""
     if len(set(marks)) == 2:
@@ -77,18 +87,32 @@ def plain_decimal(digits: str, locale: Locale, *, money: bool) -> str | None:
         whole, fraction = re.sub("[.,]", "", text[:at]), text[at + 1 :]
     elif len(marks) > 1:
         groups = re.split("[.,]", text)
-        if any(len(g) != 3 for g in groups[1:]) or len(groups[0]) > 3:
+        if (any(len(g) != 3 for g in groups[1:]) or len(groups[0]) > 3) and not _LAKHS.fullmatch(text):
             return None
         whole = "".join(groups)
     elif marks:
         whole, _, fraction = text.partition(marks[0])
-        grouping = "." if locale.decimal_comma else ","
-        if len(fraction) == 3 and marks[0] == grouping and 1 <= len(whole) <= 3 and whole != "0":
+        if len(fraction) == 3 and marks[0] in locale.grouping and 1 <= len(whole) <= 3 and whole != "0":
             whole, fraction = whole + fraction, ""
     whole = whole.lstrip("0") or "0"
     if money:
         fraction = fraction.rstrip("0").ljust(2, "0")
     return f"{whole}.{fraction}" if fraction else whole
+
+
+def _negative(match: re.Match[str], locale: Locale) -> bool:
+    """Return whether an amount is below zero: a minus on either side, brackets of a ledger, or `CR`."""
+    if match["sign"] or match["sign2"] or match["credit"]:
+        return True
+    if match["hyphen"] or match["trail"]:
+        # Behind cents a dash is a minus; behind a whole amount of money it stands where cents would.
+        whole = not re.search(r"[.,]\d\d$", match["digits"])
+        return not (whole and (match["before"] or match["after"] or locale.whole))
+    if not (match["open"] and match["close"]):
+        return False
+    before = match.string[: match.start()]
+    said = _SAID_BEFORE.search(before) is not None
+    return not said and len(_LETTERS.findall(match.string)) < _SENTENCE
 
 
 def _without_currency(match: re.Match[str]) -> tuple[int, int]:
@@ -98,6 +122,11 @@ def _without_currency(match: re.Match[str]) -> tuple[int, int]:
     text = match.string
     if match["before"] and text[match.end("before")].isspace() and not match["open"] and not match["sign"]:
         start = match.start("sign2") if match["sign2"] else match.start("digits")
-    if match["after"] and text[match.start("after") - 1].isspace() and not match["close"]:
+    if (
+        match["after"]
+        and text[match.start("after") - 1].isspace()
+        and not match["close"]
+        and not match["credit"]
+    ):
         end = match.end("dash") if match["dash"] else match.end("digits")
     return start, end

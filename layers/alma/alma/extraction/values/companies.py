@@ -16,6 +16,14 @@ _LEGAL_START = re.compile(
     r"^(?:\(m\)|sdn|bhd|co|ltd|limited|llc|inc|gmbh|enterprise|restaurant|trading)\.?,?$"
 )
 
+_FORMS = (
+    r"sdn|bhd|berhad|ltd|limited|llc|llp|lp|l\.l\.c\.?|inc|incorporated|corp|corporation|plc|co|company|gmbh|ag|kg|kgaa|ug|ohg|gbr|mbh|se"
+    r"|e\.?\s?k|e\.?\s?v|sas|sasu|sarl|s\.a\.r\.l|s\.?a|s\.?l|s\.?l\.?u|s\.?r\.?l|s\.?p\.?a|b\.?v|n\.?v|bvba|aps|a/s|as|ab|oy|oyj"
+    r"|sp\.?\s?z\s?o\.?\s?o|spolka|s\.?r\.?o|a\.?s|d\.?o\.?o|kft|zrt|bt|nyrt|s\.?c|lda|ltda|pty|pte|pvt|private|ood|eood|uab|sia|ou|as"
+)
+#: A line of legal forms alone, the end of the name above it.
+_ONLY_LEGAL = re.compile(rf"(?:\(?(?:{_FORMS})\)?[.,]?(?:\s?(?:&|\+|u\.|und|and|et)\s?|\s|$)){{1,4}}")
+
 
 def is_company(name: str) -> bool:
     """Return whether a name says that it is a company's (`Ltd`, `GmbH`, `Trading`, …)."""
@@ -25,3 +33,8 @@ def is_company(name: str) -> bool:
 def starts_with_legal_form(name: str) -> bool:
     """Return whether a text is, or begins as, the end of a company's name (`Sdn Bhd`, `Ltd.`)."""
     return _LEGAL_START.match(fold(name)) is not None
+
+
+def continues_name(line: str) -> bool:
+    """Return whether a line is nothing but the legal form of the name above it (`GMBH & CO. KG`)."""
+    return _ONLY_LEGAL.fullmatch(fold(line).strip()) is not None

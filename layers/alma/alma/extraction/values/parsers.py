@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator
 
 from alma.datamodel.schemas import FieldType
 from alma.extraction.values.amounts import amounts, numbers
+from alma.extraction.values.currency_values import currencies
 from alma.extraction.values.dates import dates
 from alma.extraction.values.durations import durations
 from alma.extraction.values.identifiers import identifiers
 from alma.extraction.values.locales import Locale
 from alma.extraction.values.names import names, texts
 from alma.extraction.values.parsed_spans import Span
-from alma.extraction.values.text import squeeze
+from alma.extraction.values.text import plain, squeeze
 
 _FINDERS: dict[FieldType, Callable[[str, Locale], Iterator[Span]]] = {
     FieldType.DATE: dates,
@@ -26,6 +27,7 @@ _FINDERS: dict[FieldType, Callable[[str, Locale], Iterator[Span]]] = {
     FieldType.NUMBER: numbers,
     FieldType.IDENTIFIER: identifiers,
     FieldType.DURATION: durations,
+    FieldType.CURRENCY: currencies,
     FieldType.NAME: names,
     FieldType.ADDRESS: texts,
     FieldType.TEXT: texts,
@@ -33,12 +35,24 @@ _FINDERS: dict[FieldType, Callable[[str, Locale], Iterator[Span]]] = {
 
 #: Types whose values are found inside a text; the others are the whole text of a cell.
 TYPED = frozenset(
-    {FieldType.DATE, FieldType.AMOUNT, FieldType.NUMBER, FieldType.IDENTIFIER, FieldType.DURATION}
+    {
+        FieldType.DATE,
+        FieldType.AMOUNT,
+        FieldType.NUMBER,
+        FieldType.IDENTIFIER,
+        FieldType.DURATION,
+        FieldType.CURRENCY,
+    }
 )
 
 
 def spans(text: str, kind: FieldType, locale: Locale) -> list[Span]:
-    """Return the values of a type that stand in `text`, in order."""
+    """Return the values of a type that stand in `text`, in order.
+
+    Typed values are read from its plain form, in which any script's digits are those of ASCII.
+    """
+    if kind in TYPED:
+        text = plain(text)
     return sorted(_FINDERS[kind](text, locale), key=lambda s: s.start)
 
 

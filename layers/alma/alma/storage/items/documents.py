@@ -113,6 +113,7 @@ class DocumentItem(Item, discriminator="document"):
     type_key = UnicodeAttribute(null=True)
     requested_type = UnicodeAttribute(null=True)
     file_name = UnicodeAttribute()
+    folded_name = UnicodeAttribute(null=True)  # as its lookups have it, whatever folds names today
     object_key = UnicodeAttribute()
     etag = UnicodeAttribute(null=True)
     file_key = UnicodeAttribute(null=True)
@@ -123,6 +124,20 @@ class DocumentItem(Item, discriminator="document"):
     instance_of = NumberAttribute(null=True)
     instances = JSONAttribute(null=True)
     pending_parts = NumberSetAttribute(null=True, attr_name="unmoved")
+    # Split and merge by hand. On a part: from which document it takes its pages, and which of that one's. On
+    # a document that is being split: its parts, [number, first page, last page] each; on one that takes
+    # others in: these, [number, first page here, pages] each; on those, which one. Both: who asked for it.
+    # After a merge: the pages are not one range of the file, and the further files they came from, [file
+    # key, object key, etag, first document] each.
+    taken_from = NumberAttribute(null=True)
+    taken_first = NumberAttribute(null=True)
+    taken_last = NumberAttribute(null=True)
+    parts = JSONAttribute(null=True)
+    joining = JSONAttribute(null=True)
+    merged_into = NumberAttribute(null=True)
+    divided_by = UnicodeAttribute(null=True)
+    scattered = BooleanAttribute(null=True)
+    further_files = JSONAttribute(null=True)
     pages = NumberAttribute(null=True)
     pending = NumberSetAttribute(null=True)
     attempts = NumberAttribute(default=0)
