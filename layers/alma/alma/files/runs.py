@@ -64,8 +64,6 @@ def _comb_of(glyph: Glyph, combs: Sequence[Bounds]) -> Bounds | None:
 def _apart(run: list[Glyph], glyph: Glyph) -> bool:
     """Tell whether a character does not continue the word before it."""
     last = run[-1]
-    if last.source != glyph.source and (last.source is not None or glyph.source is not None):
-        return True
     if abs(turn_between(last.angle, glyph.angle)) > 20:
         return True
     if _below(last, glyph):

@@ -9,6 +9,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import pypdfium2 as pdfium
 
@@ -97,21 +98,41 @@ def _sorted_out(
     for."""
     printed, unprinted = [], []
     for run in runs:
-        left, top = min(g.left for g in run), min(g.top for g in run)
-        right, bottom = max(g.right for g in run), max(g.bottom for g in run)
-        box = left / display.width, top / display.height, right / display.width, bottom / display.height
-        if (
-            objects.doubtless
-            or run[0].source is None
-            or objects.shows(run[0].source, (left, top, right, bottom))
-        ):
-            if ink.shows(box):
-                printed.append(run)
-        elif ink.shows(box, stroke=True) and within(
-            ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2), objects.pictures
-        ):
-            unprinted.append(run)
+        for drawn, part in _parts(run, objects):
+            left, top, right, bottom = _sides(part)
+            box = left / display.width, top / display.height, right / display.width, bottom / display.height
+            if drawn:
+                if ink.shows(box):
+                    printed.append(part)
+            elif ink.shows(box, stroke=True) and within(
+                ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2), objects.pictures
+            ):
+                unprinted.append(part)
     return printed, unprinted
+
+
+def _parts(run: list[Glyph], objects: PageObjects) -> list[tuple[bool, list[Glyph]]]:
+    """Return the parts of a word that are drawn, and those that are not: nearly always one."""
+    if objects.doubtless:
+        return [(True, run)]
+    parts: list[tuple[bool, list[Glyph]]] = []
+    for source, group in groupby(run, key=lambda glyph: glyph.source):
+        glyphs = list(group)
+        drawn = source is None or objects.shows(source, _sides(glyphs))
+        if parts and parts[-1][0] == drawn:
+            parts[-1][1].extend(glyphs)
+        else:
+            parts.append((drawn, glyphs))
+    return parts
+
+
+def _sides(glyphs: list[Glyph]) -> Bounds:
+    return (
+        min(g.left for g in glyphs),
+        min(g.top for g in glyphs),
+        max(g.right for g in glyphs),
+        max(g.bottom for g in glyphs),
+    )
 
 
 def _in_order(
