@@ -38,7 +38,7 @@ def words_of(document: Mapping[str, Any], data: Path, cache: Path) -> list[PageT
     if path.exists():
         return [PageText.from_json(json.dumps(page)) for page in json.loads(path.read_text())]
     from alma.ocr import Recognizer
-    from alma.ocr.completion import completed
+    from alma.ocr.completion import with_pictures
 
     found: list[PageText] = []
     recognizer: Recognizer | None = None
@@ -50,8 +50,8 @@ def words_of(document: Mapping[str, Any], data: Path, cache: Path) -> list[PageT
             if page.needs_vision:
                 recognizer = recognizer or Recognizer(MODELS)
                 with Image.open(page.image) as image:
-                    if text is not None and text.awaits_picture:
-                        text = completed(recognizer, image, text)
+                    if text is not None and text.pictures:
+                        text = with_pictures(recognizer, image, text)
                     else:
                         found.append(recognizer.read(image, page.number))
             if text is not None:

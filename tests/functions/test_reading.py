@@ -59,7 +59,7 @@ def test_a_pdf_with_text_becomes_fields_without_recognition() -> None:
     assert all(field.best.regions for field in fields)
 
 
-def test_the_words_of_an_old_layer_and_of_a_picture_are_looked_at_once_and_stay_one_track() -> None:
+def test_the_words_of_an_old_layer_are_compared_with_the_picture_and_stay_one_track() -> None:
     organisations.create("greaves")
     rows = [(60, 700, "Invoice No: INV-20417"), (60, 660, "Net 200.00 Tax 40.00"), (60, 620, "Total 240.00")]
     page = pdf_of_pages(b"".join(text(x, y, words, 12) for x, y, words in rows))
@@ -67,7 +67,7 @@ def test_the_words_of_an_old_layer_and_of_a_picture_are_looked_at_once_and_stay_
 
     ingest(drop("inbox/greaves/scan.pdf", pdf_with_picture(picture_of(page), layer)))
     asked = messages()
-    assert [message["page"] for message in asked] == [1]
+    assert [message["page"] for message in asked] == [0]
     extract(asked[0])
     assert archive() == ["greaves/pages/1/p1.png", "greaves/words/1/p1.text.json"]
     words = PageText.from_json(page_words.stored_words(records.get("greaves", 1), 1, Track.TEXT))

@@ -25,11 +25,36 @@ def reject_control_characters(text: str) -> str:
     return text
 
 
-def is_repetition(words: Sequence[str]) -> bool:
-    """Tell whether a line is one short phrase over and over, as a watermark is: `COPY ONLY COPY ONLY
-    COPY`."""
-    for length in range(1, min(6, len(words) // 2) + 1):
-        if all(word == words[i % length] for i, word in enumerate(words)):
-            phrase = "".join(words[:length])
-            return len(phrase) > 2 and phrase.isalpha()
-    return False
+def is_rtl(text: str) -> bool:
+    """Tell whether most letters of a text are of a script written from right to left."""
+    kinds = [unicodedata.bidirectional(c) for c in text]
+    return sum(kind in ("R", "AL") for kind in kinds) > kinds.count("L")
+
+
+def reading_order(texts: Sequence[str]) -> list[int]:
+    """Return the positions of a line's words, given from left to right, in the order in which they are read.
+
+    The bidirectional algorithm of Unicode (UAX 9) for whole words: those of the other direction are turned
+    round among themselves, with the numbers and signs between them.
+    """
+    directions = ["R" if is_rtl(text) else "L" if any(map(_is_ltr, text)) else "" for text in texts]
+    if "R" not in directions:
+        return list(range(len(texts)))
+    main = "R" if is_rtl("".join(texts)) else "L"
+    order = list(range(len(texts)))[:: -1 if main == "R" else 1]
+    at = 0
+    while at < len(order):
+        end = at + 1
+        if directions[order[at]] not in ("", main):
+            for ahead in range(at + 1, len(order)):
+                if directions[order[ahead]] == main:
+                    break
+                if directions[order[ahead]]:
+                    end = ahead + 1
+            order[at:end] = reversed(order[at:end])
+        at = end
+    return order
+
+
+def _is_ltr(c: str) -> bool:
+    return unicodedata.bidirectional(c) == "L"

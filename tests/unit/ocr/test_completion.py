@@ -8,7 +8,7 @@ import pytest
 from alma.datamodel.pages import PageText
 from alma.files.pdf import PdfParser
 from alma.ocr import Recognizer
-from alma.ocr.completion import completed
+from alma.ocr.completion import compared, with_pictures
 from tests.unit.files.making_pdfs import pdf_of_pages, pdf_with_picture, picture_of, text
 
 INVOICE = [
@@ -40,8 +40,10 @@ def as_completed(data: bytes, folder: Path, recognizer: Recognizer) -> PageText:
     with closing(PdfParser(path, side=2000)) as file:
         content = file.read(1)
     assert content.text is not None
-    assert content.needs_vision
-    return completed(recognizer, content.image, content.text)
+    page = content.text
+    if page.pictures:
+        page = with_pictures(recognizer, content.image, page)
+    return compared(recognizer, content.image, page, page.unprinted)
 
 
 def lines(page: PageText) -> list[str]:
@@ -61,7 +63,7 @@ def test_an_old_layer_that_reads_wrong_digits_loses_against_the_picture(
     assert total.confidence is not None
     assert (round(total.box.x, 2), round(total.box.y, 2)) == (0.15, 0.36)
     assert next(word for word in page.words if word.text == "Northgate").confidence is None
-    assert not page.awaits_picture
+    assert (page.unprinted, page.pictures) == ((), ())
 
 
 def test_an_old_layer_that_confuses_letters_and_digits_throughout_loses_everywhere(

@@ -40,17 +40,11 @@ class PageText:
     """Number of text lines that were found and could not be read (a script outside the alphabet, a smear)."""
     unprinted: tuple[int, ...] = ()
     """Positions of words of a text layer that the file does not print: an earlier recogniser's, under a
-    picture of them. They count for what they are once they have been compared with the picture."""
+    picture of them, that have not been compared with it."""
     pictures: tuple[Box, ...] = ()
     """Pictures on a page of text that may hold words of their own, to be recognised."""
-
     completed: bool = False
-    """Both have been done."""
-
-    @property
-    def awaits_picture(self) -> bool:
-        """A recogniser has to look at parts of the page image for its words to be whole."""
-        return bool(self.unprinted or self.pictures)
+    """The words of its pictures are there."""
 
     def upright(self) -> PageText:
         """Return the same page turned so that lines run left to right, for rules about position."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-from dataclasses import replace
 from pathlib import Path
 
 import pypdfium2 as pdfium
@@ -96,11 +95,17 @@ class PdfParser:
         needs_vision = _needs_vision(ink, layer, objects.pictures)
         text = None
         if layer.words:
-            text = PageText(number, display.width, display.height, Track.TEXT, layer.words, layer.turned)
-            if not needs_vision:
-                pictures = unread_pictures(ink, layer.words, objects.pictures)
-                text = replace(text, unprinted=layer.unprinted, pictures=pictures)
-        return PageContent(image, text, needs_vision or (text is not None and text.awaits_picture))
+            text = PageText(
+                number,
+                display.width,
+                display.height,
+                Track.TEXT,
+                layer.words,
+                layer.turned,
+                unprinted=layer.unprinted,
+                pictures=() if needs_vision else unread_pictures(ink, layer.words, objects.pictures),
+            )
+        return PageContent(image, text, needs_vision or bool(text and text.pictures))
 
     def _prepare_annotations(self, page: pdfium.PdfPage, display: Display) -> list[Bounds]:
         """Take away annotations that are not shown; return where the fields are that set characters apart."""

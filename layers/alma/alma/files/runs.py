@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from alma.files.glyphs import Glyph
 from alma.files.visibility import Bounds
+from alma.text import is_rtl
 
 #: Distance of characters of a column, in ems: solid setting has 1, a vertical line may be led or justified.
 _COLUMN = (0.6, 1.7)
@@ -48,12 +49,6 @@ def runs_of(glyphs: Iterable[Glyph | None], combs: Sequence[Bounds] = ()) -> Ite
 def is_column(run: Sequence[Glyph]) -> bool:
     """Tell whether a word runs down the page though its characters stand upright, as in vertical Japanese."""
     return len(run) > 1 and _below(run[0], run[1])
-
-
-def is_rtl(text: str) -> bool:
-    """Tell whether most letters of a text are of a script written from right to left."""
-    kinds = [unicodedata.bidirectional(c) for c in text]
-    return sum(kind in ("R", "AL") for kind in kinds) > kinds.count("L")
 
 
 def _comb_of(glyph: Glyph, combs: Sequence[Bounds]) -> Bounds | None:

@@ -19,13 +19,16 @@ from alma.files.display import Display
 from alma.files.glyphs import Glyph, glyphs_of
 from alma.files.ink import PageInk, within
 from alma.files.legibility import is_garbage
-from alma.files.lines import Token
-from alma.files.runs import is_column, is_rtl, runs_of, turn_between
-from alma.files.set_pieces import lines_of
+from alma.files.lines import Token, in_lines
+from alma.files.runs import is_column, runs_of, turn_between
 from alma.files.visibility import Bounds, PageObjects
+from alma.text import reading_order
 
 # Height of capitals above the baseline, in ems: 0.66 to 0.73 in 25 forms, contracts and invoices.
 _CAPITALS = 0.7
+
+# Share of the words under a scan that may stand on no ink.
+_ASTRAY = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +98,13 @@ def _sorted_out(
     runs: list[list[Glyph]], display: Display, ink: PageInk, objects: PageObjects
 ) -> tuple[list[list[Glyph]], list[list[Glyph]]]:
     """Return the words that the page shows, and those that it does not show but a picture's ink stands
-    for."""
+    for.
+
+    Some scans have words under them that are no reading of them, such as an archive's data on the file: where
+    many stand on no ink, those that do so do it by chance.
+    """
     printed, unprinted = [], []
+    astray = 0
     for run in runs:
         for drawn, part in _parts(run, objects):
             left, top, right, bottom = _sides(part)
@@ -104,11 +112,12 @@ def _sorted_out(
             if drawn:
                 if ink.shows(box):
                     printed.append(part)
-            elif ink.shows(box, stroke=True) and within(
-                ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2), objects.pictures
-            ):
-                unprinted.append(part)
-    return printed, unprinted
+            elif within(((box[0] + box[2]) / 2, (box[1] + box[3]) / 2), objects.pictures):
+                if ink.shows(box, stroke=True):
+                    unprinted.append(part)
+                else:
+                    astray += 1
+    return printed, unprinted if astray <= _ASTRAY * (astray + len(unprinted)) else []
 
 
 def _parts(run: list[Glyph], objects: PageObjects) -> list[tuple[bool, list[Glyph]]]:
@@ -157,7 +166,8 @@ def _in_order(
                 token = _token(run, -quarter % 360, width, height, unprinted=id(run) in unseen)
                 (straight if abs(_slant(run[0].angle)) < 15 else slanted).append(token)
         # A diagonal stamp would glue the lines it crosses together.
-        together = [*map(_logical, lines_of(straight)), *([token] for token in slanted)]
+        together = [[line[i] for i in reading_order([t.text for t in line])] for line in in_lines(straight)]
+        together += [[token] for token in slanted]
         lines += ((line, quarter) for line in together)
     # Vertical lines follow each other from the right.
     columns.sort(key=lambda run: -run[0].x)
@@ -177,28 +187,6 @@ def _in_order(
                 words.append(word)
         number += len(words) > before
     return TextLayer(tuple(words), tuple(positions), turned=-main % 360)
-
-
-def _logical(line: list[Token]) -> list[Token]:
-    """Return the words of a line, given from left to right, in the order in which they are read.
-
-    The algorithm of Unicode (UAX 9) for whole words: those of the other direction are turned round among
-    themselves.
-    """
-    if not any(is_rtl(token.text) for token in line):
-        return line
-    rtl = is_rtl("".join(token.text for token in line))
-    ordered: list[Token] = []
-    foreign: list[Token] = []
-    for token in reversed(line) if rtl else line:
-        latin = any(unicodedata.bidirectional(c) == "L" for c in token.text)
-        if latin if rtl else is_rtl(token.text):
-            foreign.insert(0, token)
-            continue
-        ordered += foreign
-        foreign = []
-        ordered.append(token)
-    return ordered + foreign
 
 
 def _quarter(angle: float) -> int:

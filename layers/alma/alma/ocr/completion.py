@@ -1,11 +1,11 @@
-"""What a text layer leaves to the picture: words that it does not print are compared, pictures of words are
-read."""
+"""What a text layer leaves to the picture: words that it does not print are compared with it, pictures of
+words are read."""
 
 from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -54,12 +54,8 @@ class Reader(Protocol):
         ...
 
 
-def completed(reader: Reader, image: Image.Image, text: PageText) -> PageText:
-    """Return a text layer with its unprinted words compared with the picture, and with the words of pictures.
-
-    Only what carries a digit is compared, as dates, amounts and numbers do: all of it would take as long
-    as reading the page. Where many of those are contradicted, everything is. A contradicted word is replaced
-    by what is read.
+def with_pictures(reader: Reader, image: Image.Image, text: PageText) -> PageText:
+    """Return a text layer joined by the words of its pictures.
 
     Parameters
     ----------
@@ -70,27 +66,58 @@ def completed(reader: Reader, image: Image.Image, text: PageText) -> PageText:
     text : PageText
         Its text layer.
     """
-    upright = text.upright()
-    image = image.transpose(_UPRIGHT[text.turned]) if text.turned else image
-    with_digits = [i for i in upright.unprinted if _has_digit(upright.words[i].text)]
-    segments = _segments(upright, with_digits)
-    replaced, compared = _compared(reader, image, upright.words, segments, SURE)
-    if len(replaced) >= LEAST_CONTRADICTED and len(replaced) > DOUBTFUL * compared:
-        segments = _segments(upright, upright.unprinted)
-        replaced, _ = _compared(reader, image, upright.words, segments, least=0.0)
-    lines: list[list[Word]] = []
-    for positions in _numbered(upright.words):
-        words = [word for index in positions for word in replaced.get(index, [upright.words[index]])]
-        if words:
-            lines.append(words)
+    upright, image = _upright(text, image)
+    lines = [[(i, upright.words[i]) for i in line] for line in _numbered(upright.words)]
     for line in _pictured(reader, image, upright):
-        lines.insert(_place(line, lines), line)
-    joined = [
-        Word(word.text, word.box.turned(-text.turned % 360), number, word.confidence)
-        for number, line in enumerate(lines)
-        for word in line
+        lines.insert(_place(line, lines), [(-1, word) for word in line])
+    joined = _joined(text, lines, set(upright.unprinted))
+    return replace(joined, pictures=(), completed=True)
+
+
+def compared(reader: Reader, image: Image.Image, text: PageText, positions: Iterable[int]) -> PageText:
+    """Return a text layer some of whose unprinted words were compared with the picture.
+
+    Where many of those are contradicted, all are compared. A contradicted word is replaced by what is read,
+    or has the confidence that a less sure reading leaves it. What was compared is no longer `unprinted`.
+
+    Parameters
+    ----------
+    reader : Reader
+        Recognises words.
+    image : PIL.Image.Image
+        The page as displayed.
+    text : PageText
+        Its text layer.
+    positions : iterable of int
+        Of the words to compare.
+    """
+    upright, image = _upright(text, image)
+    chosen = sorted(positions)
+    replaced, count = _compared(reader, image, upright.words, _segments(upright, chosen), SURE)
+    if len(replaced) >= LEAST_CONTRADICTED and len(replaced) > DOUBTFUL * count:
+        chosen = sorted(upright.unprinted)
+        replaced, _ = _compared(reader, image, upright.words, _segments(upright, chosen), least=0.0)
+    lines = [
+        [(i, word) for i in line for word in replaced.get(i, [upright.words[i]])]
+        for line in _numbered(upright.words)
     ]
-    return replace(text, words=tuple(joined), unprinted=(), pictures=(), completed=True)
+    return _joined(text, lines, set(upright.unprinted) - set(chosen))
+
+
+def _upright(text: PageText, image: Image.Image) -> tuple[PageText, Image.Image]:
+    return text.upright(), image.transpose(_UPRIGHT[text.turned]) if text.turned else image
+
+
+def _joined(text: PageText, lines: Iterable[list[tuple[int, Word]]], unprinted: Container[int]) -> PageText:
+    """Return a page with the words of lines, each with the position it had, or -1."""
+    words: list[Word] = []
+    positions: list[int] = []
+    for number, line in enumerate(filter(None, lines)):
+        for position, word in line:
+            if position in unprinted:
+                positions.append(len(words))
+            words.append(Word(word.text, word.box.turned(-text.turned % 360), number, word.confidence))
+    return replace(text, words=tuple(words), unprinted=tuple(positions))
 
 
 def _segments(page: PageText, positions: Iterable[int]) -> list[list[int]]:
@@ -184,10 +211,12 @@ def _numbered(words: Sequence[Word]) -> list[list[int]]:
     return list(lines.values())
 
 
-def _place(line: list[Word], lines: list[list[Word]]) -> int:
+def _place(line: list[Word], lines: Sequence[Sequence[tuple[int, Word]]]) -> int:
     """Return where a line belongs among others: before the first that stands lower."""
     middle = _around(line).centre[1]
-    return next((n for n, other in enumerate(lines) if _around(other).y > middle), len(lines))
+    return next(
+        (n for n, other in enumerate(lines) if _around(word for _, word in other).y > middle), len(lines)
+    )
 
 
 def _around(words: Iterable[Word]) -> Box:
@@ -229,10 +258,6 @@ def _grown(grey: Image.Image, box: Box, limit: float) -> Box:
     return Box(box.x, box.y, (left + end) / width - box.x, box.h)
 
 
-def _has_digit(text: str) -> bool:
-    return any(map(str.isdigit, text))
-
-
 def _key(text: str) -> str:
-    """Return what two readings of a word are compared by: letters and digits."""
-    return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", text)))
+    """Return what two readings of a word are compared by: letters, without their accents, and digits."""
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKD", text)))

@@ -16,11 +16,13 @@ from alma.documents.page_records import PageRecord
 from alma.documents.records import Document
 from alma.errors import UnreadableFileError
 from alma.extraction.resolve import extract, with_missing
-from alma.pipeline import llm
+from alma.pipeline import llm, verification
 from alma.settings import settings
 from alma.storage import objects
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from alma.ocr import Recognizer
 
 _log = logging.getLogger(__name__)
@@ -51,26 +53,34 @@ def _recognizer() -> Recognizer:
     return Recognizer(settings().models)
 
 
-def _recognise(document: Document, page: int) -> None:
+def _page_image(document: Document, page: int) -> Image.Image:
     from PIL import Image
 
-    layer = _layer_to_complete(document, page)
-    if layer is not None and layer.completed:
-        return
     png = objects.get(document.organisation, objects.page_image_key(document.id, page))
-    with Image.open(io.BytesIO(png)) as image:
-        if layer is None:
-            text = _recognizer().read(image, page)
-        else:
-            from alma.ocr.completion import completed
+    return Image.open(io.BytesIO(png))
 
-            text = completed(_recognizer(), image, layer)
+
+def _keep(document: Document, text: PageText) -> None:
     objects.put(
         document.organisation,
-        objects.words_key(document.id, page, text.track),
+        objects.words_key(document.id, text.page, text.track),
         text.to_json(),
         "application/json",
     )
+
+
+def _recognise(document: Document, page: int) -> None:
+    layer = _layer_to_complete(document, page)
+    if layer is not None and layer.completed:
+        return
+    image = _page_image(document, page)
+    if layer is None:
+        text = _recognizer().read(image, page)
+    else:
+        from alma.ocr.completion import with_pictures
+
+        text = with_pictures(_recognizer(), image, layer)
+    _keep(document, text)
     if text.track is Track.VISION:
         page_records.page_recognised(document, page, text.turned)
 
@@ -82,7 +92,7 @@ def _layer_to_complete(document: Document, page: int) -> PageText | None:
         return None
     words = objects.get(document.organisation, objects.words_key(document.id, page, Track.TEXT))
     layer = PageText.from_json(words)
-    return layer if layer.awaits_picture or layer.completed else None
+    return layer if layer.pictures or layer.completed else None
 
 
 def check_readable(pages: Sequence[PageRecord]) -> None:
@@ -123,11 +133,14 @@ def fields_of(
         Whose run of that model it is; None for the inbox.
     """
     schemas = catalogue.schemas_of(document.organisation)
-    extraction = extract(
-        words,
-        schemas,
-        doc_type if doc_type in schemas else None,
+    read = partial(
+        extract,
+        schemas=schemas,
+        doc_type=doc_type if doc_type in schemas else None,
         decisions=partial(decision_counts.counts_of, document.organisation),
+    )
+    words, extraction = verification.verified(
+        words, read, partial(_page_image, document), _recognizer, partial(_keep, document)
     )
     if extraction.doc_type is None:
         return extraction
