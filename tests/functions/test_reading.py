@@ -74,6 +74,21 @@ def test_the_words_of_an_old_layer_are_compared_with_the_picture_and_stay_one_tr
     assert [word.text for word in words.words][-2:] == ["Total", "240.00"]
 
 
+def test_a_value_that_a_scan_does_not_show_is_for_a_person() -> None:
+    organisations.create("greaves")
+    rows = [(60, 700, "Northgate Paper Supplies Ltd"), (60, 660, "Tax 40.00"), (60, 620, "Total 240.00")]
+    shown = pdf_of_pages(b"".join(text(x, y, words, 12) for x, y, words in rows))
+    unseen = [(1, 780, "INVOICE"), (1, 770, "Invoice No: INV-99999"), (1, 760, "Invoice Date: 14/03/2024")]
+    layer = b"".join(text(x, y, words, 8, "3 Tr") for x, y, words in unseen)
+
+    ingest(drop("inbox/greaves/scan.pdf", pdf_with_picture(picture_of(shown), layer)))
+    for message in messages():
+        extract(message)
+    fields = {field["key"]: field for field in project(DocumentService("greaves").content(1))["fields"]}
+    assert fields.get("invoice_number", {"status": "escalated"})["status"] == "escalated"
+    assert fields.get("invoice_date", {"status": "escalated"})["status"] == "escalated"
+
+
 def test_files_embedded_in_a_pdf_are_named_in_the_answer() -> None:
     organisations.create("greaves")
     writer = pypdf.PdfWriter(

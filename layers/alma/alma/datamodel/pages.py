@@ -41,6 +41,8 @@ class PageText:
     unprinted: tuple[int, ...] = ()
     """Positions of words of a text layer that the file does not print: an earlier recogniser's, under a
     picture of them, that have not been compared with it."""
+    astray: bool = False
+    """Those words are no reading of the picture, but something else that somebody put there, unseen."""
     pictures: tuple[Box, ...] = ()
     """Pictures on a page of text that may hold words of their own, to be recognised."""
     completed: bool = False
@@ -66,6 +68,7 @@ class PageText:
         """Return the stored form: JSON with words as compact arrays."""
         partly: dict[str, Any] = {
             "unprinted": list(self.unprinted),
+            "astray": self.astray,
             "pictures": [[round(v, 5) for v in (b.x, b.y, b.w, b.h)] for b in self.pictures],
             "completed": self.completed,
         }
@@ -118,6 +121,7 @@ class PageText:
             turned=raw["turned"],
             unreadable=raw["unreadable"],
             unprinted=tuple(raw.get("unprinted", ())),
+            astray=raw.get("astray", False),
             pictures=tuple(Box(x, y, w, h) for x, y, w, h in raw.get("pictures", ())),
             completed=raw.get("completed", False),
         )

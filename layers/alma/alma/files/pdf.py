@@ -103,6 +103,7 @@ class PdfParser:
                 layer.words,
                 layer.turned,
                 unprinted=layer.unprinted,
+                astray=layer.astray,
                 pictures=() if needs_vision else unread_pictures(ink, layer.words, objects.pictures),
             )
         return PageContent(image, text, needs_vision or bool(text and text.pictures))

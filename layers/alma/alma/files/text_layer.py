@@ -8,7 +8,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import pypdfium2 as pdfium
@@ -17,7 +17,7 @@ from alma.datamodel.geometry import Box, Word
 from alma.files.digit_shapes import digits_lie
 from alma.files.display import Display
 from alma.files.glyphs import Glyph, glyphs_of
-from alma.files.ink import PageInk, within
+from alma.files.ink import PageInk, within, zone_share
 from alma.files.legibility import is_garbage
 from alma.files.lines import Token, in_lines
 from alma.files.runs import is_column, runs_of, turn_between
@@ -27,8 +27,9 @@ from alma.text import reading_order
 # Height of capitals above the baseline, in ems: 0.66 to 0.73 in 25 forms, contracts and invoices.
 _CAPITALS = 0.7
 
-# Share of the words under a scan that may stand on no ink.
-_ASTRAY = 0.3
+# Share of the words under a scan that may stand on no ink, and of the page that it covers.
+_ASTRAY = 0.1
+_SCANNED = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,8 @@ class TextLayer:
     """In reading order; empty where the layer is garbage."""
     unprinted: tuple[int, ...] = ()
     """Positions of the words that are not printed but stand, unseen, on the ink of a picture."""
+    astray: bool = False
+    """Those words are no reading of the picture: many stand on none of its ink."""
     turned: int = 0
     """Degrees clockwise the page must be turned for most of its text to run left to right."""
     garbage: bool = False
@@ -80,7 +83,7 @@ def read_text_layer(
         return TextLayer((), garbage=True)
     try:
         runs = [run for run in runs_of(glyphs_of(textpage, display, objects), combs) if run]
-        printed, unprinted = _sorted_out(runs, display, ink, objects)
+        printed, unprinted, astray = _sorted_out(runs, display, ink, objects)
         lying = digits_lie(textpage, (glyph for run in printed for glyph in run), ink, display.width)
     finally:
         textpage.close()
@@ -91,20 +94,21 @@ def read_text_layer(
     words_as_read = ("".join(glyph.text for glyph in run) for run in runs)
     if is_garbage(words_as_read, characters=len(glyphs), odd=sum(glyph.odd for glyph in glyphs)):
         return TextLayer((), garbage=True)
-    return _in_order(printed, unprinted, display.width, display.height)
+    return replace(_in_order(printed, unprinted, display.width, display.height), astray=astray)
 
 
 def _sorted_out(
     runs: list[list[Glyph]], display: Display, ink: PageInk, objects: PageObjects
-) -> tuple[list[list[Glyph]], list[list[Glyph]]]:
-    """Return the words that the page shows, and those that it does not show but a picture's ink stands
-    for.
+) -> tuple[list[list[Glyph]], list[list[Glyph]], bool]:
+    """Return the words that the page shows, those that it does not show but a picture's ink stands for, and
+    whether these are no reading of it.
 
-    Some scans have words under them that are no reading of them, such as an archive's data on the file: where
-    many stand on no ink, those that do so do it by chance.
+    Some scans have such words under them, an archive's data on the file: where many stand on no ink, those
+    that do so do it by chance. Of a scanned page they are kept, all or none being what somebody meant.
     """
-    printed, unprinted = [], []
-    astray = 0
+    printed: list[list[Glyph]] = []
+    unprinted: list[list[Glyph]] = []
+    without: list[list[Glyph]] = []
     for run in runs:
         for drawn, part in _parts(run, objects):
             left, top, right, bottom = _sides(part)
@@ -113,11 +117,11 @@ def _sorted_out(
                 if ink.shows(box):
                     printed.append(part)
             elif within(((box[0] + box[2]) / 2, (box[1] + box[3]) / 2), objects.pictures):
-                if ink.shows(box, stroke=True):
-                    unprinted.append(part)
-                else:
-                    astray += 1
-    return printed, unprinted if astray <= _ASTRAY * (astray + len(unprinted)) else []
+                (unprinted if ink.shows(box, stroke=True) else without).append(part)
+    if len(without) <= _ASTRAY * (len(without) + len(unprinted)):
+        return printed, unprinted, False
+    scanned = not printed and zone_share(objects.pictures) >= _SCANNED
+    return printed, [*unprinted, *without] if scanned else [], scanned
 
 
 def _parts(run: list[Glyph], objects: PageObjects) -> list[tuple[bool, list[Glyph]]]:

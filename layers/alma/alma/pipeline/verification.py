@@ -70,21 +70,24 @@ def verified(
         if not changed:
             break
         extraction = read(pages)
-    doubtful = [
-        (page.page, word)
-        for page in pages
-        if page.track is Track.TEXT
-        for word in page.words
-        if word.confidence is not None and word.confidence < DOUBTFUL
-    ]
+    doubtful = [(page.page, word) for page in pages for word in _doubtful(page)]
     return pages, replace(extraction, fields=[_escalated(field, doubtful) for field in extraction.fields])
+
+
+def _doubtful(page: PageText) -> list[Word]:
+    """Return the words of a text layer that the picture contradicts, or that stand on nothing in it."""
+    if page.astray:
+        return [page.words[position] for position in page.unprinted]
+    if page.track is not Track.TEXT:
+        return []
+    return [word for word in page.words if word.confidence is not None and word.confidence < DOUBTFUL]
 
 
 def _chosen(pages: Sequence[PageText], extraction: Extraction, least: int) -> dict[int, set[int]]:
     """Return the positions of the words to compare, by the index of their page."""
     chosen: dict[int, set[int]] = {}
     for index, page in enumerate(pages):
-        if page.unprinted:
+        if page.unprinted and not page.astray:
             own = [field for field in extraction.fields if _stands_on(field, page)]
             found = {
                 position
@@ -95,6 +98,8 @@ def _chosen(pages: Sequence[PageText], extraction: Extraction, least: int) -> di
                 chosen[index] = found
     missing = least - sum(map(len, chosen.values()))
     for index, page in enumerate(pages):
+        if page.astray:
+            continue
         others = [
             position
             for position in page.unprinted
@@ -124,6 +129,8 @@ def _covers(field: Field, page: int, word: Word) -> bool:
 
 
 def _escalated(field: Field, doubtful: Sequence[tuple[int, Word]]) -> Field:
-    if Reason.TRACKS_DISAGREE in field.reasons or not any(_covers(field, *each) for each in doubtful):
+    """Return a field, for a person where its value stands on a doubtful word."""
+    shown = replace(field, readings=tuple(r for r in field.readings[:1] if r.track == Track.TEXT))
+    if Reason.TRACKS_DISAGREE in field.reasons or not any(_covers(shown, *each) for each in doubtful):
         return field
     return replace(field, status=Status.ESCALATED, reasons=(*field.reasons, Reason.TRACKS_DISAGREE))
