@@ -67,7 +67,10 @@ def test_an_empty_file_has_its_own_slug() -> None:
         (b"PK\x03\x04\x14\0\6\0word/document.xml", "a Word document"),
         (b"PK\x03\x04\x14\0\6\0[Content_Types].xml", "a ZIP archive or an Office document"),
         (b"PK\x03\x04\x0a\0\0\0mimetypeapplication/vnd.oasis.opendocument.text", "an OpenDocument file"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0\0", "an old Office document"),
+        (
+            b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0\0",
+            "an old Office document (doc, xls, ppt) or an Outlook message (msg)",
+        ),
         (b"\0\0\0\x18ftypheic\0\0\0\0", "an HEIC photo"),
         (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "an HEIC photo"),
         (b"\0\0\0\x18ftypmp42\0\0\0\0", "a video"),

@@ -18,6 +18,8 @@ class Track(StrEnum):
     """The file's own text layer."""
     VISION = "vision"
     """Optical character recognition on the page image."""
+    XML = "xml"
+    """The data that an electronic invoice carries beside its pages; no words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class PageText:
 
     completed: bool = False
     """Both have been done."""
+    data: tuple[tuple[str, str], ...] = ()
+    """What the file says of itself as data, on the track `xml`: key of a field and its value as written."""
 
     @property
     def awaits_picture(self) -> bool:
@@ -74,6 +78,7 @@ class PageText:
             "unprinted": list(self.unprinted),
             "pictures": [[round(v, 5) for v in (b.x, b.y, b.w, b.h)] for b in self.pictures],
             "completed": self.completed,
+            "data": [list(each) for each in self.data],
         }
         return json.dumps(
             {
@@ -126,6 +131,7 @@ class PageText:
             unprinted=tuple(raw.get("unprinted", ())),
             pictures=tuple(Box(x, y, w, h) for x, y, w, h in raw.get("pictures", ())),
             completed=raw.get("completed", False),
+            data=tuple((key, value) for key, value in raw.get("data", ())),
         )
 
 

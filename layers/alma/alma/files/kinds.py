@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 
 from alma.errors import UnreadableFileError
@@ -10,7 +11,7 @@ from alma.errors import UnreadableFileError
 #: annex H.3.4.1), behind a mail header or a byte order mark.
 HEAD = 1024
 
-ACCEPTED = "alma reads PDF, PNG, JPEG, JPEG 2000, TIFF, WebP, AVIF, BMP and GIF"
+ACCEPTED = "alma reads PDF, PNG, JPEG, JPEG 2000, TIFF, WebP, AVIF, BMP and GIF, and such files in e-mails"
 
 
 class Kind(StrEnum):
@@ -25,12 +26,25 @@ class Kind(StrEnum):
     GIF = "gif"
     JPEG_2000 = "jp2"
     AVIF = "avif"
+    MAIL = "eml"
+    """An e-mail: the files attached to it are read."""
 
     @property
     def media_type(self) -> str:
         """The registered media type."""
-        return "application/pdf" if self is Kind.PDF else f"image/{self.value}"
+        return _MEDIA_TYPES.get(self) or f"image/{self.value}"
 
+
+_MEDIA_TYPES = {Kind.PDF: "application/pdf", Kind.MAIL: "message/rfc822"}
+
+
+#: Fields of a mail's header that tell it from another text with colons.
+MAIL_FIELDS = 2
+_HEADER_FIELD = re.compile(rb"([!-9;-~]{1,76}):")
+_MAIL_FIELDS = frozenset(
+    b"return-path received delivered-to mime-version from to cc subject date message-id content-type "
+    b"content-transfer-encoding dkim-signature reply-to arc-seal authentication-results".split()
+)
 
 _SIGNATURES: tuple[tuple[bytes, Kind], ...] = (
     (b"\x89PNG\r\n\x1a\n", Kind.PNG),
@@ -47,7 +61,11 @@ _SIGNATURES: tuple[tuple[bytes, Kind], ...] = (
 
 # Formats people send by mistake: signature, what to call it, what to do instead.
 _UNSUPPORTED: tuple[tuple[bytes, str, str], ...] = (
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office document", "Save it as PDF and send that"),
+    (
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+        "an old Office document (doc, xls, ppt) or an Outlook message (msg)",
+        "Save a document as PDF, a message as eml, and send that",
+    ),
     (b"{\\rtf", "an RTF document", "Save it as PDF and send that"),
     (b"%!PS", "PostScript", "Convert it to PDF and send that"),
     (b"Rar!\x1a\x07", "a RAR archive", "Send the files in it one by one"),
@@ -57,9 +75,6 @@ _UNSUPPORTED: tuple[tuple[bytes, str, str], ...] = (
     (b"\0\0\x01\0", "an icon", "Convert it to PNG and send that"),
     (b"\x7fELF", "a program", "Send a document"),
     (b"MZ", "a program", "Send a document"),
-    (b"From ", "an e-mail", "Send its attachments one by one"),
-    (b"Return-Path:", "an e-mail", "Send its attachments one by one"),
-    (b"Received:", "an e-mail", "Send its attachments one by one"),
 )
 
 _OFFICE = (
@@ -107,11 +122,29 @@ def identify(head: bytes) -> Kind:
         return Kind.AVIF
     if b"%PDF-" in head:
         return Kind.PDF
+    if _is_mail(head):
+        return Kind.MAIL
     name, advice = _unsupported(head)
     raise UnreadableFileError(
         f"The file looks like {name}, which alma does not read. {advice}: {ACCEPTED}.",
         code="unsupported_type",
     )
+
+
+def _is_mail(head: bytes) -> bool:
+    """Tell whether a file begins with the header of an e-mail (RFC 5322): fields that mails have, line by
+    line."""
+    lines = head.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n").splitlines()
+    if lines and lines[0].startswith((b"From ", b">From ")):  # of a mailbox file
+        lines = lines[1:]
+    names = set()
+    for line in lines:
+        field = _HEADER_FIELD.match(line)
+        if field is None and not line.startswith((b" ", b"\t")):
+            break
+        if field is not None:
+            names.add(field[1].lower())
+    return bool(lines and _HEADER_FIELD.match(lines[0])) and len(names & _MAIL_FIELDS) >= MAIL_FIELDS
 
 
 def _brands(head: bytes) -> set[bytes]:
