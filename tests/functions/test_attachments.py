@@ -1,4 +1,4 @@
-"""Files attached to a file, from the drop to documents: portfolios, mails and the data of electronic invoices."""
+"""Files attached to a file, from the drop to documents: portfolios, mails, the data of invoices."""
 
 import pytest
 
@@ -78,7 +78,9 @@ def test_a_mail_becomes_its_attachments_and_one_that_cannot_be_read_fails_by_its
 
 def test_a_file_attached_to_one_that_is_kept_together_is_still_a_document_of_its_own() -> None:
     greaves = Tenant.create("greaves")
-    said = greaves.call("documents", "POST", "/v1/documents", {"fileName": "may.eml", "split": False}).json
+    said = greaves.call(
+        "documents", "POST", "/v1/documents", body={"fileName": "may.eml", "split": False}
+    ).json
     ingest(
         drop(
             f"inbox/greaves/.uploads/{said['documentId']}/may.eml",
@@ -111,9 +113,7 @@ def field(answer: Answer, key: str) -> dict[str, object]:
     return found
 
 
-def test_what_an_invoice_says_as_data_stands_beside_what_is_printed_and_changes_nothing_where_they_agree() -> (
-    None
-):
+def test_data_that_agrees_with_what_is_printed_stands_beside_it_and_changes_nothing() -> None:
     plain = dropped("plain.pdf", invoice())
     number = field(read(plain, 1, tracks="all"), "invoice_number")
 

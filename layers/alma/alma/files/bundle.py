@@ -27,7 +27,7 @@ from alma.files.isolation import (
     order_for,
     read_file,
 )
-from alma.files.kinds import ACCEPTED, HEAD, Kind, identify
+from alma.files.kinds import ACCEPTED, Kind, kind_of
 from alma.settings import Settings
 
 #: How deep files may be attached to each other: a PDF in a mail in a mail.
@@ -103,9 +103,8 @@ class Bundle:
         self._open: Generator[FilePage, None, None] | None = None
         try:
             found = _Unpacked()
-            with path.open("rb") as stream:
-                self.kind = identify(stream.read(HEAD))
-                """What the file is."""
+            self.kind = kind_of(path)
+            """What the file is."""
             if self.kind is Kind.MAIL:
                 check_size(path, settings)
             self._add(found, None, path, self.kind, depth=0)
@@ -178,12 +177,11 @@ class Bundle:
                 self._add_attached(found, each, depth)
 
     def _add_attached(self, found: _Unpacked, attached: _Attached, depth: int) -> None:
-        with attached.path.open("rb") as stream:
-            try:
-                kind = identify(stream.read(HEAD))
-            except UnreadableFileError:
-                found.unread.append(attached.name)
-                return
+        try:
+            kind = kind_of(attached.path)
+        except UnreadableFileError:
+            found.unread.append(attached.name)
+            return
         self._add(found, attached.name, attached.path, kind, depth=depth + 1)
 
     def _unpack(self, path: Path, kind: Kind, found: _Unpacked) -> Iterator[_Attached]:

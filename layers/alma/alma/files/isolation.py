@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from alma.datamodel.pages import PageText
 from alma.errors import UnreadableFileError
-from alma.files.kinds import HEAD, Kind, identify
+from alma.files.kinds import Kind, kind_of
 from alma.sandbox import Child, ChildDiedError, ChildLateError
 from alma.settings import Settings
 
@@ -87,8 +87,7 @@ def read_file(path: Path, settings: Settings, *, first_page: int = 1) -> OpenedF
     ...         print(page.number, "of", file.pages, page.image)
     """
     check_size(path, settings)
-    with path.open("rb") as stream:
-        kind = identify(stream.read(HEAD))
+    kind = kind_of(path)
     if kind is Kind.MAIL:
         raise UnreadableFileError("An e-mail has no pages of its own.", code="unsupported_type")
     return OpenedFile(path, kind, settings, first_page)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from pathlib import Path
 
 from alma.errors import UnreadableFileError
 
@@ -77,6 +78,9 @@ _UNSUPPORTED: tuple[tuple[bytes, str, str], ...] = (
     (b"MZ", "a program", "Send a document"),
 )
 
+_ZIP = b"PK\x03\x04"
+#: Bytes at the end of an archive in which the names of its files are looked for.
+_DIRECTORY = 2**16
 _OFFICE = (
     (b"word/", "a Word document"),
     (b"xl/", "an Excel workbook"),
@@ -94,13 +98,26 @@ _BRANDS = {
 }
 
 
-def identify(head: bytes) -> Kind:
+def kind_of(path: Path) -> Kind:
+    """Return what a file is; raises as `identify`."""
+    with path.open("rb") as stream:
+        head = stream.read(HEAD)
+        if not head.startswith(_ZIP):
+            return identify(head)
+        # What is in an archive stands at its end; an Office document is told by it.
+        stream.seek(max(path.stat().st_size - _DIRECTORY, 0))
+        return identify(head, stream.read(_DIRECTORY))
+
+
+def identify(head: bytes, tail: bytes = b"") -> Kind:
     """Return what a file is.
 
     Parameters
     ----------
     head : bytes
         The first `HEAD` bytes of the file, or all of it where it is shorter.
+    tail : bytes
+        The last bytes of an archive, where they are known.
 
     Raises
     ------
@@ -124,7 +141,7 @@ def identify(head: bytes) -> Kind:
         return Kind.PDF
     if _is_mail(head):
         return Kind.MAIL
-    name, advice = _unsupported(head)
+    name, advice = _unsupported(head, tail)
     raise UnreadableFileError(
         f"The file looks like {name}, which alma does not read. {advice}: {ACCEPTED}.",
         code="unsupported_type",
@@ -153,15 +170,12 @@ def _brands(head: bytes) -> set[bytes]:
     return {head[8:12], *(head[at : at + 4] for at in range(16, size - 3, 4))}
 
 
-def _unsupported(head: bytes) -> tuple[str, str]:
+def _unsupported(head: bytes, tail: bytes) -> tuple[str, str]:
     for signature, name, advice in _UNSUPPORTED:
         if head.startswith(signature):
             return name, advice
-    if head.startswith(b"PK\x03\x04"):
-        for mark, name in _OFFICE:
-            if mark in head:
-                return name, "Save it as PDF and send that"
-        return "a ZIP archive or an Office document", "Send the files in it one by one, as PDF"
+    if head.startswith(_ZIP):
+        return _archive(head + tail)
     if head[4:8] == b"ftyp":
         advice = "Convert it to JPEG or PDF and send that"
         return next((name for brand, name in _BRANDS.items() if brand in _brands(head)), "a video"), advice
@@ -178,6 +192,18 @@ def _unsupported(head: bytes) -> tuple[str, str]:
     if start.startswith("<svg"):
         return "an SVG drawing", "Export it as PDF and send that"
     return "plain text", "Print it to PDF and send that"
+
+
+def _archive(names: bytes) -> tuple[str, str]:
+    """Return what a ZIP archive is, by the names of the files in it."""
+    known = [name for mark, name in _OFFICE if mark in names]
+    if not known and b"[Content_Types].xml" in names:
+        known = ["an Office document"]
+    return (
+        (known[0], "Save it as PDF and send that")
+        if known
+        else ("a ZIP archive", "Send the files in it one by one")
+    )
 
 
 def _as_text(head: bytes) -> str | None:
