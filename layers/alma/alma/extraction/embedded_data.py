@@ -87,10 +87,10 @@ def _compared(field: Field, contents: Sequence[str], values: Sequence[str]) -> F
     at = next((n for n, value in enumerate(values) if _agree(value, best)), None)
     if at is not None:
         # Nothing is known of it: shown with a place it would look read there.
-        same = Reading(Track.XML, values[at], contents[at], None, ())
+        same = Reading(Track.XML.value, values[at], contents[at], None, ())
         return replace(field, readings=(*field.readings, same))
     comment = f"The invoice's XML says {values[0]}, the page {best}."
-    other = Reading(Track.XML, values[0], contents[0], None, (), comment)
+    other = Reading(Track.XML.value, values[0], contents[0], None, (), comment)
     return replace(
         field,
         readings=(*field.readings, other),
@@ -102,7 +102,7 @@ def _compared(field: Field, contents: Sequence[str], values: Sequence[str]) -> F
 def _alone(field: FieldSchema, content: str, value: str, places: _Places, review_below: float) -> Field:
     unsure = doubt(None, review_below)
     reasons = (Reason.ONLY_XML,) if unsure is None else (unsure, Reason.ONLY_XML)
-    reading = Reading(Track.XML, value, content, None, places.of(field, value))
+    reading = Reading(Track.XML.value, value, content, None, places.of(field, value))
     return Field(field.key, 0, (reading,), Status.ESCALATED, reasons=reasons)
 
 
