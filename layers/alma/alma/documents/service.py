@@ -178,8 +178,9 @@ class DocumentService:
             The page is absent, or has no such text.
         """
         document, record = self._page(document_id, page)
-        words = read_words(document, [record])
-        read = {text.track: text for text in words if text.track is not Track.XML}
+        read: dict[Track, PageText] = {
+            text.track: text for text in read_words(document, [record]) if text.track is not Track.XML
+        }
         if not read:
             _check_read(document)
         chosen = (
