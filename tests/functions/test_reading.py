@@ -1,10 +1,8 @@
 """From an S3 event to fields: `ingest` and `extract` with real files."""
 
-import io
 from pathlib import Path
 from typing import Any
 
-import pypdf
 import pytest
 
 from alma.access import organisations
@@ -13,9 +11,7 @@ from alma.datamodel.pages import PageText, Track
 from alma.document_types import decision_counts
 from alma.documents import deletion, intake, listing, page_records, page_words, progress, records
 from alma.documents.records import DocumentStatus
-from alma.documents.service import DocumentService
 from alma.pipeline import extract as pipeline_extract
-from alma.presentation.document import project
 from alma.settings import settings
 from tests.cloud import Tenant
 from tests.conftest import ROOT
@@ -72,21 +68,6 @@ def test_the_words_of_an_old_layer_and_of_a_picture_are_looked_at_once_and_stay_
     assert archive() == ["greaves/pages/1/p1.png", "greaves/words/1/p1.text.json"]
     words = PageText.from_json(page_words.stored_words(records.get("greaves", 1), 1, Track.TEXT))
     assert [word.text for word in words.words][-2:] == ["Total", "240.00"]
-
-
-def test_files_embedded_in_a_pdf_are_named_in_the_answer() -> None:
-    organisations.create("greaves")
-    writer = pypdf.PdfWriter(
-        clone_from=io.BytesIO(pdf_of_pages(text(60, 700, "A portfolio of two invoices")))
-    )
-    writer.add_attachment("invoice-20417.pdf", b"%PDF-1.4")
-    out = io.BytesIO()
-    writer.write(out)
-
-    ingest(drop("inbox/greaves/portfolio.pdf", out.getvalue()))
-    extract(messages()[0])
-    body = project(DocumentService("greaves").content(1))
-    assert body["unreadAttachments"] == ["invoice-20417.pdf"]
 
 
 def test_a_scan_is_read_page_by_page_and_the_last_page_resolves_it() -> None:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from alma.errors import UnreadableFileError
-from alma.files.bundle import Bundle, Part
+from alma.files.bundle import Bundle, FileOfBundle
 from alma.files.kinds import Kind
 from alma.settings import Settings
 from tests.unit.files.making_mails import mail, with_attachments
@@ -47,7 +47,7 @@ def said(bundle: Bundle) -> list[str]:
         ]
 
 
-def parts_of(folder: Path, content: bytes) -> tuple[Part, ...]:
+def parts_of(folder: Path, content: bytes) -> tuple[FileOfBundle, ...]:
     with opened(folder, content) as bundle:
         return bundle.parts
 
@@ -64,7 +64,7 @@ def test_a_file_without_attachments_is_its_own_pages(tmp_path: Path) -> None:
     assert (bundle.kind, bundle.pages, bundle.parts, bundle.attachments) == (
         Kind.PDF,
         2,
-        (Part(None, 1, 2),),
+        (FileOfBundle(None, 1, 2),),
         (),
     )
     assert said(bundle) == ["one", "two"]
@@ -76,7 +76,11 @@ def test_documents_embedded_in_a_pdf_follow_its_own_pages_and_what_is_none_is_na
     )
     bundle = opened(tmp_path, portfolio)
 
-    assert bundle.parts == (Part(None, 1, 1), Part("a.pdf", 2, 2), Part("c.png", 3, 3))
+    assert bundle.parts == (
+        FileOfBundle(None, 1, 1),
+        FileOfBundle("a.pdf", 2, 2),
+        FileOfBundle("c.png", 3, 3),
+    )
     assert bundle.attachments == ("b.docx",)
     assert said(bundle) == ["cover", "first", "picture"]
     assert said(opened(tmp_path, portfolio, first_page=2)) == ["first", "picture"]
@@ -97,7 +101,7 @@ def test_the_files_of_a_mail_are_read_in_their_order_and_its_text_is_said_not_to
     bundle = opened(tmp_path, message.as_bytes())
 
     assert (bundle.kind, bundle.kind.media_type) == (Kind.MAIL, "message/rfc822")
-    assert bundle.parts == (Part("invoice-März.pdf", 1, 1),)
+    assert bundle.parts == (FileOfBundle("invoice-März.pdf", 1, 1),)
     assert bundle.attachments == ("(text of the e-mail)", "note.txt")
     assert said(bundle) == ["invoice"]
 
@@ -109,12 +113,15 @@ def test_pictures_of_a_mails_own_text_are_no_documents(tmp_path: Path) -> None:
     html.add_related(picture(), "image", "png", cid="<logo>")  # type: ignore[union-attr]
     message.add_attachment(picture(), "image", "png", filename="receipt.png")
 
-    assert parts_of(tmp_path, message.as_bytes()) == (Part("receipt.png", 1, 1),)
+    assert parts_of(tmp_path, message.as_bytes()) == (FileOfBundle("receipt.png", 1, 1),)
 
 
 def test_a_mail_of_which_the_first_file_is_unreadable_becomes_the_next_one(tmp_path: Path) -> None:
     message = mail(("broken.pdf", b"%PDF-1.4"), ("good.pdf", page("good")))
-    assert parts_of(tmp_path, message.as_bytes()) == (Part("good.pdf", 1, 1), Part("broken.pdf", 2, 2))
+    assert parts_of(tmp_path, message.as_bytes()) == (
+        FileOfBundle("good.pdf", 1, 1),
+        FileOfBundle("broken.pdf", 2, 2),
+    )
 
 
 def test_forwarded_mails_and_portfolios_in_mails_are_read_three_deep(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ MAX_DEPTH = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class FileOfBundle:
     """A file with pages: the one that was sent, or one attached to it."""
 
     name: str | None
@@ -254,10 +254,10 @@ def _data_page(source: _Source, page: FilePage) -> PageText:
     return PageText(page.number, page.width or 1, page.height or 1, Track.XML, (), data=source.data)
 
 
-def _parts(sources: Sequence[_Source]) -> tuple[Part, ...]:
+def _parts(sources: Sequence[_Source]) -> tuple[FileOfBundle, ...]:
     parts, before = [], 0
     for source in sources:
-        parts.append(Part(source.name, before + 1, before + source.pages))
+        parts.append(FileOfBundle(source.name, before + 1, before + source.pages))
         before += source.pages
     return tuple(parts)
 
