@@ -1,10 +1,8 @@
 """From an S3 event to fields: `ingest` and `extract` with real files."""
 
-import io
 from pathlib import Path
 from typing import Any
 
-import pypdf
 import pytest
 
 from alma.access import organisations
@@ -87,21 +85,6 @@ def test_a_value_that_a_scan_does_not_show_is_for_a_person() -> None:
     fields = {field["key"]: field for field in project(DocumentService("greaves").content(1))["fields"]}
     assert fields.get("invoice_number", {"status": "escalated"})["status"] == "escalated"
     assert fields.get("invoice_date", {"status": "escalated"})["status"] == "escalated"
-
-
-def test_files_embedded_in_a_pdf_are_named_in_the_answer() -> None:
-    organisations.create("greaves")
-    writer = pypdf.PdfWriter(
-        clone_from=io.BytesIO(pdf_of_pages(text(60, 700, "A portfolio of two invoices")))
-    )
-    writer.add_attachment("invoice-20417.pdf", b"%PDF-1.4")
-    out = io.BytesIO()
-    writer.write(out)
-
-    ingest(drop("inbox/greaves/portfolio.pdf", out.getvalue()))
-    extract(messages()[0])
-    body = project(DocumentService("greaves").content(1))
-    assert body["unreadAttachments"] == ["invoice-20417.pdf"]
 
 
 def test_a_scan_is_read_page_by_page_and_the_last_page_resolves_it() -> None:

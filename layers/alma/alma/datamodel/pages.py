@@ -18,6 +18,8 @@ class Track(StrEnum):
     """The file's own text layer."""
     VISION = "vision"
     """Optical character recognition on the page image."""
+    XML = "xml"
+    """The data that an electronic invoice carries beside its pages; no words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class PageText:
     """Pictures on a page of text that may hold words of their own, to be recognised."""
     completed: bool = False
     """The words of its pictures are there."""
+    data: tuple[tuple[str, str], ...] = ()
+    """What the file says of itself as data, on the track `xml`: key of a field and its value as written."""
 
     def upright(self) -> PageText:
         """Return the same page turned so that lines run left to right, for rules about position."""
@@ -71,6 +75,7 @@ class PageText:
             "astray": self.astray,
             "pictures": [[round(v, 5) for v in (b.x, b.y, b.w, b.h)] for b in self.pictures],
             "completed": self.completed,
+            "data": [list(each) for each in self.data],
         }
         return json.dumps(
             {
@@ -124,6 +129,7 @@ class PageText:
             astray=raw.get("astray", False),
             pictures=tuple(Box(x, y, w, h) for x, y, w, h in raw.get("pictures", ())),
             completed=raw.get("completed", False),
+            data=tuple((key, value) for key, value in raw.get("data", ())),
         )
 
 

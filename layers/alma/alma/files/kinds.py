@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
+from pathlib import Path
 
 from alma.errors import UnreadableFileError
 
@@ -10,7 +12,7 @@ from alma.errors import UnreadableFileError
 #: annex H.3.4.1), behind a mail header or a byte order mark.
 HEAD = 1024
 
-ACCEPTED = "alma reads PDF, PNG, JPEG, JPEG 2000, TIFF, WebP, AVIF, BMP and GIF"
+ACCEPTED = "alma reads PDF, PNG, JPEG, JPEG 2000, TIFF, WebP, AVIF, BMP and GIF, and such files in e-mails"
 
 
 class Kind(StrEnum):
@@ -25,12 +27,25 @@ class Kind(StrEnum):
     GIF = "gif"
     JPEG_2000 = "jp2"
     AVIF = "avif"
+    MAIL = "eml"
+    """An e-mail: the files attached to it are read."""
 
     @property
     def media_type(self) -> str:
         """The registered media type."""
-        return "application/pdf" if self is Kind.PDF else f"image/{self.value}"
+        return _MEDIA_TYPES.get(self) or f"image/{self.value}"
 
+
+_MEDIA_TYPES = {Kind.PDF: "application/pdf", Kind.MAIL: "message/rfc822"}
+
+
+#: Fields of a mail's header that tell it from another text with colons.
+MAIL_FIELDS = 2
+_HEADER_FIELD = re.compile(rb"([!-9;-~]{1,76}):")
+_MAIL_FIELDS = frozenset(
+    b"return-path received delivered-to mime-version from to cc subject date message-id content-type "
+    b"content-transfer-encoding dkim-signature reply-to arc-seal authentication-results".split()
+)
 
 _SIGNATURES: tuple[tuple[bytes, Kind], ...] = (
     (b"\x89PNG\r\n\x1a\n", Kind.PNG),
@@ -47,7 +62,11 @@ _SIGNATURES: tuple[tuple[bytes, Kind], ...] = (
 
 # Formats people send by mistake: signature, what to call it, what to do instead.
 _UNSUPPORTED: tuple[tuple[bytes, str, str], ...] = (
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office document", "Save it as PDF and send that"),
+    (
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+        "an old Office document (doc, xls, ppt) or an Outlook message (msg)",
+        "Save a document as PDF, a message as eml, and send that",
+    ),
     (b"{\\rtf", "an RTF document", "Save it as PDF and send that"),
     (b"%!PS", "PostScript", "Convert it to PDF and send that"),
     (b"Rar!\x1a\x07", "a RAR archive", "Send the files in it one by one"),
@@ -57,11 +76,11 @@ _UNSUPPORTED: tuple[tuple[bytes, str, str], ...] = (
     (b"\0\0\x01\0", "an icon", "Convert it to PNG and send that"),
     (b"\x7fELF", "a program", "Send a document"),
     (b"MZ", "a program", "Send a document"),
-    (b"From ", "an e-mail", "Send its attachments one by one"),
-    (b"Return-Path:", "an e-mail", "Send its attachments one by one"),
-    (b"Received:", "an e-mail", "Send its attachments one by one"),
 )
 
+_ZIP = b"PK\x03\x04"
+#: Bytes at the end of an archive in which the names of its files are looked for.
+_DIRECTORY = 2**16
 _OFFICE = (
     (b"word/", "a Word document"),
     (b"xl/", "an Excel workbook"),
@@ -79,13 +98,26 @@ _BRANDS = {
 }
 
 
-def identify(head: bytes) -> Kind:
+def kind_of(path: Path) -> Kind:
+    """Return what a file is; raises as `identify`."""
+    with path.open("rb") as stream:
+        head = stream.read(HEAD)
+        if not head.startswith(_ZIP):
+            return identify(head)
+        # What is in an archive stands at its end; an Office document is told by it.
+        stream.seek(max(path.stat().st_size - _DIRECTORY, 0))
+        return identify(head, stream.read(_DIRECTORY))
+
+
+def identify(head: bytes, tail: bytes = b"") -> Kind:
     """Return what a file is.
 
     Parameters
     ----------
     head : bytes
         The first `HEAD` bytes of the file, or all of it where it is shorter.
+    tail : bytes
+        The last bytes of an archive, where they are known.
 
     Raises
     ------
@@ -107,11 +139,29 @@ def identify(head: bytes) -> Kind:
         return Kind.AVIF
     if b"%PDF-" in head:
         return Kind.PDF
-    name, advice = _unsupported(head)
+    if _is_mail(head):
+        return Kind.MAIL
+    name, advice = _unsupported(head, tail)
     raise UnreadableFileError(
         f"The file looks like {name}, which alma does not read. {advice}: {ACCEPTED}.",
         code="unsupported_type",
     )
+
+
+def _is_mail(head: bytes) -> bool:
+    """Tell whether a file begins with the header of an e-mail (RFC 5322): fields that mails have, line by
+    line."""
+    lines = head.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n").splitlines()
+    if lines and lines[0].startswith((b"From ", b">From ")):  # of a mailbox file
+        lines = lines[1:]
+    names = set()
+    for line in lines:
+        field = _HEADER_FIELD.match(line)
+        if field is None and not line.startswith((b" ", b"\t")):
+            break
+        if field is not None:
+            names.add(field[1].lower())
+    return bool(lines and _HEADER_FIELD.match(lines[0])) and len(names & _MAIL_FIELDS) >= MAIL_FIELDS
 
 
 def _brands(head: bytes) -> set[bytes]:
@@ -120,15 +170,12 @@ def _brands(head: bytes) -> set[bytes]:
     return {head[8:12], *(head[at : at + 4] for at in range(16, size - 3, 4))}
 
 
-def _unsupported(head: bytes) -> tuple[str, str]:
+def _unsupported(head: bytes, tail: bytes) -> tuple[str, str]:
     for signature, name, advice in _UNSUPPORTED:
         if head.startswith(signature):
             return name, advice
-    if head.startswith(b"PK\x03\x04"):
-        for mark, name in _OFFICE:
-            if mark in head:
-                return name, "Save it as PDF and send that"
-        return "a ZIP archive or an Office document", "Send the files in it one by one, as PDF"
+    if head.startswith(_ZIP):
+        return _archive(head + tail)
     if head[4:8] == b"ftyp":
         advice = "Convert it to JPEG or PDF and send that"
         return next((name for brand, name in _BRANDS.items() if brand in _brands(head)), "a video"), advice
@@ -145,6 +192,18 @@ def _unsupported(head: bytes) -> tuple[str, str]:
     if start.startswith("<svg"):
         return "an SVG drawing", "Export it as PDF and send that"
     return "plain text", "Print it to PDF and send that"
+
+
+def _archive(names: bytes) -> tuple[str, str]:
+    """Return what a ZIP archive is, by the names of the files in it."""
+    known = [name for mark, name in _OFFICE if mark in names]
+    if not known and b"[Content_Types].xml" in names:
+        known = ["an Office document"]
+    return (
+        (known[0], "Save it as PDF and send that")
+        if known
+        else ("a ZIP archive", "Send the files in it one by one")
+    )
 
 
 def _as_text(head: bytes) -> str | None:

@@ -12,7 +12,7 @@ from PIL import Image, ImageChops
 
 from alma.datamodel.pages import PageText, Track
 from alma.errors import UnreadableFileError
-from alma.files.content import DAMAGED_PDF, LOCKED_PDF, PageContent
+from alma.files.content import DAMAGED_PDF, LOCKED_PDF, MAX_ATTACHMENTS, PageContent, printable
 from alma.files.display import Display
 from alma.files.ink import PageInk, Point, unread_pictures, unread_share, zone_share
 from alma.files.text_layer import TextLayer, read_text_layer
@@ -29,10 +29,6 @@ MAX_UNREAD = 0.4
 
 #: A page with fewer words may have its text as outlines or in an image, whatever the images' size.
 FEW_WORDS = 10
-
-#: Embedded files that are named, and characters of a name.
-MAX_ATTACHMENTS = 100
-MAX_NAME = 200
 
 # Flags of annotations (ISO 32000-1, table 165) that are not shown, and of text fields with compartments
 # (table 228).
@@ -58,11 +54,11 @@ class PdfParser:
 
     def __init__(self, path: Path, *, side: int) -> None:
         self._side = side
-        self._pdf = _open(path) or _mended(path)
+        self._pdf = open_pdf(path)
         with contextlib.suppress(pdfium.PdfiumError):  # pages without their form's values beat no pages
             self._pdf.init_forms()
         self.pages = len(self._pdf)
-        self.attachments = _attachments(self._pdf)
+        self.attachments = attachments(self._pdf)
 
     def close(self) -> None:
         """Close the file."""
@@ -132,6 +128,11 @@ class PdfParser:
         return combs
 
 
+def open_pdf(path: Path) -> pdfium.PdfDocument:
+    """Return the document; raises as `PdfParser`."""
+    return _open(path) or _mended(path)
+
+
 def _open(path: Path) -> pdfium.PdfDocument | None:
     """Return the document, or None where pdfium makes nothing of it."""
     try:
@@ -159,7 +160,7 @@ def _mended(path: Path) -> pdfium.PdfDocument:
         raise UnreadableFileError(DAMAGED_PDF) from error
 
 
-def _attachments(pdf: pdfium.PdfDocument) -> tuple[str, ...]:
+def attachments(pdf: pdfium.PdfDocument) -> tuple[str, ...]:
     """Return the names of the files embedded in a document, as in a portfolio or an invoice with its data."""
     names = []
     for index in range(min(c.FPDFDoc_GetAttachmentCount(pdf.raw), MAX_ATTACHMENTS)):
@@ -168,7 +169,7 @@ def _attachments(pdf: pdfium.PdfDocument) -> tuple[str, ...]:
         buffer = (c.FPDF_WCHAR * (length // 2 + 1))()
         c.FPDFAttachment_GetName(item, buffer, length)
         name = bytes(buffer)[: max(length - 2, 0)].decode("utf-16-le", "replace")
-        names.append("".join(filter(str.isprintable, name))[:MAX_NAME] or f"attachment {index + 1}")
+        names.append(printable(name) or f"attachment {index + 1}")
     return tuple(names)
 
 

@@ -15,6 +15,7 @@ from alma.documents import page_records, progress
 from alma.documents.page_records import PageRecord
 from alma.documents.records import Document
 from alma.errors import UnreadableFileError
+from alma.extraction.embedded_data import data_of, with_data
 from alma.extraction.resolve import extract, with_missing
 from alma.pipeline import llm, verification
 from alma.settings import settings
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from alma.ocr import Recognizer
 
 _log = logging.getLogger(__name__)
+
+#: The type of documents that carry an invoice's data.
+INVOICE = "invoice"
 
 
 def read_page(document: Document, page: int) -> Document:
@@ -133,18 +137,22 @@ def fields_of(
         Whose run of that model it is; None for the inbox.
     """
     schemas = catalogue.schemas_of(document.organisation)
-    read = partial(
-        extract,
-        schemas=schemas,
-        doc_type=doc_type if doc_type in schemas else None,
-        decisions=partial(decision_counts.counts_of, document.organisation),
-    )
+    decisions = partial(decision_counts.counts_of, document.organisation)
+
+    def read(pages: Sequence[PageText]) -> Extraction:
+        extraction = extract(pages, schemas, doc_type if doc_type in schemas else None, decisions=decisions)
+        if extraction.doc_type is None and INVOICE in schemas and data_of(pages):
+            # Its pages tell nothing, but it carries an invoice's data.
+            return extract(pages, schemas, INVOICE, decisions=decisions)
+        return extraction
+
     words, extraction = verification.verified(
         words, read, partial(_page_image, document), _recognizer, partial(_keep, document)
     )
     if extraction.doc_type is None:
         return extraction
     schema = schemas[extraction.doc_type]
+    extraction = with_data(extraction, words, schema)
     if hosted:
         extraction = llm.add_readings(
             extraction, words, schema, organisation=document.organisation, key_id=key_id

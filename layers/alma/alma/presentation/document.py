@@ -63,7 +63,8 @@ class TrackView(View):
     """What one track reads for a field."""
 
     track: str = pydantic.Field(
-        description="text: the file's own text; vision: recognition on the page image; hosted: a language "
+        description="text: the file's own text; vision: recognition on the page image; xml: the data that "
+        "an electronic invoice (Factur-X, ZUGFeRD, UBL) carries beside its pages; hosted: a language "
         "model, of whose answers only what stands on a page is kept; agent:KEYID: what an agent proposes; "
         "else the id of a model."
     )
@@ -74,7 +75,8 @@ class TrackView(View):
     )
     evidence: EvidenceView | None = pydantic.Field(description="Where it stands.")
     comment: str | None = pydantic.Field(
-        default=None, description="Why an agent proposes it; only given on what one proposes."
+        default=None,
+        description="Why an agent proposes it, or how the xml differs from what is printed; else not given.",
     )
 
 
@@ -108,7 +110,7 @@ class FieldView(View):
         "said it is wrong; escalated: a person must look; unreviewed: nobody has looked."
     )
     evidence: EvidenceView | None = pydantic.Field(
-        description="null for a value that a person entered without a place."
+        description="null for a value that a person entered without a place, or that only the xml says."
     )
     tracks: list[TrackView] = pydantic.Field(
         default=[], description="What each track reads, the best first; only given with tracks."
@@ -116,7 +118,8 @@ class FieldView(View):
     reasons: list[str] = pydantic.Field(
         default=[],
         description="Why a person should look, as slugs: low_confidence, confidence_unknown, "
-        "tracks_disagree, rule_violated, ambiguous, required_missing, only_hosted, proposed (by an agent); "
+        "tracks_disagree, rule_violated, ambiguous, required_missing, only_hosted, only_xml, xml_differs, "
+        "proposed (by an agent); "
         "only given with tracks.",
     )
     version: int | None = pydantic.Field(
@@ -214,10 +217,15 @@ class DocumentView(View):
     re_extraction_detail: str | None = pydantic.Field(
         default=None, description=RE_EXTRACTION_DETAIL_DESCRIPTION
     )
+    read_attachments: list[str] = pydantic.Field(
+        default=[],
+        description="Names of files attached to its file (a PDF portfolio, an e-mail) that were read: each "
+        "became a document of its own. Only given on the first document of a file, if there are any.",
+    )
     unread_attachments: list[str] = pydantic.Field(
         default=[],
-        description="Names of files that are embedded in its PDF, as in a portfolio, and were not read; send "
-        "them as files of their own. Only given if there are any.",
+        description="Names of files that are attached to its file and are none that alma reads; (text of the "
+        "e-mail) stands for what an e-mail says itself. Only given if there are any.",
     )
     file_name: str | None = pydantic.Field(default=None, description="Name of its file; only with tracks.")
     claimed_by: str | None = pydantic.Field(
@@ -256,8 +264,10 @@ class DocumentContent:
     """Ids of required fields that were not found, where `fields` has them not."""
     re_extraction: ReExtraction | None = None
     """Set while it waits to be re-extracted, and after that failed."""
+    read_attachments: Sequence[str] = ()
+    """Names of files attached to its file that became documents."""
     unread_attachments: Sequence[str] = ()
-    """Names of files embedded in its file."""
+    """Names of those that did not."""
     file_name: str | None = None
     """Name of its file, where it is known."""
     types: Mapping[str, FieldType] = field(default_factory=dict)
@@ -282,6 +292,8 @@ def project(content: DocumentContent, *, tracks: bool = False) -> dict[str, Any]
         head |= content.part.body()
     if content.re_extraction is not None:
         head |= content.re_extraction.body()
+    if content.read_attachments:
+        head["readAttachments"] = list(content.read_attachments)
     if content.unread_attachments:
         head["unreadAttachments"] = list(content.unread_attachments)
     if content.file_name is not None and tracks:

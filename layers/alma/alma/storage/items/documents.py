@@ -144,6 +144,8 @@ class DocumentItem(Item, discriminator="document"):
     resolutions = NumberAttribute(default=0)
     unread_lines = NumberAttribute(default=0)
     attachments = JSONAttribute(null=True)
+    # Files attached to the file that are read, as [name, first page, last page] over all of its pages.
+    attached_files = JSONAttribute(null=True)
     error_code = UnicodeAttribute(null=True, attr_name="error")
     detail = UnicodeAttribute(null=True)
     created_at = UnicodeAttribute()
