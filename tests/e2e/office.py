@@ -39,6 +39,12 @@ class Office:
         assert done.returncode == 0, done.stdout + done.stderr
         return json.loads(done.stdout)
 
+    def alma_text(self, *argv: str) -> str:
+        """Run the command line tool and return what it prints."""
+        done = run_alma(self.folder, *argv)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
     def wait(self, document_id: int) -> httpx.Response:
         """Poll a document as the portal says: until it is no longer 202."""
         until = time.monotonic() + HANGS

@@ -23,6 +23,7 @@ from infra.local.template import REGION
 from tests import scorers
 from tests.e2e.office import Office, open_office, run_alma
 from tests.patience import HANGS
+from tests.reading import FIVE_RECEIPTS
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "samples"
@@ -391,6 +392,47 @@ def test_a_document_is_reviewed_read_again_and_its_trail_is_whole(offices: tuple
     assert waits[0] not in waiting()
     actions = [entry["action"] for entry in office.alma("history", str(number))["entries"]]
     assert actions == ["extracted", "accepted", "edited", "edited", "extracted"]
+    assert office.alma("audit", "verify")["problems"] == []
+
+
+def test_a_file_is_split_and_merged_by_hand_and_its_parts_are_documents_like_others(
+    offices: tuple[Office, Office],
+) -> None:
+    office = offices[0]
+    (office.folder / "till.pdf").write_bytes(FIVE_RECEIPTS)
+    first = office.alma("drop", "till.pdf", "--whole", "--wait")["documents"][0]["documentId"]
+
+    def total(number: int) -> tuple[str, int]:
+        assert office.wait(number).status_code == 200
+        fields = office.alma("get", str(number))["fields"]
+        (found,) = [field for field in fields if field["key"] == "total"]
+        return found["value"], found["evidence"]["page"]
+
+    parts = office.alma("split", str(first), "--pages", "1-1", "--pages", "2-2", "--pages", "4-5")[
+        "documents"
+    ]
+    second, third = parts[1]["documentId"], parts[2]["documentId"]
+    assert [total(number) for number in (first, second)] == [("17.35", 1), ("243.10", 1)]
+    assert office.wait(third).status_code == 200
+    office.alma("accept", str(second), "total")
+    line = json.loads(office.alma_text("export", str(second), "--format", "jsonl", "-o", "-"))
+    assert (line["image_key"], line["text"]) == (f"pages/{second}/p1.png", "243.10")
+    table = office.alma_text("export", str(second), "--format", "csv", "-o", "-")
+    assert "243.10" in table
+    assert "17.35" not in table
+
+    office.alma("merge", str(first), str(second))
+    assert office.wait(first).status_code == 200
+    until = time.monotonic() + HANGS
+    while office.http.get(f"/api/v1/documents/{second}").status_code != 404 and time.monotonic() < until:
+        time.sleep(0.1)
+    kept = [each for each in office.alma("get", str(first))["fields"] if each["status"] == "accepted"]
+    assert [(each["key"], each["value"], each["evidence"]["page"]) for each in kept] == [
+        ("total", "243.10", 2)
+    ]
+    office.alma("dataset", "pull", "tills/")
+    text = (office.folder / "tills" / "receipt.jsonl").read_text()
+    assert [json.loads(each)["image_key"] for each in text.splitlines()] == [f"pages/{first}/p2.png"]
     assert office.alma("audit", "verify")["problems"] == []
 
 

@@ -36,6 +36,18 @@ def on_document(document: Document, pages: int) -> list[Field]:
     return [field for field in fields if (page_of(field) or 0) <= pages]
 
 
+def without(fields: Iterable[Field], others: Iterable[Field]) -> list[Field]:
+    """Return fields without those that stand nowhere and say what one of the others does, decided with it."""
+    known = [_decision(field) for field in others if page_of(field) is None]
+    return [field for field in fields if page_of(field) is not None or _decision(field) not in known]
+
+
+def _decision(field: Field) -> tuple[object, ...]:
+    """Return what a field says, and what was decided of it, by whom and when."""
+    value = None if field.missing else field.best.value
+    return field.key, value, field.status, field.reviewed, field.reviewed_by, field.reviewed_at, field.comment
+
+
 def on_pages(fields: Iterable[Field], first: int, last: int) -> list[Field]:
     """Return the fields that stand on a range of pages; the cells of a row stay together."""
     rows: dict[tuple[str, int], list[Field]] = defaultdict(list)
