@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import cast
+from itertools import groupby
 
 from PIL import Image, ImageChops, ImageDraw
 
@@ -39,8 +39,16 @@ _CELL = 8
 _CELL_INK = 24
 #: Share of a picture's ink that may stand beside all words.
 _UNREAD = 0.4
-#: Pictures of a page that are recognised one by one.
-MAX_PICTURES = 20
+#: Pictures of a page that are recognised one by one, those with most ink.
+MAX_PICTURES = 8
+#: Height of a line of text at most, as a share of the page's longer side (18 points of A4), and its width at
+#: least, in heights of it. Logos are higher, boxes to tick narrower.
+_LINE = 0.022
+_WORDS = 4.0
+#: Share of a picture's ink that stands in such lines where it is one of words, and of the mean of its inked
+#: rows that a row of a line has: descenders alone have less.
+_IN_LINES = 0.5
+_ROW = 0.25
 
 #: Ink below this share of a page's pixels is dust: a page number alone has about 0.0003.
 MIN_INK = 0.0002
@@ -89,10 +97,13 @@ def unread_pictures(
 ) -> tuple[Box, ...]:
     """Return the pictures, as boxes on the page, whose ink the words do not account for.
 
-    Pictures that touch each other are one; those too small for a line of text are none.
+    Pictures that touch each other are one; those too small for a line of text are none, nor are logos,
+    signatures and other drawings: to recognise one takes as long as all else that is done to a page.
     """
     boxes = _joined([_clipped(zone) for zone in zones])
     boxes = [box for box in boxes if box.w >= _LEAST_PICTURE[0] and box.h >= _LEAST_PICTURE[1]]
+    # Small pictures are looked at as a whole.
+    boxes = [box for box in boxes if box.area >= _SMALL_PICTURE or _in_lines(page.grey, box)]
     if not boxes:
         return ()
     strokes = page.strokes
@@ -100,19 +111,38 @@ def unread_pictures(
     # Rules, boxes to tick and stamps are a tenth to a quarter of what a scan with all its words leaves
     # unread.
     patchy = _pixels(unread) > _PATCHY * _pixels(strokes)
-    found: list[Box] = []
+    found: list[tuple[int, Box]] = []
     for box in boxes:
-        # Of a scan with words under it, the parts that they leave out; a small picture is looked at as a
-        # whole.
+        # Of a scan with words under it, the parts that they leave out.
         parts = [box] if box.area < _SMALL_PICTURE else _patches(unread, box) if patchy else []
         for part in parts:
             ink, left = (
                 _pixels(strokes.crop(_sides(part, strokes))),
                 _pixels(unread.crop(_sides(part, unread))),
             )
-            if left >= _LEAST_INK and left > _UNREAD * ink:
-                found.append(part)
-    return tuple(found[:MAX_PICTURES])
+            if left >= _LEAST_INK and left > _UNREAD * ink and (part is box or _in_lines(page.grey, part)):
+                found.append((left, part))
+    found.sort(key=lambda each: -each[0])
+    return tuple(box for _, box in found[:MAX_PICTURES])
+
+
+def _in_lines(grey: Image.Image, box: Box) -> bool:
+    """Tell whether most of a picture's ink stands in lines of text, and not in a drawing."""
+    part = grey.crop(_sides(box, grey))
+    levels = part.histogram()
+    paper = levels.index(max(levels))
+    ink = part.point([255 if abs(value - paper) >= _STROKE else 0 for value in range(256)])
+    rows = ink.resize((1, part.height), Image.Resampling.BOX).tobytes()
+    inked = [row for row in rows if row]
+    least = _ROW * sum(inked) / max(len(inked), 1)
+    in_lines, top = 0, 0
+    for dense, group in groupby(rows, key=lambda row: row > least):
+        height = len(list(group))
+        sides = ink.crop((0, top, part.width, top + height)).getbbox() if dense else None
+        if sides and height <= _LINE * max(grey.size) and sides[2] - sides[0] >= _WORDS * height:
+            in_lines += sum(rows[top : top + height])
+        top += height
+    return in_lines > _IN_LINES * sum(rows)
 
 
 def _sides(box: Box, image: Image.Image) -> tuple[int, int, int, int]:
@@ -217,6 +247,8 @@ class PageInk:
     def __init__(self, image: Image.Image) -> None:
         self.grey = image.convert("L")
         """The page in shades of grey."""
+        self.grey.load()
+        self._pixels = self.grey.im
 
     @cached_property
     def strokes(self) -> Image.Image:
@@ -247,8 +279,9 @@ class PageInk:
         )
         if sides[0] >= sides[2] or sides[1] >= sides[3]:
             return False
-        low, high = cast("tuple[int, int]", self.grey.crop(sides).getextrema())
-        return high - low >= (_STROKE if stroke else _FAINT)
+        # The picture's own methods: a new one for each word takes most of the time.
+        low, high = self._pixels.crop(sides).getextrema()
+        return bool(high - low >= (_STROKE if stroke else _FAINT))
 
 
 def within(point: Point, zones: Iterable[Sequence[Point]]) -> bool:

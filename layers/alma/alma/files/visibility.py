@@ -33,6 +33,9 @@ _MAX_SCALE = 4.0
 _MAX_OBJECTS = 50_000
 _MAX_NESTING = 5
 
+#: Text objects of a page, a drawn character each, beyond which one is not looked for under another.
+_MAX_TEXTS = 1_000
+
 #: Comparisons of one object with another, beyond which whatever was drawn before is in doubt.
 _MAX_COMPARED = 200_000
 
@@ -93,7 +96,11 @@ class PageObjects:
         self._changes: dict[int, Image.Image] = {}
         self._compared = 0
         self._left = _MAX_OBJECTS
+        self._drawn: list[tuple[object, Matrix | None]] = []
+        self._color = tuple(ctypes.c_uint() for _ in range(4))
         self._walk(page.raw, c.FPDFPage_CountObjects, c.FPDFPage_GetObject, None, 0)
+        if len(self._drawn) <= _MAX_TEXTS:
+            self._place()
         if any(self._rounds) or self._compared > _MAX_COMPARED:
             self._settle(page)
 
@@ -124,13 +131,21 @@ class PageObjects:
 
     def _text(self, item: object, matrix: Matrix | None) -> None:
         mode = c.FPDFTextObj_GetTextRenderMode(item)
-        if mode in (_INVISIBLE, _CLIP) or _opacity(item, stroked=mode in _STROKED) == 0:
+        if mode in (_INVISIBLE, _CLIP) or self._opacity(item, stroked=mode in _STROKED) == 0:
             self.unseen.add(address(item))
-            return
-        bounds = _bounds(item, matrix)
-        if bounds is None:
-            return
-        text = _Text(item, bounds)
+        else:
+            self._drawn.append((item, matrix))
+
+    def _place(self) -> None:
+        """Find where the texts so far stand: not before something is drawn that may cover them."""
+        for item, matrix in self._drawn:
+            bounds = _bounds(item, matrix)
+            if bounds is not None:
+                self._place_one(_Text(item, bounds))
+        self._drawn.clear()
+
+    def _place_one(self, text: _Text) -> None:
+        bounds = text.bounds
         left, bottom, right, top = bounds
         for earlier in self._near(bounds):
             other = earlier.bounds
@@ -141,22 +156,28 @@ class PageObjects:
         for cell in _cells(bounds, _MOST_CELLS):
             self._cells[cell].append(text)
 
+    def _opacity(self, item: object, *, stroked: bool) -> int:
+        red, green, blue, alpha = self._color
+        ask = c.FPDFPageObj_GetStrokeColor if stroked else c.FPDFPageObj_GetFillColor
+        return alpha.value if ask(item, red, green, blue, alpha) else 255
+
     def _path(self, item: object, matrix: Matrix | None) -> None:
         fill, stroke = ctypes.c_int(), ctypes.c_int()
         c.FPDFPath_GetDrawMode(item, fill, stroke)
-        if not fill.value or not self._cells:
+        if not fill.value or not (self._cells or self._drawn):
             return
         bounds = _bounds(item, matrix)
         if (
             bounds is not None
             and min(bounds[2] - bounds[0], bounds[3] - bounds[1]) >= _LEAST_COVER
-            and _opacity(item, stroked=False) >= _OPAQUE
+            and self._opacity(item, stroked=False) >= _OPAQUE
         ):
             self._cover(bounds)
 
     def _cover(self, bounds: Bounds | None) -> None:
         if bounds is None:
             return
+        self._place()
         for text in self._near(bounds):
             width = min(bounds[2], text.bounds[2]) - max(bounds[0], text.bounds[0])
             height = min(bounds[3], text.bounds[3]) - max(bounds[1], text.bounds[1])
@@ -246,12 +267,6 @@ def _rendered(page: pdfium.PdfPage) -> Image.Image:
     scale = min(_SIDE / max(*page.get_size(), 1.0), _MAX_SCALE)
     image: Image.Image = page.render(scale=scale, grayscale=True, limit_image_cache=True).to_pil()
     return image.convert("L")
-
-
-def _opacity(item: object, *, stroked: bool) -> int:
-    red, green, blue, alpha = (ctypes.c_uint() for _ in range(4))
-    ask = c.FPDFPageObj_GetStrokeColor if stroked else c.FPDFPageObj_GetFillColor
-    return alpha.value if ask(item, red, green, blue, alpha) else 255
 
 
 def _matrix_of(item: object) -> Matrix:

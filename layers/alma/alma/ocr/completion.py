@@ -45,7 +45,7 @@ _UPRIGHT = {
 class Reader(Protocol):
     """What recognises words, as `page_reader.Recognizer` does."""
 
-    def read(self, image: Image.Image, page: int) -> PageText:
+    def read_picture(self, image: Image.Image) -> PageText:
         """Return the words of a picture."""
         ...
 
@@ -185,7 +185,7 @@ def _pictured(reader: Reader, image: Image.Image, page: PageText) -> Iterator[li
             max(int(bottom * image.height), int(top * image.height) + 1),
         )
         part = image.crop(sides)
-        for line in reader.read(part, page.page).lines():
+        for line in reader.read_picture(part).lines():
             placed = [
                 replace(
                     word,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,6 +37,8 @@ DOUBT = 0.2
 MARGIN = 0.25
 #: How much more confident the recogniser must be the other way round.
 MORE_CONFIDENT = 0.02
+#: Pictures whose words are remembered.
+REMEMBERED = 16
 
 
 class Recognizer:
@@ -62,6 +65,7 @@ class Recognizer:
         self._reader = LineReader(models, count)
         self._classifier = Classifier(models / ORIENTATION, count)
         self._side = side
+        self._pictures: dict[tuple[str, tuple[int, int], bytes], PageText] = {}
 
     def read(self, image: Image.Image, page: int) -> PageText:
         """Return the words of a page.
@@ -91,6 +95,15 @@ class Recognizer:
                     box = _box(quads[index], window, upright.size).turned(-turned)
                     words.append(Word(span.text, box, number, span.confidence))
         return PageText(page, *given, Track.VISION, mend(words), turned, len(readings) - len(readable))
+
+    def read_picture(self, image: Image.Image) -> PageText:
+        """Return the words of a picture on a page; one that stands on every page of a file is read once."""
+        key = image.mode, image.size, hashlib.sha256(image.tobytes()).digest()
+        found = self._pictures.pop(key, None) or self.read(image, 1)
+        self._pictures[key] = found
+        if len(self._pictures) > REMEMBERED:
+            del self._pictures[next(iter(self._pictures))]
+        return found
 
     def read_lines(self, image: Image.Image, boxes: Sequence[Box]) -> list[list[Word]]:
         """Return the words of lines that run left to right in known boxes; none where a line cannot be read.
