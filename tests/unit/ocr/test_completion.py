@@ -81,6 +81,13 @@ def test_an_old_layer_that_is_right_stays_as_it_is(tmp_path: Path, recognizer: R
     assert {word.confidence for word in page.words} == {None}
 
 
+def test_of_two_readings_of_letters_neither_wins(tmp_path: Path, recognizer: Recognizer) -> None:
+    wrong = [(x, y, words.replace("gate", "qate")) for x, y, words in INVOICE]
+    page = as_completed(scan_with_layer(wrong), tmp_path, recognizer)
+    assert lines(page)[0] == "Northqate Paper Supplies"
+    assert [word.text for word in page.words if (word.confidence or 1.0) < 0.5] == ["Northqate"]
+
+
 def test_a_layer_of_a_part_of_the_page_is_joined_by_what_it_leaves_out(
     tmp_path: Path, recognizer: Recognizer
 ) -> None:
@@ -95,3 +102,13 @@ def test_words_of_a_picture_join_those_of_the_text_in_their_order(
     prose = [(60, 760, "Invoice for twelve boxes of paper"), (60, 100, "Payable within thirty days")]
     page = as_completed(pdf_with_picture(totals, printed(prose), "120 0 0 120 50 480"), tmp_path, recognizer)
     assert lines(page) == [prose[0][2], "Net 200.00", "Tax 40.00", "Total 240.00", prose[1][2]]
+
+
+def test_a_logo_is_not_recognised(tmp_path: Path, recognizer: Recognizer) -> None:
+    logo = picture_of(pdf_of_pages(text(60, 500, "ACME", 40), page=b"/MediaBox [50 480 190 560]"), side=1600)
+    path = tmp_path / "file"
+    path.write_bytes(pdf_with_picture(logo, printed(INVOICE), "140 0 0 80 400 700"))
+    with closing(PdfParser(path, side=2000)) as file:
+        content = file.read(1)
+    assert content.text is not None
+    assert (content.text.pictures, content.needs_vision) == ((), False)

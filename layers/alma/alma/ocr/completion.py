@@ -77,8 +77,9 @@ def with_pictures(reader: Reader, image: Image.Image, text: PageText) -> PageTex
 def compared(reader: Reader, image: Image.Image, text: PageText, positions: Iterable[int]) -> PageText:
     """Return a text layer some of whose unprinted words were compared with the picture.
 
-    Where many of those are contradicted, all are compared. A contradicted word is replaced by what is read,
-    or has the confidence that a less sure reading leaves it. What was compared is no longer `unprinted`.
+    Where many of those are contradicted, all are compared and replaced. Otherwise a word is replaced whose
+    digits are contradicted for sure; of letters either reading may be wrong, and the word has the confidence
+    that the other one leaves it. What was compared is no longer `unprinted`.
 
     Parameters
     ----------
@@ -157,20 +158,23 @@ def _compared(
         if len(said) == len(read):
             for index, word, was, now in zip(segment, reading, said, read, strict=True):
                 if was != now:
-                    replaced[index] = [_chosen(words[index], word, least)]
-        elif sure >= least:
+                    stands = (word.confidence or 0.0) >= least and (not least or _digits(was) != _digits(now))
+                    replaced[index] = [word if stands else _left(words[index], word.confidence or 0.0)]
+        elif sure >= least and (not least or _digits("".join(said)) != _digits("".join(read))):
             replaced.update((index, []) for index in segment[1:])
             replaced[segment[0]] = reading
         else:
-            replaced.update((index, [replace(words[index], confidence=1 - sure)]) for index in segment)
+            replaced.update((index, [_left(words[index], sure)]) for index in segment)
     return replaced, compared
 
 
-def _chosen(word: Word, read: Word, least: float) -> Word:
-    """Return which of two readings of a word stands; of one that is contradicted, no more is known than what
-    the other leaves."""
-    sure = read.confidence or 0.0
-    return read if sure >= least else replace(word, confidence=1 - sure)
+def _left(word: Word, sure: float) -> Word:
+    """Return a word that is contradicted: no more is known of it than what the other reading leaves."""
+    return replace(word, confidence=1 - sure)
+
+
+def _digits(key: str) -> str:
+    return "".join(filter(str.isdigit, key))
 
 
 def _pictured(reader: Reader, image: Image.Image, page: PageText) -> Iterator[list[Word]]:
