@@ -17,8 +17,8 @@ from alma.datamodel.pages import PageText
 #: Confidence from which a reading of the picture stands against what somebody else's recogniser said.
 SURE = 0.9
 
-#: Share of compared words that are contradicted, and their number, from which the rest of the layer is
-#: compared too.
+#: Share of compared words with digits that are contradicted, and their number, from which the rest of the
+#: layer is compared too.
 DOUBTFUL = 0.3
 LEAST_CONTRADICTED = 3
 
@@ -94,10 +94,10 @@ def compared(reader: Reader, image: Image.Image, text: PageText, positions: Iter
     """
     upright, image = _upright(text, image)
     chosen = sorted(positions)
-    replaced, count = _compared(reader, image, upright.words, _segments(upright, chosen), SURE)
-    if len(replaced) >= LEAST_CONTRADICTED and len(replaced) > DOUBTFUL * count:
+    replaced, wrong, count = _compared(reader, image, upright.words, _segments(upright, chosen), SURE)
+    if wrong >= LEAST_CONTRADICTED and wrong > DOUBTFUL * count:
         chosen = sorted(upright.unprinted)
-        replaced, _ = _compared(reader, image, upright.words, _segments(upright, chosen), least=0.0)
+        replaced, _, _ = _compared(reader, image, upright.words, _segments(upright, chosen), least=0.0)
     lines = [
         [(i, word) for i in line for word in replaced.get(i, [upright.words[i]])]
         for line in _numbered(upright.words)
@@ -139,10 +139,11 @@ def _segments(page: PageText, positions: Iterable[int]) -> list[list[int]]:
 
 def _compared(
     reader: Reader, image: Image.Image, words: Sequence[Word], segments: Sequence[list[int]], least: float
-) -> tuple[dict[int, list[Word]], int]:
-    """Return what contradicted words are replaced by, by position, and how many words were compared."""
+) -> tuple[dict[int, list[Word]], int, int]:
+    """Return what contradicted words are replaced by, by position; of words with digits, how many are
+    contradicted and how many there are."""
     replaced: dict[int, list[Word]] = {}
-    compared = 0
+    wrong = count = 0
     grey = image.convert("L")
     boxes = [
         _grown(grey, _around(words[i] for i in segment), _limit(words, segment[-1])) for segment in segments
@@ -151,7 +152,9 @@ def _compared(
     for segment, reading in zip(segments, readings, strict=True):
         said = [_key(words[i].text) for i in segment]
         read = [_key(word.text) for word in reading]
-        compared += len(segment)
+        together = said if len(said) != len(read) else map("".join, zip(said, read, strict=True))
+        numbers = [index for index, key in zip(segment, together, strict=True) if _digits(key)]
+        count += len(numbers)
         if not reading or "".join(said) == "".join(read):
             continue
         sure = min(word.confidence or 0.0 for word in reading)
@@ -165,7 +168,8 @@ def _compared(
             replaced[segment[0]] = reading
         else:
             replaced.update((index, [_left(words[index], sure)]) for index in segment)
-    return replaced, compared
+        wrong += sum(index in replaced for index in numbers)
+    return replaced, wrong, count
 
 
 def _left(word: Word, sure: float) -> Word:
