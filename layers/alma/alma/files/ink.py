@@ -40,7 +40,7 @@ _CELL_INK = 24
 #: Share of a picture's ink that may stand beside all words.
 _UNREAD = 0.4
 #: Pictures of a page that are recognised one by one, those with most ink.
-MAX_PICTURES = 8
+MAX_PICTURES = 4
 #: Height of a line of text at most, as a share of the page's longer side (18 points of A4), and its width at
 #: least, in heights of it. Logos are higher, boxes to tick narrower.
 _LINE = 0.022
