@@ -19,7 +19,7 @@ SURE = 0.9
 
 #: Share of compared words with digits that are contradicted, and their number, from which the rest of the
 #: layer is compared too.
-DOUBTFUL = 0.3
+DOUBTFUL = 0.5
 LEAST_CONTRADICTED = 3
 
 #: White space, in heights of a line, that ends what is read in one go.
