@@ -97,6 +97,7 @@ def words_of(document: Mapping[str, Any], data: Path, cache: Path) -> list[PageT
     if path.exists():
         return [PageText.from_json(json.dumps(page)) for page in json.loads(path.read_text())]
     from alma.ocr import Recognizer
+    from alma.ocr.completion import with_pictures
 
     found: list[PageText] = []
     recognizer: Recognizer | None = None
@@ -104,12 +105,16 @@ def words_of(document: Mapping[str, Any], data: Path, cache: Path) -> list[PageT
         for page in file:
             if page.number > PAGES or page.error is not None:
                 continue
-            if page.text is not None:
-                found.append(page.text)
+            text = page.text
             if page.needs_vision:
                 recognizer = recognizer or Recognizer(MODELS)
                 with Image.open(page.image) as image:
-                    found.append(recognizer.read(image, page.number))
+                    if text is not None and text.pictures:
+                        text = with_pictures(recognizer, image, text)
+                    else:
+                        found.append(recognizer.read(image, page.number))
+            if text is not None:
+                found.append(text)
     cache.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps([json.loads(page.to_json()) for page in found]))
     return found

@@ -7,15 +7,18 @@ import pytest
 
 from alma.access import organisations
 from alma.datamodel.fields import DecisionCount
+from alma.datamodel.pages import PageText, Track
 from alma.document_types import decision_counts
-from alma.documents import deletion, intake, listing, page_records, progress, records
+from alma.documents import deletion, intake, listing, page_records, page_words, progress, records
 from alma.documents.records import DocumentStatus
+from alma.documents.service import DocumentService
 from alma.pipeline import extract as pipeline_extract
+from alma.presentation.document import project
 from alma.settings import settings
 from tests.cloud import Tenant
 from tests.conftest import ROOT
 from tests.reading import archive, drop, extract, ingest, messages
-from tests.unit.files.making_pdfs import pdf_of_pages, text
+from tests.unit.files.making_pdfs import pdf_of_pages, pdf_with_picture, picture_of, text
 
 pytestmark = pytest.mark.usefixtures("aws")
 
@@ -52,6 +55,36 @@ def test_a_pdf_with_text_becomes_fields_without_recognition() -> None:
     assert archive() == ["greaves/pages/1/p1.png", "greaves/words/1/p1.text.json"]
     assert {reading.track for field in fields for reading in field.readings} == {"text"}
     assert all(field.best.regions for field in fields)
+
+
+def test_the_words_of_an_old_layer_are_compared_with_the_picture_and_stay_one_track() -> None:
+    organisations.create("greaves")
+    rows = [(60, 700, "Invoice No: INV-20417"), (60, 660, "Net 200.00 Tax 40.00"), (60, 620, "Total 240.00")]
+    page = pdf_of_pages(b"".join(text(x, y, words, 12) for x, y, words in rows))
+    layer = b"".join(text(x, y, words.replace("4", "9"), 12, "3 Tr") for x, y, words in rows)
+
+    ingest(drop("inbox/greaves/scan.pdf", pdf_with_picture(picture_of(page), layer)))
+    asked = messages()
+    assert [message["page"] for message in asked] == [0]
+    extract(asked[0])
+    assert archive() == ["greaves/pages/1/p1.png", "greaves/words/1/p1.text.json"]
+    words = PageText.from_json(page_words.stored_words(records.get("greaves", 1), 1, Track.TEXT))
+    assert [word.text for word in words.words][-2:] == ["Total", "240.00"]
+
+
+def test_a_value_that_a_scan_does_not_show_is_for_a_person() -> None:
+    organisations.create("greaves")
+    rows = [(60, 700, "Northgate Paper Supplies Ltd"), (60, 660, "Tax 40.00"), (60, 620, "Total 240.00")]
+    shown = pdf_of_pages(b"".join(text(x, y, words, 12) for x, y, words in rows))
+    unseen = [(1, 780, "INVOICE"), (1, 770, "Invoice No: INV-99999"), (1, 760, "Invoice Date: 14/03/2024")]
+    layer = b"".join(text(x, y, words, 8, "3 Tr") for x, y, words in unseen)
+
+    ingest(drop("inbox/greaves/scan.pdf", pdf_with_picture(picture_of(shown), layer)))
+    for message in messages():
+        extract(message)
+    fields = {field["key"]: field for field in project(DocumentService("greaves").content(1))["fields"]}
+    assert fields.get("invoice_number", {"status": "escalated"})["status"] == "escalated"
+    assert fields.get("invoice_date", {"status": "escalated"})["status"] == "escalated"
 
 
 def test_a_scan_is_read_page_by_page_and_the_last_page_resolves_it() -> None:

@@ -1,5 +1,9 @@
 """Small PDFs written by hand, for tests that need to know every byte of them."""
 
+import zlib
+
+import pypdfium2 as pdfium
+
 HELVETICA = b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>"
 
 
@@ -51,3 +55,29 @@ def text(x: float, y: float, words: str, size: float = 10, more: str = "") -> by
     """Return the operators that show words at a place (points from the lower left corner)."""
     escaped = words.replace("\\", "\\\\").replace("(", "\\(").replace(")", "\\)")
     return f"BT /F {size} Tf {more} 1 0 0 1 {x} {y} Tm ({escaped}) Tj ET\n".encode("cp1252")
+
+
+def pdf_with_picture(picture: bytes, layer: bytes, place: str = "600 0 0 800 0 0") -> bytes:
+    """Return a page of 600 x 800 points with a picture (an image XObject's body) at a place, then other
+    operators."""
+    return write_pdf(
+        [
+            b"<< /Type /Catalog /Pages 2 0 R >>",
+            b"<< /Type /Pages /Kids [4 0 R] /Count 1 >>",
+            HELVETICA,
+            b"<< /Type /Page /Parent 2 0 R /Contents 5 0 R /MediaBox [0 0 600 800]"
+            b" /Resources << /Font << /F 3 0 R >> /XObject << /S 6 0 R >> >> >>",
+            stream(f"q {place} cm /S Do Q\n".encode() + layer),
+            picture,
+        ]
+    )
+
+
+def picture_of(page: bytes, *, side: int = 1600) -> bytes:
+    """Return what a page shows as the body of an image XObject: a scan of it."""
+    with pdfium.PdfDocument(page) as document:
+        image = document[0].render(scale=side / 800).to_pil().convert("L")
+    entries = (
+        b"/Type /XObject /Subtype /Image /Width %d /Height %d /ColorSpace /DeviceGray /BitsPerComponent 8"
+    )
+    return stream(zlib.compress(image.tobytes()), entries % image.size + b" /Filter /FlateDecode")

@@ -52,7 +52,7 @@ def corner_is_black(image: Image.Image, x: int, y: int) -> bool:
     return dark == {(x, y)}
 
 
-@pytest.mark.parametrize("format_name", ["PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF"])
+@pytest.mark.parametrize("format_name", ["PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "JPEG2000", "AVIF"])
 def test_every_format_shows_its_page(tmp_path: Path, format_name: str) -> None:
     content = read(encoded(page(), format_name), tmp_path)
     assert content.image.size == (60, 40)
@@ -73,7 +73,7 @@ def test_every_format_shows_its_page(tmp_path: Path, format_name: str) -> None:
         (8, (40, 60), (0, 1)),
     ],
 )
-@pytest.mark.parametrize("format_name", ["JPEG", "TIFF", "PNG", "WEBP"])
+@pytest.mark.parametrize("format_name", ["JPEG", "TIFF", "PNG", "WEBP", "AVIF"])
 def test_the_orientation_note_is_followed_once(
     tmp_path: Path, format_name: str, orientation: int, size: tuple[int, int], corner: tuple[int, int]
 ) -> None:
@@ -132,7 +132,7 @@ def test_frames_of_a_tiff_are_pages_and_its_previews_are_not(tmp_path: Path) -> 
         assert corner_is_black(file.read(1).image, 0, 0)
 
 
-@pytest.mark.parametrize("format_name", ["GIF", "WEBP", "PNG"])
+@pytest.mark.parametrize("format_name", ["GIF", "WEBP", "PNG", "AVIF"])
 def test_an_animation_is_its_first_frame(tmp_path: Path, format_name: str) -> None:
     data = encoded(page(), format_name, save_all=True, append_images=[page().rotate(180)], duration=100)
     with closing(opened(data, tmp_path)) as file:

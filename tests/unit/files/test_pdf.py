@@ -13,7 +13,14 @@ from alma.datamodel.pages import PageText
 from alma.errors import UnreadableFileError
 from alma.files.content import PageContent
 from alma.files.pdf import PdfParser
-from tests.unit.files.making_pdfs import HELVETICA, pdf_of_pages, stream, text, write_pdf
+from tests.unit.files.making_pdfs import (
+    HELVETICA,
+    pdf_of_pages,
+    pdf_with_picture,
+    stream,
+    text,
+    write_pdf,
+)
 
 PROSE = [
     "This indenture made the fourth day of March in the year of our Lord one thousand",
@@ -63,17 +70,7 @@ def scan(width: int = 600, height: int = 800) -> bytes:
 
 
 def scanned_pdf(layer: bytes) -> bytes:
-    return write_pdf(
-        [
-            b"<< /Type /Catalog /Pages 2 0 R >>",
-            b"<< /Type /Pages /Kids [4 0 R] /Count 1 >>",
-            HELVETICA,
-            b"<< /Type /Page /Parent 2 0 R /Contents 5 0 R /MediaBox [0 0 600 800]"
-            b" /Resources << /Font << /F 3 0 R >> /XObject << /S 6 0 R >> >> >>",
-            stream(b"q 600 0 0 800 0 0 cm /S Do Q\n" + layer),
-            scan(),
-        ]
-    )
+    return pdf_with_picture(scan(), layer)
 
 
 def test_words_are_split_at_white_space_with_boxes_around_their_ink(tmp_path: Path) -> None:
@@ -127,31 +124,152 @@ def test_text_along_the_margin_keeps_its_own_line(tmp_path: Path) -> None:
     assert lines(read(pdf_of_pages(content), tmp_path)) == [*PROSE, "Folio copy"]
 
 
-def test_ligatures_are_letters_and_hyphens_at_line_ends_stay(tmp_path: Path) -> None:
+def pdf_saying(characters: dict[str, str], content: bytes) -> bytes:
+    """A page whose font says that its codes are other characters than they look like."""
+    pairs = " ".join(
+        f"<{ord(code):02X}> <{said.encode('utf-16-be').hex()}>" for code, said in characters.items()
+    )
     to_unicode = stream(
         b"/CIDInit /ProcSet findresource begin begincmap 1 begincodespacerange <00> <FF> endcodespacerange\n"
-        b"3 beginbfchar <41> <FB01> <42> <0065> <43> <00AD> endbfchar endcmap end"
+        b"%d beginbfchar %s endbfchar endcmap end" % (len(characters), pairs.encode())
     )
-    font = HELVETICA.replace(b">>", b"/ToUnicode 4 0 R >>")
-    page = write_pdf(
+    return write_pdf(
         [
             b"<< /Type /Catalog /Pages 2 0 R >>",
             b"<< /Type /Pages /Kids [5 0 R] /Count 1 >>",
-            font,
+            HELVETICA.replace(b">>", b"/ToUnicode 4 0 R >>"),
             to_unicode,
             b"<< /Type /Page /Parent 2 0 R /Contents 6 0 R /MediaBox [0 0 600 800]"
             b" /Resources << /Font << /F 3 0 R >> >> >>",
-            stream(text(60, 700, "AB BC") + text(60, 680, "B")),
+            stream(content),
         ]
     )
+
+
+def test_ligatures_are_letters_and_hyphens_at_line_ends_stay(tmp_path: Path) -> None:
+    page = pdf_saying({"A": "\ufb01", "B": "e", "C": "\u00ad"}, text(60, 700, "AB BC") + text(60, 680, "B"))
     assert lines(read(page, tmp_path)) == ["fie e-", "e"]
 
 
-def test_invisible_text_under_a_scan_is_read(tmp_path: Path) -> None:
-    rows = [text(40, 800 - 60 - 20 * i, "recognised " * 8, size=11, more="3 Tr") for i in range(37)]
-    page = read(scanned_pdf(b"".join(rows)), tmp_path)
-    assert len(said(page).words) == 37 * 8
+@pytest.mark.parametrize(
+    "face", [b"Helvetica", b"Times-Roman", b"Courier", b"Helvetica-Bold", b"Times-BoldItalic"]
+)
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"2": "3", "4": "5"},
+        {"0": "1", "2": "3", "4": "5"},
+        {"1": "7", "7": "1", "2": "5", "4": "9"},
+        dict(zip("0123456789", "1234567890", strict=True)),
+        {},
+    ],
+)
+def test_digits_that_are_printed_otherwise_than_the_text_says_are_left_to_vision(
+    tmp_path: Path, face: bytes, lie: dict[str, str]
+) -> None:
+    rows = ["Net 200.00 Tax 40.00", "Total 240.00 due 13/04/2024", "Invoice 71 of twelve boxes"]
+    content = b"".join(text(60, 700 - 20 * i, row, size=9) for i, row in enumerate(rows))
+    says = {c: lie.get(c, c) for c in " 0123456789./NetTaxTotaldueInvoicftwlbxs"}
+    page = read(pdf_saying(says, content).replace(b"Helvetica", face), tmp_path, side=2000)
+    if lie:
+        assert (page.text, page.needs_vision) == (None, True)
+    else:
+        assert lines(page) == rows
+
+
+def test_hebrew_drawn_from_left_to_right_is_read_from_right_to_left(tmp_path: Path) -> None:
+    hebrew = {"A": "\u05d0", "B": "\u05d1", "C": "\u05d2"}
+    content = text(300, 700, "CBA CB") + text(60, 660, "12.50 Net AB")
+    page = read(pdf_saying(hebrew, content), tmp_path)
+    assert lines(page) == ["\u05d1\u05d2 \u05d0\u05d1\u05d2", "12.50 Net \u05d1\u05d0"]
+
+
+def test_vertical_lines_are_read_downward_from_the_right(tmp_path: Path) -> None:
+    wide = {"A": "\u8acb", "B": "\u6c42", "C": "\u66f8", "D": "\u652f", "E": "\u6255"}
+    content = b"".join(
+        text(x, 700 - 12 * i, c) for x, column in ((400, "ABC"), (375, "DE")) for i, c in enumerate(column)
+    )
+    page = read(pdf_saying(wide, content), tmp_path)
+    assert lines(page) == ["\u8acb\u6c42\u66f8", "\u652f\u6255"]
+
+
+def test_invisible_text_stands_for_the_ink_of_a_scan_and_is_to_be_compared_with_it(tmp_path: Path) -> None:
+    rows = [text(40, 800 - 60 - 20 * i, "recognised " * 8, size=11, more="3 Tr") for i in range(35)]
+    elsewhere = text(40, 790, "nothing stands here", size=9, more="3 Tr")
+    page = read(scanned_pdf(b"".join(rows) + elsewhere), tmp_path)
+    assert {word.text for word in said(page).words} == {"recognised"}
+    assert said(page).unprinted == tuple(range(35 * 8))
     assert not page.needs_vision
+
+
+def test_text_under_a_scan_drawn_over_it_is_to_be_compared_with_it(tmp_path: Path) -> None:
+    rows = b"".join(text(40, 800 - 60 - 20 * i, "recognised " * 8, size=11) for i in range(35))
+    under = scanned_pdf(b"").replace(b"q 600 0 0 800", rows + b"q 600 0 0 800")
+    page = read(under[: under.index(b"xref")] + b"trailer << /Root 1 0 R >>", tmp_path)
+    assert len(said(page).unprinted) == 35 * 8
+
+
+def test_words_under_a_scan_that_stand_on_no_ink_are_all_there_and_told_apart(tmp_path: Path) -> None:
+    rows = [text(40, 800 - 60 - 20 * i, "recognised " * 8, size=11, more="3 Tr") for i in range(20)]
+    data = [text(1, 700 - 9 * i, "unseen", size=8, more="3 Tr") for i in range(30)]
+    page = read(scanned_pdf(b"".join(rows + data)), tmp_path)
+    assert said(page).astray
+    assert len(said(page).words) == len(said(page).unprinted) == 20 * 8 + 30
+
+
+def test_a_picture_of_words_on_a_page_of_text_is_to_be_read(tmp_path: Path) -> None:
+    prose = b"".join(text(60, 400 - 14 * i, line) for i, line in enumerate(PROSE))
+    page = read(pdf_with_picture(scan(), prose, "300 0 0 100 60 650"), tmp_path)
+    assert [(round(b.x, 2), round(b.y, 2), round(b.w, 2), round(b.h, 2)) for b in said(page).pictures] == [
+        (0.1, 0.06, 0.5, 0.12)
+    ]
+    assert page.needs_vision
+    assert said(page).unprinted == ()
+
+
+def test_annotations_that_are_not_viewed_are_not_read(tmp_path: Path) -> None:
+    def form(flags: int) -> bytes:
+        return write_pdf(
+            [
+                b"<< /Type /Catalog /Pages 2 0 R >>",
+                b"<< /Type /Pages /Kids [4 0 R] /Count 1 /MediaBox [0 0 500 900] >>",
+                HELVETICA,
+                b"<< /Type /Page /Parent 2 0 R /Contents 5 0 R /Annots [6 0 R]"
+                b" /Resources << /Font << /F 3 0 R >> >> >>",
+                stream(text(50, 805, "Acreage", size=12)),
+                b"<< /Type /Annot /Subtype /FreeText /F %d /Rect [200 800 300 820] /AP << /N 7 0 R >> >>"
+                % flags,
+                stream(
+                    b"BT /F 12 Tf 2 5 Td (12.5) Tj ET",
+                    b"/Type /XObject /Subtype /Form /BBox [0 0 100 20] /Resources << /Font << /F 3 0 R >> >>",
+                ),
+            ]
+        )
+
+    assert lines(read(form(4), tmp_path)) == ["Acreage 12.5"]
+    assert lines(read(form(2), tmp_path)) == ["Acreage"]
+    assert lines(read(form(4 + 32), tmp_path)) == ["Acreage"]
+
+
+def test_the_characters_of_a_comb_field_are_one_word(tmp_path: Path) -> None:
+    form = write_pdf(
+        [
+            b"<< /Type /Catalog /Pages 2 0 R"
+            b" /AcroForm << /Fields [6 0 R] /DR << /Font << /F 3 0 R >> >> >> >>",
+            b"<< /Type /Pages /Kids [4 0 R] /Count 1 /MediaBox [0 0 500 900] >>",
+            HELVETICA,
+            b"<< /Type /Page /Parent 2 0 R /Contents 5 0 R /Annots [6 0 R]"
+            b" /Resources << /Font << /F 3 0 R >> >> >>",
+            stream(text(50, 805, "Invoice", size=12) + text(420, 805, "Copy", size=12)),
+            b"<< /Type /Annot /Subtype /Widget /FT /Tx /T (n) /V (2041) /DA (/F 12 Tf 0 g) /F 4 /Ff 16777216"
+            b" /MaxLen 5 /Rect [200 800 300 820] /AP << /N 7 0 R >> >>",
+            stream(
+                b"/Tx BMC BT /F 12 Tf 5 5 Td (2) Tj 20 0 Td (0) Tj 20 0 Td (4) Tj 20 0 Td (1) Tj ET EMC",
+                b"/Type /XObject /Subtype /Form /BBox [0 0 100 20] /Resources << /Font << /F 3 0 R >> >>",
+            ),
+        ]
+    )
+    assert lines(read(form, tmp_path)) == ["Invoice 2041 Copy"]
 
 
 def test_a_scan_with_a_stamped_header_has_words_and_needs_vision(tmp_path: Path) -> None:
@@ -214,6 +332,18 @@ def test_values_of_form_fields_are_drawn_and_read_where_they_are_drawn(tmp_path:
     box = box_of(page, "12.5")
     assert (round(box.x, 2), round(box.bottom, 2)) == (0.41, 0.11)
     assert shows_ink(page.image, box)
+
+
+def test_files_embedded_in_a_pdf_are_named(tmp_path: Path) -> None:
+    writer = pypdf.PdfWriter(clone_from=io.BytesIO(pdf_of_pages(text(60, 700, "cover"))))
+    writer.add_attachment("Rechnung M\u00e4rz.pdf", b"%PDF-1.4")
+    writer.add_attachment("factur-x.xml", b"<x/>")
+    out = io.BytesIO()
+    writer.write(out)
+    path = tmp_path / "file"
+    path.write_bytes(out.getvalue())
+    with closing(PdfParser(path, side=1000)) as file:
+        assert sorted(file.attachments) == ["Rechnung M\u00e4rz.pdf", "factur-x.xml"]
 
 
 def test_a_user_password_is_refused_and_an_empty_one_is_not_needed(tmp_path: Path) -> None:

@@ -108,7 +108,8 @@ class PageTextView(View):
     page: int = Field(description="1-based page of the document.")
     pages: int = Field(description="How many pages the document has.")
     track: Track = Field(
-        description="Who read it. text: the file's own text; vision: recognition on the page image."
+        description="Who read it. text: the file's own text; vision: recognition on the page image; xml: no "
+        "words, but what an electronic invoice says as data."
     )
     tracks: list[Track] = Field(description="Everyone who read something on the page.")
     turned: int = Field(description="Degrees clockwise that make the page upright; boxes are not turned.")
@@ -147,6 +148,9 @@ class TrackWords(View):
     unreadable: int = Field(description="Lines that were seen and could not be read.")
     words: list[tuple[str, float, float, float, float, int, float | None]] = Field(
         description="[text, x, y, w, h, line, confidence]: boxes in the unit square of the page."
+    )
+    data: list[tuple[str, str]] = Field(
+        default=[], description="[field, value as written] of the track xml; only given there."
     )
 
 

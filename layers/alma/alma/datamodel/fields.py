@@ -62,6 +62,11 @@ class Reason(StrEnum):
     """The document type requires it, and nothing was found."""
     ONLY_HOSTED = "only_hosted"
     """The hosted model alone reads it."""
+    ONLY_XML = "only_xml"
+    """The data that the file carries beside its pages says it, and nothing on the pages says that it is that.
+    """
+    XML_DIFFERS = "xml_differs"
+    """That data says something else than the pages."""
     PROPOSED = "proposed"
     """An agent proposes a value for it."""
 
@@ -71,7 +76,7 @@ class Reading:
     """What one track makes of one field."""
 
     track: str
-    """`text`, `vision`, `hosted` or the id of a model; `agent:` and the id of a key for what an agent
+    """`text`, `vision`, `xml`, `hosted` or the id of a model; `agent:` and the id of a key for what an agent
     proposes."""
     value: str
     """Normalised: ISO date, plain decimal, single spaces."""
@@ -80,9 +85,9 @@ class Reading:
     confidence: float | None
     """Calibrated probability that `value` is right; None where nothing is known."""
     regions: tuple[Region, ...]
-    """The lines it was cut from, in reading order; at least one for anything alma itself reads."""
+    """The lines it was cut from, in reading order; at least one for anything alma reads from a page."""
     comment: str | None = None
-    """Why an agent proposes it; None for what is read."""
+    """Why an agent proposes it, or how it differs from what is printed; None for what is read."""
 
     @property
     def proposed(self) -> bool:

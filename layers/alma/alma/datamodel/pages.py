@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -18,6 +18,8 @@ class Track(StrEnum):
     """The file's own text layer."""
     VISION = "vision"
     """Optical character recognition on the page image."""
+    XML = "xml"
+    """The data that an electronic invoice carries beside its pages; no words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,17 @@ class PageText:
     always on the page as displayed, not as turned."""
     unreadable: int = 0
     """Number of text lines that were found and could not be read (a script outside the alphabet, a smear)."""
+    unprinted: tuple[int, ...] = ()
+    """Positions of words of a text layer that the file does not print: an earlier recogniser's, under a
+    picture of them, that have not been compared with it."""
+    astray: bool = False
+    """Those words are no reading of the picture, but something else that somebody put there, unseen."""
+    pictures: tuple[Box, ...] = ()
+    """Pictures on a page of text that may hold words of their own, to be recognised."""
+    completed: bool = False
+    """The words of its pictures are there."""
+    data: tuple[tuple[str, str], ...] = ()
+    """What the file says of itself as data, on the track `xml`: key of a field and its value as written."""
 
     def upright(self) -> PageText:
         """Return the same page turned so that lines run left to right, for rules about position."""
@@ -45,7 +58,8 @@ class PageText:
             return self
         width, height = (self.height, self.width) if self.turned in (90, 270) else (self.width, self.height)
         words = tuple(Word(w.text, w.box.turned(self.turned), w.line, w.confidence) for w in self.words)
-        return PageText(self.page, width, height, self.track, words, 0, self.unreadable)
+        pictures = tuple(box.turned(self.turned) for box in self.pictures)
+        return replace(self, width=width, height=height, words=words, turned=0, pictures=pictures)
 
     def lines(self) -> list[list[Word]]:
         """Return the words grouped by line, in reading order."""
@@ -56,6 +70,13 @@ class PageText:
 
     def to_json(self) -> str:
         """Return the stored form: JSON with words as compact arrays."""
+        partly: dict[str, Any] = {
+            "unprinted": list(self.unprinted),
+            "astray": self.astray,
+            "pictures": [[round(v, 5) for v in (b.x, b.y, b.w, b.h)] for b in self.pictures],
+            "completed": self.completed,
+            "data": [list(each) for each in self.data],
+        }
         return json.dumps(
             {
                 "page": self.page,
@@ -73,6 +94,7 @@ class PageText:
                     ]
                     for w in self.words
                 ],
+                **{name: value for name, value in partly.items() if value},
             },
             ensure_ascii=False,
             separators=(",", ":"),
@@ -103,6 +125,11 @@ class PageText:
             ),
             turned=raw["turned"],
             unreadable=raw["unreadable"],
+            unprinted=tuple(raw.get("unprinted", ())),
+            astray=raw.get("astray", False),
+            pictures=tuple(Box(x, y, w, h) for x, y, w, h in raw.get("pictures", ())),
+            completed=raw.get("completed", False),
+            data=tuple((key, value) for key, value in raw.get("data", ())),
         )
 
 

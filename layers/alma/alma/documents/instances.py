@@ -19,6 +19,9 @@ from alma.storage.transactions import (
     write_transaction,
 )
 
+#: Longest name of an attached file with that of the file it is attached to.
+MAX_NAME = 255
+
 
 def divide(document: Document, ranges: Sequence[tuple[int, int]]) -> Document:
     """Record which documents a file holds, and return the first of them after that. Idempotent.
@@ -73,7 +76,8 @@ def divide(document: Document, ranges: Sequence[tuple[int, int]]) -> Document:
 
 def put_instance(first: Document, instance: Instance) -> None:
     """Conditional write: make the row of an instance of a file, unless it is there or was removed."""
-    item = records.new_item(first.organisation, instance.document_id, first.file_name, first.object_key)
+    name = _name(first, instance)
+    item = records.new_item(first.organisation, instance.document_id, name, first.object_key)
     item.requested_type, item.media_type = first.requested_type, first.media_type
     item.file_key, item.etag = first.file_key, first.etag
     item.announced_by = first.announced_by
@@ -100,6 +104,13 @@ def put_instance(first: Document, instance: Instance) -> None:
 
     with suppress(ConditionFailedError):
         write_transaction(write)
+
+
+def _name(first: Document, instance: Instance) -> str:
+    """Return the name of an instance: that of its file, or both where its pages are an attached file's."""
+    own = (each.name for each in first.attached_files if each.first <= instance.first <= each.last)
+    attached = None if first.parts else next(own, None)
+    return first.file_name if attached is None else f"{first.file_name} - {attached}"[:MAX_NAME]
 
 
 def _take_from(item: DocumentItem, first: Document, instance: Instance) -> None:

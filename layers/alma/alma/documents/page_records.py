@@ -30,9 +30,16 @@ class PageRecord:
 
 
 def put_page(
-    document: Document, number: int, *, width: int, height: int, has_text: bool, waiting: bool
+    document: Document,
+    number: int,
+    *,
+    width: int,
+    height: int,
+    has_text: bool,
+    waiting: bool,
+    has_data: bool = False,
 ) -> None:
-    """Record a page's image and whether the file's own words of it are kept; what others read stays."""
+    """Record a page's image and whether the file's own words or data of it are kept; other tracks stay."""
     actions: list[Any] = [
         PageItem.width.set(width),
         PageItem.height.set(height),
@@ -40,8 +47,9 @@ def put_page(
         PageItem.error_code.remove(),
         PageItem.detail.remove(),
     ]
-    if has_text:
-        actions.append(PageItem.tracks.add({Track.TEXT.value}))
+    tracks = {track.value for track, there in ((Track.TEXT, has_text), (Track.XML, has_data)) if there}
+    if tracks:
+        actions.append(PageItem.tracks.add(tracks))
     _update_page(document, number, actions)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from alma.clock import timestamp
 from alma.datamodel.fields import Extraction, Field, ReadingWarning
 from alma.documents import audit, changes, field_rows, records
-from alma.documents.records import Document, DocumentStatus
+from alma.documents.records import AttachedFile, Document, DocumentStatus
 from alma.errors import NotFoundError
 from alma.storage.items.documents import DocumentItem, document_key
 from alma.storage.transactions import conditional_write
@@ -18,10 +18,34 @@ from alma.storage.transactions import conditional_write
 MAX_RESOLUTIONS = 3
 
 
-def pages_known(document: Document, pages: int, pending: Iterable[int], media_type: str) -> Document:
-    """Record the number of pages and which of them wait for recognition; what was recorded before stays."""
+def pages_known(
+    document: Document,
+    pages: int,
+    pending: Iterable[int],
+    media_type: str,
+    attachments: Sequence[str] = (),
+    attached: Sequence[AttachedFile] = (),
+) -> Document:
+    """Record the number of pages and which of them wait for recognition. What was recorded before stays.
+
+    Parameters
+    ----------
+    document : Document
+        Whose pages.
+    pages, pending, media_type : int, iterable of int, str
+        Their number, those that wait, and what the file is.
+    attachments : sequence of str
+        Names of files that are attached to it and are not read.
+    attached : sequence of AttachedFile
+        Those that are, whose pages count on behind its own.
+    """
     item = DocumentItem(document.organisation, document_key(document.id))
     actions: list[Any] = [DocumentItem.pages.set(pages), DocumentItem.media_type.set(media_type)]
+    if attachments:
+        actions.append(DocumentItem.attachments.set(list(attachments)))
+    if attached:
+        parts = [[each.name, each.first, each.last] for each in attached]
+        actions.append(DocumentItem.attached_files.set(parts))
     # Integers, though pynamodb calls them floats: written as 1.0, another store may not find them again as 1.
     waiting: set[float] = {int(page) for page in pending}
     if waiting:  # a set in DynamoDB cannot be empty

@@ -44,6 +44,15 @@ class Instance:
 
 
 @dataclass(frozen=True, slots=True)
+class AttachedFile:
+    """A file that is attached to another and is read with it: where its pages stand behind that one's own."""
+
+    name: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
 class Joined:
     """A document that is being merged into another: where its pages go there, and how many it has."""
 
@@ -121,6 +130,10 @@ class Document:
     """Set while it waits to be re-extracted, and after that failed; its fields stay usable."""
     re_extraction_detail: str | None = None
     """Why that failed, as a sentence."""
+    attachments: tuple[str, ...] = ()
+    """Names of files that are attached to its file and were not read."""
+    attached_files: tuple[AttachedFile, ...] = ()
+    """On the first document of a file: the attached ones that are read, in the order of their pages."""
     taken_from: int | None = None
     """The document that this part was split off by hand; it takes its pages there."""
     taken_range: tuple[int, int] | None = None
@@ -294,6 +307,8 @@ def from_item(item: DocumentItem) -> Document:
         re_extraction=re_extraction,
         re_extraction_detail=re_extraction_detail,
         warning=None if item.warning is None else _warning(*item.warning),
+        attachments=tuple(item.attachments or ()),
+        attached_files=tuple(AttachedFile(*each) for each in item.attached_files or ()),
         upload_until=timestamp(until_sent) if until_sent and status is DocumentStatus.PROCESSING else None,
     )
 

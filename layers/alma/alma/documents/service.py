@@ -121,9 +121,10 @@ class DocumentService:
             raise NotFoundError(
                 f"The file of document {document_id} is not there: it has not come, or was replaced since."
             )
-        url = objects.inbox_url(key, file_name=document.file_name)
+        name = key.rpartition("/")[2]  # of what was sent, where the document is a file attached to that
+        url = objects.inbox_url(key, file_name=name)
         media_type = document.media_type or "application/octet-stream"
-        return FileLink(url, settings().download_seconds, media_type, document.file_name)
+        return FileLink(url, settings().download_seconds, media_type, name)
 
     def export(
         self,
@@ -177,7 +178,9 @@ class DocumentService:
             The page is absent, or has no such text.
         """
         document, record = self._page(document_id, page)
-        read = {text.track: text for text in read_words(document, [record])}
+        read: dict[Track, PageText] = {
+            text.track: text for text in read_words(document, [record]) if text.track is not Track.XML
+        }
         if not read:
             _check_read(document)
         chosen = (
@@ -252,6 +255,8 @@ def content_of(document: Document, fields: Sequence[Field], *, model: str | None
         claim=_claim(document),
         re_extraction=_re_extraction(document),
         warning=document.warning,
+        read_attachments=[each.name for each in document.attached_files],
+        unread_attachments=document.attachments,
         file_name=document.file_name,
     )
 

@@ -12,6 +12,15 @@ from alma.datamodel.pages import PageText
 LOCKED_PDF = "The PDF opens with a password only; remove the password and send it again."
 DAMAGED_PDF = "The PDF is damaged and cannot be opened; export or print it to PDF again and send that."
 
+#: Attached files of one file that are looked at, and characters of a name.
+MAX_ATTACHMENTS = 100
+MAX_NAME = 200
+
+
+def printable(name: str) -> str:
+    """Return the name of an attached file as it can be shown."""
+    return "".join(filter(str.isprintable, name.replace("/", "_").replace("\\", "_"))).strip()[:MAX_NAME]
+
 
 @dataclass(frozen=True, slots=True)
 class PageContent:
@@ -29,6 +38,8 @@ class Parser(Protocol):
     """An opened file."""
 
     pages: int
+    attachments: tuple[str, ...]
+    """Names of files that are embedded in it."""
 
     def read(self, number: int) -> PageContent:
         """Return page `number` (from 1); raises UnreadableFileError where that page cannot be read."""

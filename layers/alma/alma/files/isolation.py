@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from alma.datamodel.pages import PageText
 from alma.errors import UnreadableFileError
-from alma.files.kinds import HEAD, Kind, identify
+from alma.files.kinds import Kind, kind_of
 from alma.sandbox import Child, ChildDiedError, ChildLateError
 from alma.settings import Settings
 
@@ -52,6 +52,8 @@ class FilePage:
     """Something on the page can be read from the image only. False together with no text: a blank page."""
     error: UnreadableFileError | None = None
     """Why this page could not be read."""
+    data: PageText | None = None
+    """What the file says of itself as data, on its first page (`Track.XML`)."""
 
 
 def read_file(path: Path, settings: Settings, *, first_page: int = 1) -> OpenedFile:
@@ -84,6 +86,15 @@ def read_file(path: Path, settings: Settings, *, first_page: int = 1) -> OpenedF
     ...     for page in file:
     ...         print(page.number, "of", file.pages, page.image)
     """
+    check_size(path, settings)
+    kind = kind_of(path)
+    if kind is Kind.MAIL:
+        raise UnreadableFileError("An e-mail has no pages of its own.", code="unsupported_type")
+    return OpenedFile(path, kind, settings, first_page)
+
+
+def check_size(path: Path, settings: Settings) -> None:
+    """Raise `file_too_large` for a file beyond the limit."""
     size = path.stat().st_size
     if size > settings.max_file_bytes:
         raise UnreadableFileError(
@@ -91,9 +102,19 @@ def read_file(path: Path, settings: Settings, *, first_page: int = 1) -> OpenedF
             "split it, or scan it at a lower resolution.",
             code="file_too_large",
         )
-    with path.open("rb") as stream:
-        kind = identify(stream.read(HEAD))
-    return OpenedFile(path, kind, settings, first_page)
+
+
+def order_for(path: Path, kind: Kind, folder: Path, settings: Settings) -> dict[str, str | int]:
+    """Return what a parser is told: which file, where its results go, and its limits."""
+    return {
+        "path": str(path.absolute()),
+        "kind": kind.value,
+        "folder": str(folder),
+        "side": settings.page_image_side,
+        "max_pixels": settings.max_pixels,
+        "memory": settings.parser_memory_mb * 2**20,
+        "seconds": settings.page_seconds,
+    }
 
 
 class OpenedFile:
@@ -109,21 +130,16 @@ class OpenedFile:
         self.peak_memory = 0
         """Bytes the largest parser process took, of those that have ended."""
         self._folder = tempfile.TemporaryDirectory(prefix="alma-pages-")
-        self._order = {
-            "path": str(path.absolute()),
-            "kind": kind.value,
-            "folder": self._folder.name,
-            "side": settings.page_image_side,
-            "max_pixels": settings.max_pixels,
-            "memory": settings.parser_memory_mb * 2**20,
-            "seconds": settings.page_seconds,
-        }
-        self._parser: _ParserProcess | None = None
+        self._order = order_for(path, kind, Path(self._folder.name), settings)
+        self._parser: ParserProcess | None = None
         self._lost = 0
         self._pages = self._read(first_page)
         try:
-            self.pages: int = self._started().take("The file")["pages"]
+            opened = self._started().take("The file")
+            self.pages: int = opened["pages"]
             """How many pages it has."""
+            self.attachments: tuple[str, ...] = tuple(opened.get("attachments", ()))
+            """Names of the files that are embedded in it; `alma.files.bundle` reads them."""
             if self.pages > settings.max_pages:
                 raise UnreadableFileError(
                     f"The file has {self.pages} pages and the limit is {settings.max_pages}; split it.",
@@ -178,7 +194,7 @@ class OpenedFile:
             parser.ask(number)
             answer = parser.take(what)
         except UnreadableFileError as error:
-            if isinstance(error, _LostError):
+            if isinstance(error, LostError):
                 self._lost += 1
                 self._end_parser()
             return FilePage(number, 0, 0, image, None, needs_vision=False, error=error)
@@ -188,13 +204,13 @@ class OpenedFile:
         text = None if answer["text"] is None else PageText.from_json(answer["text"])
         return FilePage(number, answer["width"], answer["height"], image, text, answer["needs_vision"])
 
-    def _started(self) -> _ParserProcess:
-        self._parser = _ParserProcess(self._order)
+    def _started(self) -> ParserProcess:
+        self._parser = ParserProcess(self._order)
         return self._parser
 
-    def _restarted(self, what: str) -> _ParserProcess:
+    def _restarted(self, what: str) -> ParserProcess:
         if self._lost >= MAX_LOST:
-            raise _LostError(
+            raise LostError(
                 f"{what} was not tried, because {MAX_LOST} pages before it brought the parser down; "
                 "print the document to a new PDF and send that.",
                 code="too_complex",
@@ -203,7 +219,7 @@ class OpenedFile:
         try:
             parser.take(what)
         except UnreadableFileError as error:
-            raise _LostError(error.detail, code=error.code) from error
+            raise LostError(error.detail, code=error.code) from error
         return parser
 
     def _end_parser(self) -> None:
@@ -213,7 +229,7 @@ class OpenedFile:
             self._parser = None
 
 
-class _LostError(UnreadableFileError):
+class LostError(UnreadableFileError):
     """The parser died or must be ended."""
 
 
@@ -225,7 +241,7 @@ def _too_complex(what: str, why: str) -> str:
     return f"{what} {why}; print the document to a new PDF, or scan it, and send that."
 
 
-class _ParserProcess:
+class ParserProcess:
     """The parser's process, as `alma.files.worker` speaks."""
 
     def __init__(self, order: dict[str, str | int]) -> None:
@@ -250,7 +266,7 @@ class _ParserProcess:
 
         Raises
         ------
-        _LostError
+        LostError
             There is none; the parser is of no more use.
         UnreadableFileError
             The answer says that the file or the page cannot be read.
@@ -259,14 +275,14 @@ class _ParserProcess:
             answer: Answer = json.loads(self._child.line(self._deadline, _MAX_ANSWER))
         except ChildLateError:
             why = f"takes longer than {self._seconds} s to read"
-            raise _LostError(_too_complex(what, why), code="too_complex") from None
+            raise LostError(_too_complex(what, why), code="too_complex") from None
         except ChildDiedError as death:
             _log.warning(
                 "the parser ended with status %d and %d MiB", death.status, self.peak_memory // 2**20
             )
             if death.bloated:
-                raise _LostError(_too_complex(what, "needs too much memory"), code="too_complex") from None
-            raise _LostError(_damaged(what)) from None
+                raise LostError(_too_complex(what, "needs too much memory"), code="too_complex") from None
+            raise LostError(_damaged(what)) from None
         error = answer.get("error")
         if error is None:
             return answer

@@ -29,6 +29,8 @@ class Token:
     baseline: float
     """The band between the top of capitals and the baseline. It says on which line the word stands, which its
     ink cannot: a hyphen, a comma and a `g` on one line share hardly any height."""
+    unprinted: bool = False
+    """It is not drawn itself, but stands on the ink of a picture."""
 
     @property
     def height(self) -> float:

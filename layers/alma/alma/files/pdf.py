@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import math
 from pathlib import Path
 
@@ -13,9 +12,11 @@ from PIL import Image, ImageChops
 
 from alma.datamodel.pages import PageText, Track
 from alma.errors import UnreadableFileError
-from alma.files.content import DAMAGED_PDF, LOCKED_PDF, PageContent
-from alma.files.ink import Point, is_blank, unread_share, zone_share
-from alma.files.text_layer import Display, TextLayer, read_text_layer
+from alma.files.content import DAMAGED_PDF, LOCKED_PDF, MAX_ATTACHMENTS, PageContent, printable
+from alma.files.display import Display
+from alma.files.ink import PageInk, Point, unread_pictures, unread_share, zone_share
+from alma.files.text_layer import TextLayer, read_text_layer
+from alma.files.visibility import Bounds, PageObjects
 
 #: Pixels per point beyond which a small page is not enlarged: 720 dots per inch.
 MAX_SCALE = 10.0
@@ -29,9 +30,10 @@ MAX_UNREAD = 0.4
 #: A page with fewer words may have its text as outlines or in an image, whatever the images' size.
 FEW_WORDS = 10
 
-# A scan cut into strips has hundreds.
-_MAX_IMAGES = 20_000
-_MAX_NESTING = 5
+# Flags of annotations (ISO 32000-1, table 165) that are not shown, and of text fields with compartments
+# (table 228).
+_UNSEEN = c.FPDF_ANNOT_FLAG_HIDDEN | c.FPDF_ANNOT_FLAG_NOVIEW
+_COMB = 1 << 24
 
 
 class PdfParser:
@@ -52,10 +54,11 @@ class PdfParser:
 
     def __init__(self, path: Path, *, side: int) -> None:
         self._side = side
-        self._pdf = _open(path) or _mended(path)
+        self._pdf = open_pdf(path)
         with contextlib.suppress(pdfium.PdfiumError):  # pages without their form's values beat no pages
             self._pdf.init_forms()
         self.pages = len(self._pdf)
+        self.attachments = attachments(self._pdf)
 
     def close(self) -> None:
         """Close the file."""
@@ -74,19 +77,60 @@ class PdfParser:
         except pdfium.PdfiumError:
             raise _damaged_page(number) from None
         display = Display(page)
+        combs = self._prepare_annotations(page, display)
         image = _draw(page, self._side)
-        scans = _images(page, display)
         if c.FPDFPage_GetAnnotCount(page) > 0 and c.FPDFPage_Flatten(page, 0) == c.FLATTEN_SUCCESS:
             # Values of form fields and notes are not in the text layer; flattening the page (in memory) puts
             # them there. Only a page loaded anew shows it.
             page.close()
             page = self._pdf[number - 1]
-        layer = read_text_layer(page, display)
+        ink = PageInk(image)
+        objects = PageObjects(page, display)
+        layer = read_text_layer(page, display, ink, objects, combs)
         page.close()
+        needs_vision = _needs_vision(ink, layer, objects.pictures)
         text = None
         if layer.words:
-            text = PageText(number, display.width, display.height, Track.TEXT, layer.words, layer.turned)
-        return PageContent(image, text, _needs_vision(image, layer, scans))
+            text = PageText(
+                number,
+                display.width,
+                display.height,
+                Track.TEXT,
+                layer.words,
+                layer.turned,
+                unprinted=layer.unprinted,
+                astray=layer.astray,
+                pictures=() if needs_vision else unread_pictures(ink, layer.words, objects.pictures),
+            )
+        return PageContent(image, text, needs_vision or bool(text and text.pictures))
+
+    def _prepare_annotations(self, page: pdfium.PdfPage, display: Display) -> list[Bounds]:
+        """Take away annotations that are not shown; return where the fields are that set characters apart."""
+        combs: list[Bounds] = []
+        form = self._pdf.formenv
+        for index in reversed(range(c.FPDFPage_GetAnnotCount(page))):
+            annotation = c.FPDFPage_GetAnnot(page, index)
+            if not annotation:
+                continue
+            hidden = c.FPDFAnnot_GetFlags(annotation) & _UNSEEN
+            is_field = c.FPDFAnnot_GetSubtype(annotation) == c.FPDF_ANNOT_WIDGET
+            if not hidden and is_field and form and c.FPDFAnnot_GetFormFieldFlags(form, annotation) & _COMB:
+                rect = c.FS_RECTF()
+                c.FPDFAnnot_GetRect(annotation, rect)
+                corners = [
+                    display.point(x, y) for x in (rect.left, rect.right) for y in (rect.bottom, rect.top)
+                ]
+                xs, ys = [x for x, _ in corners], [y for _, y in corners]
+                combs.append((min(xs), min(ys), max(xs), max(ys)))
+            c.FPDFPage_CloseAnnot(annotation)
+            if hidden:
+                c.FPDFPage_RemoveAnnot(page, index)
+        return combs
+
+
+def open_pdf(path: Path) -> pdfium.PdfDocument:
+    """Return the document; raises as `PdfParser`."""
+    return _open(path) or _mended(path)
 
 
 def _open(path: Path) -> pdfium.PdfDocument | None:
@@ -116,6 +160,19 @@ def _mended(path: Path) -> pdfium.PdfDocument:
         raise UnreadableFileError(DAMAGED_PDF) from error
 
 
+def attachments(pdf: pdfium.PdfDocument) -> tuple[str, ...]:
+    """Return the names of the files embedded in a document, as in a portfolio or an invoice with its data."""
+    names = []
+    for index in range(min(c.FPDFDoc_GetAttachmentCount(pdf.raw), MAX_ATTACHMENTS)):
+        item = c.FPDFDoc_GetAttachment(pdf.raw, index)
+        length = c.FPDFAttachment_GetName(item, None, 0) if item else 0
+        buffer = (c.FPDF_WCHAR * (length // 2 + 1))()
+        c.FPDFAttachment_GetName(item, buffer, length)
+        name = bytes(buffer)[: max(length - 2, 0)].decode("utf-16-le", "replace")
+        names.append(printable(name) or f"attachment {index + 1}")
+    return tuple(names)
+
+
 def _damaged_page(number: int) -> UnreadableFileError:
     return UnreadableFileError(
         f"Page {number} of the PDF is damaged; print the document to a new PDF and send that."
@@ -142,26 +199,9 @@ def _without_needless_colour(image: Image.Image) -> Image.Image:
     return green
 
 
-def _images(page: pdfium.PdfPage, display: Display) -> list[list[Point]]:
-    """Return the corners (unit square, as displayed) of the images on a page, in forms too."""
-    unit = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
-    found: list[list[Point]] = []
-    # An image that pdfium cannot place is one it did not draw.
-    with contextlib.suppress(pdfium.PdfiumError):
-        images = page.get_objects(filter=(c.FPDF_PAGEOBJ_IMAGE,), max_depth=_MAX_NESTING)
-        for item in itertools.islice(images, _MAX_IMAGES):
-            matrix, container = item.get_matrix(), item.container
-            while container is not None:
-                matrix = matrix.multiply(container.get_matrix())
-                container = container.container
-            corners = (display.point(*matrix.on_point(x, y)) for x, y in unit)
-            found.append([(x / display.width, y / display.height) for x, y in corners])
-    return found
-
-
-def _needs_vision(image: Image.Image, layer: TextLayer, scans: list[list[Point]]) -> bool:
+def _needs_vision(ink: PageInk, layer: TextLayer, scans: list[list[Point]]) -> bool:
     if len(layer.words) < FEW_WORDS:
-        if is_blank(image):
+        if ink.blank:
             return False
-        return not layer.words or unread_share(image, layer.words) > MAX_UNREAD
-    return zone_share(scans) >= SCANNED and unread_share(image, layer.words, scans) > MAX_UNREAD
+        return not layer.words or unread_share(ink, layer.words) > MAX_UNREAD
+    return zone_share(scans) >= SCANNED and unread_share(ink, layer.words, scans) > MAX_UNREAD

@@ -2,8 +2,10 @@
 
 A hostile file can crash, hang or bloat a native parser; here it takes nothing else with it. The protocol is
 JSON lines. In: the order (what to open, limits), then one page number a line. Out: one answer a line, the
-first `{"pages": n}`, then `{"width", "height", "text", "needs_vision"}` for each page;
-`{"error": {"code", "detail", "cause"}}` in place of either. The process ends with its input.
+first `{"pages": n, "attachments": [names]}`, then `{"width", "height", "text", "needs_vision"}` for each
+page; `{"error": {"code", "detail", "cause"}}` in place of either. Where the order says `unpack`, the files
+attached to the file are numbered instead of its pages, and saved: `{"names", "unread"}`, then `{"size"}` or,
+for one that says in data what the file says, `{"data"}`. The process ends with its input.
 """
 
 from __future__ import annotations
@@ -13,12 +15,15 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alma import sandbox
 from alma.errors import UnreadableFileError
 from alma.files.content import Parser
 from alma.files.kinds import Kind
+
+if TYPE_CHECKING:
+    from alma.files.unpacking import Container
 
 Answer = dict[str, Any]
 
@@ -36,15 +41,26 @@ def main() -> None:
     sandbox.end_after(2 * order["seconds"])
 
     parsers: list[Parser] = []
+    containers: list[Container] = []
 
     def opened() -> Answer:
+        if order.get("unpack"):
+            from alma.files.unpacking import open_container
+
+            path, kind = Path(order["path"]), Kind(order["kind"])
+            containers.append(open_container(path, kind, max_bytes=order["max_bytes"]))
+            return {"names": containers[0].names, "unread": containers[0].unread}
         parsers.append(_open(order))
-        return {"pages": parsers[0].pages}
+        return {"pages": parsers[0].pages, "attachments": parsers[0].attachments}
+
+    def next_one(number: int) -> Answer:
+        folder = Path(order["folder"])
+        return _unpacked(containers[0], number, folder) if containers else _saved(parsers[0], number, folder)
 
     answer(_recorded(opened))
     for line in sys.stdin:
         sandbox.end_after(2 * order["seconds"])
-        answer(_recorded(partial(_saved, parsers[0], int(line), Path(order["folder"]))))
+        answer(_recorded(partial(next_one, int(line))))
         sandbox.end_after(0)
     for parser in parsers:
         parser.close()
@@ -72,6 +88,18 @@ def _saved(parser: Parser, number: int, folder: Path) -> Answer:
         "text": None if content.text is None else content.text.to_json(),
         "needs_vision": content.needs_vision,
     }
+
+
+def _unpacked(container: Container, number: int, folder: Path) -> Answer:
+    """Write an attached file, or return what it says where it is an invoice's data."""
+    from alma.files.invoice_xml import invoice_data
+
+    content = container.content(number)
+    data = invoice_data(content)
+    if data is not None:
+        return {"data": data}
+    (folder / str(number)).write_bytes(content)
+    return {"size": len(content)}
 
 
 def _recorded(work: Callable[[], Answer]) -> Answer:

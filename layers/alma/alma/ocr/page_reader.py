@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,8 +33,12 @@ VOTERS = 12
 HEAD = 320
 #: Probability of being upside down below which the classifier alone is believed.
 DOUBT = 0.2
+#: White around a line whose box is known, in heights of its ink.
+MARGIN = 0.25
 #: How much more confident the recogniser must be the other way round.
-MARGIN = 0.02
+MORE_CONFIDENT = 0.02
+#: Pictures whose words are remembered.
+REMEMBERED = 16
 
 
 class Recognizer:
@@ -59,6 +65,7 @@ class Recognizer:
         self._reader = LineReader(models, count)
         self._classifier = Classifier(models / ORIENTATION, count)
         self._side = side
+        self._pictures: dict[tuple[str, tuple[int, int], bytes], PageText] = {}
 
     def read(self, image: Image.Image, page: int) -> PageText:
         """Return the words of a page.
@@ -88,6 +95,41 @@ class Recognizer:
                     box = _box(quads[index], window, upright.size).turned(-turned)
                     words.append(Word(span.text, box, number, span.confidence))
         return PageText(page, *given, Track.VISION, mend(words), turned, len(readings) - len(readable))
+
+    def read_picture(self, image: Image.Image) -> PageText:
+        """Return the words of a picture on a page; one that stands on every page of a file is read once."""
+        key = image.mode, image.size, hashlib.sha256(image.tobytes()).digest()
+        found = self._pictures.pop(key, None) or self.read(image, 1)
+        self._pictures[key] = found
+        if len(self._pictures) > REMEMBERED:
+            del self._pictures[next(iter(self._pictures))]
+        return found
+
+    def read_lines(self, image: Image.Image, boxes: Sequence[Box]) -> list[list[Word]]:
+        """Return the words of lines that run left to right in known boxes; none where a line cannot be read.
+
+        Parameters
+        ----------
+        image : PIL.Image.Image
+            The page, upright.
+        boxes : sequence of Box
+            One around the ink of each line.
+        """
+        if not boxes:
+            return []
+        working = working_image(image, 2 * self._side)
+        quads = [_quad(box, working.size) for box in boxes]
+        crops = [crop(working, corners) for corners in quads]
+        found: list[list[Word]] = []
+        for corners, line, reading in zip(quads, crops, self._reader.read(crops), strict=True):
+            spans = reading.words if reading.confidence >= READABLE else ()
+            windows = tight(line, [(span.start, span.end) for span in spans]) if spans else []
+            words = [
+                Word(span.text, _box(corners, window, working.size), 0, span.confidence)
+                for span, window in zip(spans, windows, strict=True)
+            ]
+            found.append(list(mend(words)))
+        return found
 
     def _upright(self, image: Image.Image) -> tuple[Image.Image, int, list[Quad]]:
         """Return the image turned upright, the degrees clockwise that took, and its lines."""
@@ -128,13 +170,26 @@ class Recognizer:
         # The classifier is wrong on one form in twenty. What can be read the other way round is the proof.
         as_given = self._reader.read(heads)
         on_head = self._reader.read([head.transpose(Image.Transpose.ROTATE_180) for head in heads])
-        return sum(r.confidence for r in on_head) > sum(r.confidence for r in as_given) + MARGIN * len(heads)
+        return sum(r.confidence for r in on_head) > sum(
+            r.confidence for r in as_given
+        ) + MORE_CONFIDENT * len(heads)
 
 
 def _processors() -> int:
     if hasattr(os, "sched_getaffinity"):  # not on macOS
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def _quad(box: Box, size: tuple[int, int]) -> Quad:
+    """Return the corners, in pixels, of a line whose ink stands in a box, with the white that the networks
+    expect."""
+    margin = MARGIN * box.h * size[1]
+    left, right = box.x * size[0] - margin, box.right * size[0] + margin
+    top, bottom = box.y * size[1] - margin, box.bottom * size[1] + margin
+    left, right = max(0.0, left), min(float(size[0]), right)
+    top, bottom = max(0.0, top), min(float(size[1]), bottom)
+    return np.array([(left, top), (right, top), (right, bottom), (left, bottom)], float)
 
 
 def _box(corners: Quad, window: Window, size: tuple[int, int]) -> Box:

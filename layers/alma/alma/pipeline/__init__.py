@@ -7,7 +7,8 @@ module         what it makes of what                when
 `extract`      a page -> words                      such a message
 `split`        a file -> its documents              all pages are read; a message for each document made
 `extract`      words -> fields (`llm`: a hosted     all pages of the document are its own
-               model's beside)
+               model's beside; `verification`: an
+               old layer's compared)
 `finish`       fields -> a document to use          after that, or a failure at any stage
 =============  ===================================  ====================================================
 

@@ -15,16 +15,22 @@ from alma.documents import page_records, progress
 from alma.documents.page_records import PageRecord
 from alma.documents.records import Document
 from alma.errors import NotFoundError, UnreadableFileError
+from alma.extraction.embedded_data import data_of, with_data
 from alma.extraction.resolve import extract, with_missing
-from alma.pipeline import llm
+from alma.pipeline import llm, verification
 from alma.settings import settings
 from alma.storage import objects
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from alma.extraction.marks.pictures import Grey
     from alma.ocr import Recognizer
 
 _log = logging.getLogger(__name__)
+
+#: The type of documents that carry an invoice's data.
+INVOICE = "invoice"
 
 
 def read_page(document: Document, page: int) -> Document:
@@ -52,19 +58,46 @@ def _recognizer() -> Recognizer:
     return Recognizer(settings().models)
 
 
-def _recognise(document: Document, page: int) -> None:
+def _page_image(document: Document, page: int) -> Image.Image:
     from PIL import Image
 
     png = objects.get(document.organisation, objects.page_image_key(document.id, page))
-    with Image.open(io.BytesIO(png)) as image:
-        text = _recognizer().read(image, page)
+    return Image.open(io.BytesIO(png))
+
+
+def _keep(document: Document, text: PageText) -> None:
     objects.put(
         document.organisation,
-        objects.words_key(document.id, page, Track.VISION),
+        objects.words_key(document.id, text.page, text.track),
         text.to_json(),
         "application/json",
     )
-    page_records.page_recognised(document, page, text.turned)
+
+
+def _recognise(document: Document, page: int) -> None:
+    layer = _layer_to_complete(document, page)
+    if layer is not None and layer.completed:
+        return
+    image = _page_image(document, page)
+    if layer is None:
+        text = _recognizer().read(image, page)
+    else:
+        from alma.ocr.completion import with_pictures
+
+        text = with_pictures(_recognizer(), image, layer)
+    _keep(document, text)
+    if text.track is Track.VISION:
+        page_records.page_recognised(document, page, text.turned)
+
+
+def _layer_to_complete(document: Document, page: int) -> PageText | None:
+    """Return the text layer of a page where it is that, and not the page, which needs a look at the
+    picture."""
+    if Track.TEXT.value not in page_records.get_page(document, page).tracks:
+        return None
+    words = objects.get(document.organisation, objects.words_key(document.id, page, Track.TEXT))
+    layer = PageText.from_json(words)
+    return layer if layer.pictures or layer.completed else None
 
 
 def _grey_picture(document: Document, page: int) -> Grey | None:
@@ -118,16 +151,27 @@ def fields_of(
         Whose run of that model it is; None for the inbox.
     """
     schemas = catalogue.schemas_of(document.organisation)
-    extraction = extract(
-        words,
-        schemas,
-        doc_type if doc_type in schemas else None,
+    extracted = partial(
+        extract,
+        schemas=schemas,
         decisions=partial(decision_counts.counts_of, document.organisation),
         picture_of=lru_cache(maxsize=2)(partial(_grey_picture, document)),
+    )
+
+    def read(pages: Sequence[PageText]) -> Extraction:
+        extraction = extracted(pages, doc_type=doc_type if doc_type in schemas else None)
+        if extraction.doc_type is None and INVOICE in schemas and data_of(pages):
+            # Its pages tell nothing, but it carries an invoice's data.
+            return extracted(pages, doc_type=INVOICE)
+        return extraction
+
+    words, extraction = verification.verified(
+        words, read, partial(_page_image, document), _recognizer, partial(_keep, document)
     )
     if extraction.doc_type is None:
         return extraction
     schema = schemas[extraction.doc_type]
+    extraction = with_data(extraction, words, schema)
     if hosted:
         extraction = llm.add_readings(
             extraction, words, schema, organisation=document.organisation, key_id=key_id

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from alma.access import organisations
 from alma.documents import intake, page_records, progress, records
 from alma.documents.intake import MAX_ATTEMPTS
-from alma.documents.records import Document
+from alma.documents.records import AttachedFile, Document
 from alma.errors import BadRequestError, NotFoundError, UnreadableFileError
-from alma.files.isolation import FilePage, read_file
+from alma.files.bundle import Bundle
+from alma.files.isolation import FilePage
 from alma.metering import quotas, usage
 from alma.pipeline import finish
 from alma.settings import settings
@@ -81,14 +83,19 @@ def _store_pages(document: Document, etag: str) -> Document:
     with tempfile.TemporaryDirectory(prefix="alma-") as folder:
         path = Path(folder) / "file"
         objects.fetch_inbox(document.object_key, etag, path)
-        with read_file(path, settings(), first_page=len(known) + 1) as file:
+        with Bundle(path, settings(), first_page=len(known) + 1) as file:
             size = path.stat().st_size
             if quotas.count(document, file.pages, size):
                 usage.count_file(document, file.pages, size)
             for page in file:
                 _store_page(document, page)
     waiting = [page.number for page in page_records.list_pages(document) if page.waiting]
-    return progress.pages_known(document, file.pages, waiting, file.kind.media_type)
+    attached = tuple(
+        AttachedFile(part.name, part.first, part.last) for part in file.parts if part.name is not None
+    )
+    return progress.pages_known(
+        document, file.pages, waiting, file.kind.media_type, file.attachments, attached
+    )
 
 
 def _store_page(document: Document, page: FilePage) -> None:
@@ -101,13 +108,14 @@ def _store_page(document: Document, page: FilePage) -> None:
         page.image,
         "image/png",
     )
-    if page.text is not None:
-        objects.put(
-            document.organisation,
-            objects.words_key(document.id, page.number, page.text.track),
-            page.text.to_json(),
-            "application/json",
-        )
+    for text in (page.text, page.data):
+        if text is not None:
+            objects.put(
+                document.organisation,
+                objects.words_key(document.id, page.number, text.track),
+                replace(text, page=page.number).to_json(),
+                "application/json",
+            )
     # The row goes last: a page that has one is complete, and is not read again.
     page_records.put_page(
         document,
@@ -115,5 +123,6 @@ def _store_page(document: Document, page: FilePage) -> None:
         width=page.width,
         height=page.height,
         has_text=page.text is not None,
+        has_data=page.data is not None,
         waiting=page.needs_vision,
     )

@@ -31,12 +31,29 @@ def split(document: Document, words: Sequence[PageText], pages: int) -> Document
     pages : int
         Number of its pages.
     """
-    if document.whole or document.instance_of is not None or document.instances or document.file_key is None:
+    if document.instance_of is not None or document.instances or document.file_key is None:
         return document
     if document.divided_by is not None:
         return document  # a person has said what it is
-    ranges = page_ranges(words, pages)
+    ranges = [
+        each for first, last in _files(document, pages) for each in _documents(document, words, first, last)
+    ]
     return document if len(ranges) == 1 else instances.divide(document, ranges)
+
+
+def _files(document: Document, pages: int) -> list[tuple[int, int]]:
+    """Return the pages of the file and of each that is attached to it; a mail has none of its own."""
+    attached = [(each.first, each.last) for each in document.attached_files]
+    own = attached[0][0] - 1 if attached else pages
+    return [(1, own), *attached] if own else attached
+
+
+def _documents(document: Document, words: Sequence[PageText], first: int, last: int) -> list[tuple[int, int]]:
+    """Return the documents that one file's pages are."""
+    if document.whole:
+        return [(first, last)]
+    own = [replace(text, page=text.page - first + 1) for text in words if first <= text.page <= last]
+    return [(begin + first - 1, end + first - 1) for begin, end in page_ranges(own, last - first + 1)]
 
 
 def ask_for_parts(document: Document) -> None:

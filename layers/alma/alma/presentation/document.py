@@ -80,7 +80,8 @@ class TrackView(View):
     """What one track reads for a field."""
 
     track: str = pydantic.Field(
-        description="text: the file's own text; vision: recognition on the page image; hosted: a language "
+        description="text: the file's own text; vision: recognition on the page image; xml: the data that "
+        "an electronic invoice (Factur-X, ZUGFeRD, UBL) carries beside its pages; hosted: a language "
         "model, of whose answers only what stands on a page is kept; agent:KEYID: what an agent proposes; "
         "else the id of a model."
     )
@@ -91,7 +92,8 @@ class TrackView(View):
     )
     evidence: EvidenceView | None = pydantic.Field(description="Where it stands.")
     comment: str | None = pydantic.Field(
-        default=None, description="Why an agent proposes it; only given on what one proposes."
+        default=None,
+        description="Why an agent proposes it, or how the xml differs from what is printed; else not given.",
     )
 
 
@@ -125,7 +127,7 @@ class FieldView(View):
         "said it is wrong; escalated: a person must look; unreviewed: nobody has looked."
     )
     evidence: EvidenceView | None = pydantic.Field(
-        description="null for a value that a person entered without a place."
+        description="null for a value that a person entered without a place, or that only the xml says."
     )
     tracks: list[TrackView] = pydantic.Field(
         default=[], description="What each track reads, the best first; only given with tracks."
@@ -133,7 +135,8 @@ class FieldView(View):
     reasons: list[str] = pydantic.Field(
         default=[],
         description="Why a person should look, as slugs: low_confidence, confidence_unknown, "
-        "tracks_disagree, rule_violated, ambiguous, required_missing, only_hosted, proposed (by an agent); "
+        "tracks_disagree, rule_violated, ambiguous, required_missing, only_hosted, only_xml, xml_differs, "
+        "proposed (by an agent); "
         "only given with tracks.",
     )
     version: int | None = pydantic.Field(
@@ -232,6 +235,16 @@ class DocumentView(View):
         default=None, description=RE_EXTRACTION_DETAIL_DESCRIPTION
     )
     warning: WarningView | None = pydantic.Field(default=None, description=WARNING_DESCRIPTION)
+    read_attachments: list[str] = pydantic.Field(
+        default=[],
+        description="Names of files attached to its file (a PDF portfolio, an e-mail) that were read: each "
+        "became a document of its own. Only given on the first document of a file, if there are any.",
+    )
+    unread_attachments: list[str] = pydantic.Field(
+        default=[],
+        description="Names of files that are attached to its file and are none that alma reads; (text of the "
+        "e-mail) stands for what an e-mail says itself. Only given if there are any.",
+    )
     file_name: str | None = pydantic.Field(default=None, description="Name of its file; only with tracks.")
     claimed_by: str | None = pydantic.Field(
         default=None, description="Id of the key that works on it now; only with tracks, if one does."
@@ -271,6 +284,10 @@ class DocumentContent:
     """Set while it waits to be re-extracted, and after that failed."""
     warning: ReadingWarning | None = None
     """What could not be read of it, or why nothing was."""
+    read_attachments: Sequence[str] = ()
+    """Names of files attached to its file that became documents."""
+    unread_attachments: Sequence[str] = ()
+    """Names of those that did not."""
     file_name: str | None = None
     """Name of its file, where it is known."""
     types: Mapping[str, FieldType] = field(default_factory=dict)
@@ -297,6 +314,10 @@ def project(content: DocumentContent, *, tracks: bool = False) -> dict[str, Any]
         head |= content.re_extraction.body()
     if content.warning is not None:
         head["warning"] = {"reason": content.warning.reason.value, "detail": content.warning.detail}
+    if content.read_attachments:
+        head["readAttachments"] = list(content.read_attachments)
+    if content.unread_attachments:
+        head["unreadAttachments"] = list(content.unread_attachments)
     if content.file_name is not None and tracks:
         head["fileName"] = content.file_name
     if content.claim is not None and tracks:

@@ -140,8 +140,9 @@ def add(
     return changes.change(organisation, document_id, actor, plan)
 
 
-#: Tracks whose readings are counted: models of one's own are measured when they are trained.
-_READ = frozenset(track.value for track in Track)
+#: Tracks whose readings are counted: models of one's own are measured when they are trained, and data that
+#: a file carries is not read.
+_READ = frozenset({Track.TEXT.value, Track.VISION.value})
 
 _ACTIONS = {
     Verb.ACCEPT: Action.ACCEPTED,

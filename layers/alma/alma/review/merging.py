@@ -16,7 +16,9 @@ from itertools import accumulate
 
 from alma.datamodel.fields import Field, Reading, Reason, Status, doubt, ranked
 from alma.datamodel.geometry import same_place
+from alma.datamodel.pages import Track
 from alma.datamodel.schemas import DocumentSchema
+from alma.extraction.embedded_data import differs
 from alma.extraction.values.text import comparison_key
 
 #: Reasons of escalation that a confident reading of one more track settles.
@@ -27,6 +29,7 @@ SETTLED = frozenset(
         Reason.TRACKS_DISAGREE,
         Reason.REQUIRED_MISSING,
         Reason.ONLY_HOSTED,
+        Reason.ONLY_XML,
     }
 )
 
@@ -190,9 +193,17 @@ def _reconsidered(field: Field, track: str, review_below: float) -> Field:
         reasons = [reason for reason in field.reasons if reason not in of_before]
         if unsure is not None:
             reasons.insert(0, unsure)
-        disagree = len({comparison_key(reading.value) for reading in others}) > 1
+        read = {comparison_key(reading.value) for reading in others if reading.track != Track.XML}
+        disagree = len(read) > 1
         if disagree and field.group is None and Reason.TRACKS_DISAGREE not in reasons:
             reasons.append(Reason.TRACKS_DISAGREE)
+    # What the file's own data says is compared with whatever is best now.
+    different = differs(field.readings)
+    if different is not None:
+        of_data = (Reason.ONLY_XML, Reason.XML_DIFFERS)
+        reasons = [reason for reason in reasons if reason not in of_data]
+        if different:
+            reasons.append(Reason.XML_DIFFERS)
     status = Status.ESCALATED if reasons else Status.UNREVIEWED
     return replace(field, status=status, reasons=tuple(reasons))
 

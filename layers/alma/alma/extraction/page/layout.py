@@ -10,6 +10,7 @@ from statistics import median
 from alma.datamodel.geometry import Box, Region, Word, regions_of
 from alma.datamodel.pages import PageText
 from alma.extraction.page.mending import mended
+from alma.text import reading_order
 
 #: A gap of this many line heights between two words starts a new cell.
 CELL_GAP = 1.1
@@ -40,7 +41,7 @@ class Layout:
     page: int
     """1-based number."""
     words: list[Word]
-    """Row by row from the top, left to right within a row; boxes on the upright page."""
+    """Row by row from the top, in the order of reading within a row; boxes on the upright page."""
     rows: list[tuple[int, int]]
     """Half-open ranges of `words`."""
     row_of: list[int]
@@ -87,6 +88,8 @@ class Layout:
     def gap(self, left: int, right: int) -> float:
         """Return the white space between two words of a row, in line heights."""
         a, b = self.words[left].box, self.words[right].box
+        if b.x < a.x:  # read from right to left
+            a, b = b, a
         return (b.x - a.x - a.w) * self.ratio / max(a.h, b.h, self.line_height)
 
     def space_above(self, row: int) -> float:
@@ -154,12 +157,13 @@ def arrange(page: PageText) -> Layout:
                 continue
         merged.append((top, bottom, sorted(words, key=lambda w: w.box.x)))
 
-    ordered = [word for _, _, row in merged for word in row]
+    rows = [[row[i] for i in reading_order([w.text for w in row])] for _, _, row in merged]
+    ordered = [word for row in rows for word in row]
     heights = [w.box.h for w in ordered if w.box.h > 0]
     line_height = median(heights) if heights else 0.01
     layout = Layout(page.page, ordered, [], [], [], [], ratio, line_height, page.turned)
     at = 0
-    for number, (_, _, row) in enumerate(merged):
+    for number, row in enumerate(rows):
         end = at + len(row)
         layout.rows.append((at, end))
         layout.row_of.extend([number] * len(row))

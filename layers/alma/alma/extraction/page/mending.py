@@ -14,10 +14,13 @@ from itertools import pairwise
 
 from alma.datamodel.geometry import Word, enclosing
 
-#: So many lines that say the same in so many words, so wide (as a share of the page), are a watermark.
-WATERMARK_LINES, WATERMARK_WIDTH, WATERMARK_WORDS = 8, 0.4, 3
-#: How far apart the characters of a comb may be, in their heights, and how much their distances may differ.
+#: So many lines that say the same in so many words, so wide (as a share of the page), are a watermark where
+#: their words leave no more than this share of that white.
+WATERMARK_LINES, WATERMARK_WIDTH, WATERMARK_WORDS, WATERMARK_WHITE = 8, 0.4, 3, 0.5
+#: How far apart the characters of a comb may be, in their heights, and how much their distances may differ;
+#: the distance and the number of those that are no amount and no date: of an identifier, not of a table.
 COMB_PITCH, COMB_UNEVEN = 3.0, 0.35
+NUMBER_PITCH, NUMBER_LENGTH = 2.2, 6
 #: Space before raised cents, and before cents in a column of their own, in heights of the amount.
 CENTS_GAP, COLUMN_GAP = 0.8, 3.0
 #: Height of raised cents over that of their amount, at most.
@@ -48,24 +51,52 @@ def mended(lines: Sequence[list[Word]], ratio: float) -> list[list[Word]]:
 
 
 def _without_watermark(lines: Sequence[list[Word]]) -> list[list[Word]]:
-    said: dict[str, list[list[Word]]] = defaultdict(list)
-    for line in lines:
-        said[" ".join(word.text for word in line)].append(line)
-    marks: set[tuple[str, int]] = set()
-    for text, same in said.items():
-        if len(same) < WATERMARK_LINES or len(same[0]) < WATERMARK_WORDS or any(c.isdigit() for c in text):
-            continue
-        if enclosing(word.box for word in same[0]).w >= WATERMARK_WIDTH:
-            marks.update((word.text, _height(word)) for word in same[0])
+    """Return the lines without words that run over the page again and again.
+
+    A line of the watermark runs into those of the page, and its words then stand between theirs: it is looked
+    for among the words that are repeated, put in rows by themselves, and so are the others of such lines.
+    """
+    often = Counter(map(_form, (word for line in lines for word in line)))
+    repeated = [w for line in lines for w in line if w.text.isalpha() and often[_form(w)] >= WATERMARK_LINES]
+    if len(repeated) < WATERMARK_LINES * WATERMARK_WORDS:
+        return list(lines)
+    said: dict[frozenset[tuple[str, int]], list[list[Word]]] = defaultdict(list)
+    for row in _rows(repeated):
+        around = enclosing(word.box for word in row)
+        if (
+            len(row) >= WATERMARK_WORDS
+            and around.w >= WATERMARK_WIDTH
+            and sum(word.box.w for word in row) >= (1 - WATERMARK_WHITE) * around.w
+        ):
+            said[frozenset(map(_form, row))].append(row)
+    marks = {form for forms, rows in said.items() if len(rows) >= WATERMARK_LINES for form in forms}
     if not marks:
         return list(lines)
-    # Where a line of the watermark runs into one of the page, its words stand between that line's.
-    kept = ([word for word in line if (word.text, _height(word)) not in marks] for line in lines)
-    return [line for line in kept if line]
+    kept: list[list[Word]] = []
+    torn: list[Word] = []
+    for line in lines:
+        others = [word for word in line if _form(word) not in marks]
+        if len(others) == len(line):
+            kept.append(line)
+        else:
+            torn += others
+    return kept + _rows(torn)
 
 
-def _height(word: Word) -> int:
-    return round(word.box.h * 1000)
+def _form(word: Word) -> tuple[str, int]:
+    return word.text, round(word.box.h * 500)
+
+
+def _rows(words: Sequence[Word]) -> list[list[Word]]:
+    """Return words in rows: those whose middles lie within half the height of the one before."""
+    rows: list[list[Word]] = []
+    for word in sorted(words, key=lambda w: w.box.centre[1]):
+        last = rows[-1][-1].box if rows else None
+        if last is not None and word.box.centre[1] - last.centre[1] < 0.5 * min(word.box.h, last.h):
+            rows[-1].append(word)
+        else:
+            rows.append([word])
+    return [sorted(row, key=lambda w: w.box.x) for row in rows]
 
 
 def _joined(line: list[Word], ratio: float) -> list[Word]:
@@ -86,13 +117,17 @@ def _comb_end(line: Sequence[Word], at: int, ratio: float) -> int | None:
     end = at
     while end < len(line) and len(line[end].text) == 1 and _PIECE.match(line[end].text):
         end += 1
-    if end - at < 4 or _COMB.fullmatch("".join(word.text for word in line[at:end])) is None:
+    text = "".join(word.text for word in line[at:end])
+    value = _COMB.fullmatch(text) is not None
+    number = len(text) >= NUMBER_LENGTH and text.isdigit() and len(set(text)) > 1
+    if len(text) < 4 or not (value or number):
         return None
     centres = [word.box.x + word.box.w / 2 for word in line[at:end]]
     steps = [b - a for a, b in pairwise(centres)]
     usual = sum(steps) / len(steps)
     even = max(steps) - min(steps) <= 2 * COMB_UNEVEN * usual
-    return end if even and usual * ratio <= COMB_PITCH * max(word.box.h for word in line[at:end]) else None
+    pitch = usual * ratio / max(word.box.h for word in line[at:end])
+    return end if even and pitch <= (COMB_PITCH if value else NUMBER_PITCH) else None
 
 
 def _cents_end(line: Sequence[Word], at: int, ratio: float) -> int | None:

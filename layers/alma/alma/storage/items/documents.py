@@ -144,6 +144,9 @@ class DocumentItem(Item, discriminator="document"):
     resolutions = NumberAttribute(default=0)
     unread_lines = NumberAttribute(default=0)
     warning = JSONAttribute(null=True)  # what could not be read: reason and sentence
+    attachments = JSONAttribute(null=True)
+    # Files attached to the file that are read, as [name, first page, last page] over all of its pages.
+    attached_files = JSONAttribute(null=True)
     error_code = UnicodeAttribute(null=True, attr_name="error")
     detail = UnicodeAttribute(null=True)
     created_at = UnicodeAttribute()
