@@ -164,3 +164,9 @@ def test_a_page_without_text_gives_no_words(recognizer: Recognizer, size: tuple[
 def test_a_missing_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"PP-OCRv6_det_small\.onnx is missing"):
         Recognizer(tmp_path)
+
+
+def test_a_faint_line_is_read_with_what_is_likely_to_be_written(recognizer: Recognizer) -> None:
+    small = page().resize((200, 250), Image.Resampling.BILINEAR)
+
+    assert said(recognizer.read(small.resize((800, 1000)), 1))[0] == "Deed of conveyance"

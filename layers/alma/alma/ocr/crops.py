@@ -41,10 +41,13 @@ def ways(corners: Quad) -> list[Quad]:
     return [np.roll(corners, 1, axis=0), np.roll(corners, -1, axis=0), *upright]
 
 
-def crop(image: Image.Image, corners: Quad) -> Image.Image:
-    """Return the line in RGB, `HEIGHT` high, its text running left to right from the first corner."""
+def crop(image: Image.Image, corners: Quad, squeeze: float = SQUEEZE) -> Image.Image:
+    """Return the line in RGB, `HEIGHT` high, its text running left to right from the first corner.
+
+    Its width is `squeeze` times what its height would make it.
+    """
     length, breadth = extent(corners)
-    width = int(min(MAX_WIDTH, max(8, math.ceil(SQUEEZE * HEIGHT * length / max(breadth, 1.0)))))
+    width = int(min(MAX_WIDTH, max(8, math.ceil(squeeze * HEIGHT * length / max(breadth, 1.0)))))
     along, across = corners[1] - corners[0], corners[3] - corners[0]
     if along[0] > 0 and across[1] > 0 and abs(along[1]) < 1.0 and abs(across[0]) < 1.0:
         (left, top), (right, bottom) = corners.min(0), corners.max(0)

@@ -100,6 +100,18 @@ class Head:
             np.exp(space_logit - total),
         )
 
+    def western_log_probabilities(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the logarithm of the probability of each of the western characters (`western`) among them.
+
+        Parameters
+        ----------
+        features : ndarray of float32, shape (steps, features)
+        """
+        logits: NDArray[np.float32] = self._western_layer.run(None, {"x": features})[0]
+        largest = logits.max(1)
+        normalised: NDArray[np.float32] = logits - (largest + _log_sum(logits.copy(), largest))[:, None]
+        return normalised
+
 
 def _log_sum(logits: NDArray[np.float32], largest: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return log(sum(exp(logits - largest))) of each row; overwrites `logits`."""

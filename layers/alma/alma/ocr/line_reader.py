@@ -1,4 +1,7 @@
-"""What a line says: a CRNN (Shi et al., TPAMI 2017) and greedy CTC decoding (Graves et al., ICML 2006)."""
+"""What a line says: a CRNN (Shi et al., TPAMI 2017) and greedy CTC decoding (Graves et al., ICML 2006).
+
+Where that leaves a word uncertain, a beam search with a language model decides (`beam_search`).
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,17 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from alma.ocr.alphabet import BLANK, alphabet_of
+from alma.ocr.beam_search import search
 from alma.ocr.crops import HEIGHT, network_input
 from alma.ocr.head import Guesses, Head
+from alma.ocr.language_model import shipped_language_model
 from alma.onnx_session import model_bytes, open_session
 
 #: Crops of one batch, which one core reads; their widths differ by less than `SPREAD`.
@@ -24,6 +30,9 @@ SPREAD = 1.25
 #: Probability of a space between two characters above which it is one, though the blank is likelier: the
 #: network drops spaces. Word F1 on 40 receipts: .889 without, .917 at .05 and .06, .915 at .1, .908 at .01.
 SPACE = 0.06
+#: Confidence of its least certain word below which a western line is searched, and below which it is worth a
+#: second reading (`page_reader`).
+UNCERTAIN, DOUBTFUL = 0.9, 0.3
 #: Characters a line has at least for each of its heights in length (print has about 2): of a script that the
 #: alphabet lacks, the network reads next to nothing, and is sure of it.
 SPARSE = 0.3
@@ -53,6 +62,18 @@ class RecognizedLine:
     """Left to right."""
     confidence: float
     """Mean of its characters, 0..1; 0 where there are none, or far fewer than would fit."""
+
+    @property
+    def least(self) -> float:
+        """Confidence of its least certain word; 1 where there are none."""
+        return min((word.confidence for word in self.words), default=1.0)
+
+
+class _Width(NamedTuple):
+    """Width of a line and of the input that it was padded to, in pixels."""
+
+    line: int
+    padded: int
 
 
 class LineReader:
@@ -99,42 +120,85 @@ class LineReader:
         guesses = self._head.guess(features.reshape(-1, features.shape[-1]))
         steps = features.shape[1]
         return [
-            self._decode(guesses.rows(row * steps, (row + 1) * steps), image.width, width)
+            self._decode(
+                guesses.rows(row * steps, (row + 1) * steps), features[row], _Width(image.width, width)
+            )
             for row, image in enumerate(crops)
         ]
 
-    def _decode(self, guesses: Guesses, length: int, padded: int) -> RecognizedLine:
+    def _decode(self, guesses: Guesses, features: NDArray[np.float32], width: _Width) -> RecognizedLine:
         """Return the reading of a line.
 
         Parameters
         ----------
         guesses : Guesses
             Its steps.
-        length, padded : int
-            Width of the line and of the input it was padded to.
+        features : ndarray of float32, shape (steps, features)
+            What the guesses were made from.
+        width : _Width
+            Of the line.
         """
         best, probabilities = guesses.best, guesses.probability
         starts = emissions(best)
         # A smear in a western line would be read as an ideograph or an arrow.
-        if 2 * np.isin(best[starts], self._head.western).sum() > len(starts):
+        western = 2 * int(np.isin(best[starts], self._head.western).sum()) > len(starts)
+        if western:
             best, probabilities = guesses.western, guesses.western_probability
             starts = emissions(best)
+        line = self._line(best[starts], starts, probabilities[starts], guesses.space, width)
+        if not western or line.least >= UNCERTAIN:
+            return line
+        return self._line(*self._searched(guesses, features), guesses.space, width)
+
+    def _searched(
+        self, guesses: Guesses, features: NDArray[np.float32]
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
+        """Return the characters of a western line that a beam search finds, their steps and probabilities."""
+        chances = self._head.western_log_probabilities(features)
+        nothing = np.isin(guesses.western, (BLANK, len(self._alphabet) - 1))
+        columns, steps = search(
+            chances,
+            nothing & (guesses.space > SPACE),
+            [self._alphabet[index] for index in self._head.western],
+            shipped_language_model(),
+        )
+        found = np.array(columns, np.intp)
+        return self._head.western[found], np.array(steps, np.intp), np.exp(chances[steps, found])
+
+    def _line(
+        self,
+        characters: NDArray[np.intp],
+        starts: NDArray[np.intp],
+        certainties: NDArray[np.float32],
+        spaces: NDArray[np.float32],
+        width: _Width,
+    ) -> RecognizedLine:
+        """Return a line of characters, divided where there are spaces.
+
+        Parameters
+        ----------
+        characters, starts, certainties : ndarray, shape (characters,)
+            Its characters, the steps at which they begin and their probabilities.
+        spaces : ndarray of float32, shape (steps,)
+            Probability of a space at every step.
+        width : _Width
+            Of the line.
+        """
         if not len(starts):
             return RecognizedLine((), 0.0)
-        steps = len(best)
-        certainties = probabilities[starts]
-        centres = (starts + 0.5) * padded / (length * steps)
+        steps = len(spaces)
+        centres = (starts + 0.5) * width.padded / (width.line * steps)
         half = 0.5 / len(starts)
         words: list[RecognizedWord] = []
         letters: list[int] = []
         previous = 0
         for place, start in enumerate([*starts.tolist(), steps]):
-            character = self._alphabet[best[start]] if start < steps else " "
-            dropped = bool(letters) and float(guesses.space[previous + 1 : start].max(initial=0.0)) > SPACE
+            character = self._alphabet[characters[place]] if start < steps else " "
+            dropped = bool(letters) and float(spaces[previous + 1 : start].max(initial=0.0)) > SPACE
             if letters and (dropped or character == " "):
                 words.append(
                     RecognizedWord(
-                        "".join(self._alphabet[best[starts[letter]]] for letter in letters),
+                        "".join(self._alphabet[characters[letter]] for letter in letters),
                         max(0.0, float(centres[letters[0]]) - half),
                         min(1.0, float(centres[letters[-1]]) + half),
                         float(certainties[letters].prod()),
@@ -144,8 +208,8 @@ class LineReader:
             if character != " ":
                 letters.append(place)
             previous = start
-        printed = best[starts] != len(self._alphabet) - 1
-        if printed.sum() < SPARSE * length / HEIGHT:
+        printed = characters != len(self._alphabet) - 1
+        if printed.sum() < SPARSE * width.line / HEIGHT:
             return RecognizedLine(tuple(words), 0.0)
         return RecognizedLine(tuple(words), float(certainties[printed].mean()))
 

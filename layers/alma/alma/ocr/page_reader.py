@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from alma.ocr.crops import crop, ways
 from alma.ocr.detection import Detector
 from alma.ocr.image import working_image
 from alma.ocr.line_order import lines
-from alma.ocr.line_reader import LineReader, RecognizedLine
+from alma.ocr.line_reader import DOUBTFUL, LineReader, RecognizedLine
 from alma.ocr.orientation import Classifier, sideways
 from alma.ocr.quads import Quad, extent
 from alma.ocr.spelling import mend
@@ -35,6 +36,9 @@ HEAD = 320
 DOUBT = 0.2
 #: White around a line whose box is known, in heights of its ink.
 MARGIN = 0.25
+#: Width, over what a line's height would make it, at which doubtful ones are read once more; and what is
+#: left of the confidence of a word that only one of the two readings has.
+AGAIN, ALONE = 1.0, 0.5
 #: How much more confident the recogniser must be the other way round.
 MORE_CONFIDENT = 0.02
 #: Pictures whose words are remembered.
@@ -158,7 +162,25 @@ class Recognizer:
             if line not in best or readings[index].confidence > readings[best[line]].confidence:
                 best[line] = index
         chosen = list(best.values())
-        return [tried[i][1] for i in chosen], [crops[i] for i in chosen], [readings[i] for i in chosen]
+        quads = [tried[i][1] for i in chosen]
+        return quads, [crops[i] for i in chosen], self._again(image, quads, [readings[i] for i in chosen])
+
+    def _again(
+        self, image: Image.Image, quads: Sequence[Quad], readings: Sequence[RecognizedLine]
+    ) -> list[RecognizedLine]:
+        """Return readings, of doubtful lines the better of two: the second is of a wider crop."""
+        found = list(readings)
+        doubtful = [n for n, line in enumerate(readings) if line.least < DOUBTFUL]
+        second = self._reader.read([crop(image, quads[n], AGAIN) for n in doubtful])
+        for n, other in zip(doubtful, second, strict=True):
+            better, worse = (other, found[n]) if other.confidence > found[n].confidence else (found[n], other)
+            said = {word.text for word in worse.words}
+            words = [
+                word if word.text in said else replace(word, confidence=ALONE * word.confidence)
+                for word in better.words
+            ]
+            found[n] = replace(better, words=tuple(words))
+        return found
 
     def _upside_down(self, image: Image.Image, quads: list[Quad]) -> bool:
         """Tell whether lines that run left to right stand on their head."""
