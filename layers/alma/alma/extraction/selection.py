@@ -24,10 +24,11 @@ from alma.extraction.values.text import comparison_key
 
 #: The scorer's probability below which no value is better than the best one; where no rule points at it, too.
 MINIMUM, MINIMUM_UNVOTED = 0.15, 0.5
-#: The same for one that a label stands beside: labels of languages that the scorer has not seen tell it little.
-MINIMUM_LABELLED = 0.03
+#: The same for one with such a vote by a label beside it: labels of languages that are new to the scorer tell
+#: it little.
+MINIMUM_LABELLED, CLEAR_VOTE = 0.03, 1.75
 #: The same for a value that fits others, and the vote of a rule that is shown whatever the scorer thinks.
-MINIMUM_TOGETHER, PLAIN_VOTE = 0.005, 2.4
+MINIMUM_TOGETHER, PLAIN_VOTE = 0.005, 2.5
 #: What a value with a label is taken to be at least, where it is weighed with others.
 LABELLED = 0.02
 #: The same for each value of a repeated field, and the most there are.
@@ -60,7 +61,7 @@ class Choice:
         """The probability it must have to be shown."""
         if not self.candidate.votes:
             return MINIMUM_UNVOTED
-        return MINIMUM_LABELLED if self.labelled else MINIMUM
+        return MINIMUM_LABELLED if self.labelled and self.signals.vote >= CLEAR_VOTE else MINIMUM
 
     @property
     def labelled(self) -> bool:
