@@ -94,7 +94,9 @@ def test_a_type_of_ones_own_with_labels_in_the_script_says_nothing() -> None:
             FieldSchema(key="date", type=FieldType.DATE, aliases=("التاريخ",)),
         ),
     )
-    found = extract([page(ARABIC_INVOICE)], {"tax_invoice": schema}, "tax_invoice")
+    # As such a page is printed: the label stands to the right of its value.
+    printed = "2024-03-14 التاريخ\n1,250.00 الكلي المجموع\n"
+    found = extract([page(printed)], {"tax_invoice": schema}, "tax_invoice")
     assert {field.key: field.best.value for field in found.fields} == {
         "total": "1250.00",
         "date": "2024-03-14",
