@@ -17,7 +17,7 @@ run: setup  ## Start alma here, with sample documents, on http://127.0.0.1:$(POR
 	@PORT=$(PORT) $(VENV)/bin/python -m infra.local --state "$(STATE)"
 
 test: setup  ## The whole test suite.
-	$(VENV)/bin/pytest -n 2 --dist loadfile
+	$(VENV)/bin/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 lint: setup  ## ruff, the import contracts and mypy --strict.
 	$(VENV)/bin/ruff check .
