@@ -148,6 +148,25 @@ def test_an_invoice() -> None:
     }
 
 
+SOLD_BY_THE_LETTERHEAD = """
+Northgate Paper Supplies Ltd                 INVOICE
+
+Bill to                                      Invoice number  INV-20417
+Harbour Cafe Ltd                             Invoice date    14 March 2024
+                                             Due date        13 April 2024
+
+Net total      200.00
+VAT 20%         40.00
+Total due      240.00
+"""
+
+
+def test_a_letterhead_is_the_seller_though_the_buyer_looks_like_one() -> None:
+    read = values(SOLD_BY_THE_LETTERHEAD, "invoice")
+    assert read["seller_name"] == ["Northgate Paper Supplies Ltd"]
+    assert read["buyer_name"] == ["Harbour Cafe Ltd"]
+
+
 def test_a_contract() -> None:
     read = values(CONTRACT, "contract")
     assert read["party"] == ["Ann Baker Foods, Inc.", "Harbour Mills LLC"]

@@ -69,6 +69,12 @@ class Choice:
         return any(vote.origin in ("right", "below", "above") for vote in self.candidate.votes)
 
     @property
+    def follows(self) -> bool:
+        """It may follow the best value where another field has that: it is pointed at, or likely."""
+        pointed_at = self.labelled or self.signals.vote >= PLAIN_VOTE
+        return pointed_at or self.signals.probability >= RUNNER_UP
+
+    @property
     def phrased(self) -> bool:
         """It stands in a phrase of the field."""
         return any(vote.origin == "pattern" for vote in self.candidate.votes)
@@ -321,9 +327,7 @@ def apart(
             continue
         rest = [o for o in options[key] if (o.candidate.layout.page, o.candidate.words) not in taken]
         left = max(1.0 - choice.signals.probability, 1e-3)
-        result[key] = plausible(
-            [_more_probable(o, left) for o in rest if o.labelled or o.signals.probability >= RUNNER_UP]
-        )
+        result[key] = plausible([_more_probable(o, left) for o in rest if o.follows])
     return result
 
 
