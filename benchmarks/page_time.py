@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import random
 import subprocess
 import sys
 import tempfile
@@ -90,20 +89,13 @@ def main() -> int:
         for answer in work(against, data):
             print(json.dumps(answer), flush=True)
         return 0
-    report(measure(rows_of(data, options), (ROOT, against), data))
+    from benchmarks.accuracy import chosen  # a worker of another tree has another of these
+    from scripts.labelled.labels import read_labels
+
+    types = options.types.split(",") if options.types else None
+    rows = chosen(read_labels(data), types, options.limit, options.seed)
+    report(measure(rows, (ROOT, against), data))
     return 0
-
-
-def rows_of(data: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
-    """Return the documents that are read, drawn at random, the types in turns."""
-    by_type: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for line in (data / "labels.jsonl").read_text().splitlines():
-        row = json.loads(line)
-        if not options.types or row["doc_type"] in options.types.split(","):
-            by_type[row["doc_type"]].append(row)
-    chance = random.Random(options.seed)  # a draw, no secret
-    drawn = [chance.sample(rows, min(options.limit, len(rows))) for rows in by_type.values()]
-    return [rows[n] for n in range(options.limit) for rows in drawn if n < len(rows)]
 
 
 def measure(

@@ -30,6 +30,15 @@ PROSE = [
 ]
 
 
+#: A document of a page with one form field (object 6); its size is inherited: flattening does not expect it.
+FORM = [
+    b"<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [6 0 R] /DR << /Font << /F 3 0 R >> >> >> >>",
+    b"<< /Type /Pages /Kids [4 0 R] /Count 1 /MediaBox [0 0 500 900] >>",
+    HELVETICA,
+    b"<< /Type /Page /Parent 2 0 R /Contents 5 0 R /Annots [6 0 R] /Resources << /Font << /F 3 0 R >> >> >>",
+]
+
+
 def read(data: bytes, folder: Path, number: int = 1, side: int = 1000) -> PageContent:
     path = folder / "file"
     path.write_bytes(data)
@@ -254,12 +263,7 @@ def test_annotations_that_are_not_viewed_are_not_read(tmp_path: Path) -> None:
 def test_the_characters_of_a_comb_field_are_one_word(tmp_path: Path) -> None:
     form = write_pdf(
         [
-            b"<< /Type /Catalog /Pages 2 0 R"
-            b" /AcroForm << /Fields [6 0 R] /DR << /Font << /F 3 0 R >> >> >> >>",
-            b"<< /Type /Pages /Kids [4 0 R] /Count 1 /MediaBox [0 0 500 900] >>",
-            HELVETICA,
-            b"<< /Type /Page /Parent 2 0 R /Contents 5 0 R /Annots [6 0 R]"
-            b" /Resources << /Font << /F 3 0 R >> >> >>",
+            *FORM,
             stream(text(50, 805, "Invoice", size=12) + text(420, 805, "Copy", size=12)),
             b"<< /Type /Annot /Subtype /Widget /FT /Tx /T (n) /V (2041) /DA (/F 12 Tf 0 g) /F 4 /Ff 16777216"
             b" /MaxLen 5 /Rect [200 800 300 820] /AP << /N 7 0 R >> >>",
@@ -309,15 +313,9 @@ def test_a_garbage_text_layer_is_left_to_vision(tmp_path: Path) -> None:
 
 
 def test_values_of_form_fields_are_drawn_and_read_where_they_are_drawn(tmp_path: Path) -> None:
-    # The page's size is inherited, which flattening does not expect.
     form = write_pdf(
         [
-            b"<< /Type /Catalog /Pages 2 0 R"
-            b" /AcroForm << /Fields [6 0 R] /DR << /Font << /F 3 0 R >> >> >> >>",
-            b"<< /Type /Pages /Kids [4 0 R] /Count 1 /MediaBox [0 0 500 900] >>",
-            HELVETICA,
-            b"<< /Type /Page /Parent 2 0 R /Contents 5 0 R /Annots [6 0 R]"
-            b" /Resources << /Font << /F 3 0 R >> >> >>",
+            *FORM,
             stream(text(50, 805, "Acreage", size=12)),
             b"<< /Type /Annot /Subtype /Widget /FT /Tx /T (acreage) /V (12.5) /DA (/F 12 Tf 0 g) /F 4"
             b" /Rect [200 800 300 820] /AP << /N 7 0 R >> >>",

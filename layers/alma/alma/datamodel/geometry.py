@@ -73,6 +73,11 @@ class Box:
             max(self.bottom, other.bottom),
         )
 
+    def holds(self, point: tuple[float, float], slack: float = 0.0) -> bool:
+        """Return whether a point lies in the box, or at most `slack` beside it."""
+        x, y = point
+        return self.x - slack <= x <= self.right + slack and self.y - slack <= y <= self.bottom + slack
+
     def overlap(self, other: Box) -> float:
         """Return the area that both cover."""
         w = min(self.right, other.right) - max(self.x, other.x)

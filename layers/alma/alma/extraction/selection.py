@@ -69,10 +69,14 @@ class Choice:
         return any(vote.origin in ("right", "below", "above") for vote in self.candidate.votes)
 
     @property
+    def plain(self) -> bool:
+        """A rule plainly points at it."""
+        return self.signals.vote >= PLAIN_VOTE
+
+    @property
     def follows(self) -> bool:
         """It may follow the best value where another field has that: it is pointed at, or likely."""
-        pointed_at = self.labelled or self.signals.vote >= PLAIN_VOTE
-        return pointed_at or self.signals.probability >= RUNNER_UP
+        return self.labelled or self.plain or self.signals.probability >= RUNNER_UP
 
     @property
     def phrased(self) -> bool:
@@ -192,7 +196,7 @@ def _options(field: FieldSchema, found: Sequence[Candidate], scores: Scores, *, 
 def plausible(options: Sequence[Choice]) -> list[Choice]:
     """Return the best option if it is probable enough, or the first that a rule plainly points at."""
     likely = [o for o in options[:1] if o.signals.probability >= o.least]
-    return likely or [o for o in options[:OPTIONS] if o.signals.vote >= PLAIN_VOTE][:1]
+    return likely or [o for o in options[:OPTIONS] if o.plain][:1]
 
 
 def _several(options: Sequence[Choice]) -> list[Choice]:
@@ -217,9 +221,7 @@ def _several(options: Sequence[Choice]) -> list[Choice]:
     if not chosen:
         # That there is none at all is less likely than the likeliest.
         chosen = [
-            o
-            for o in options[:1]
-            if o.signals.probability >= MINIMUM_ALONE or (o.labelled and o.signals.vote >= PLAIN_VOTE)
+            o for o in options[:1] if o.signals.probability >= MINIMUM_ALONE or (o.labelled and o.plain)
         ]
     return sorted(chosen, key=lambda c: c.candidate.place)
 

@@ -12,8 +12,6 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from alma.datamodel.pages import PageText, Track
 from alma.errors import UnreadableFileError
@@ -22,6 +20,7 @@ from alma.files.isolation import (
     MAX_LOST,
     FilePage,
     LostError,
+    PageSource,
     ParserProcess,
     check_size,
     order_for,
@@ -77,7 +76,7 @@ class _Attached:
     error: UnreadableFileError | None = None
 
 
-class Bundle:
+class Bundle(PageSource):
     """The pages of a file and of what is attached to it, as `OpenedFile` has those of one.
 
     An attached file that alma would read and cannot has one page, which says why.
@@ -100,7 +99,6 @@ class Bundle:
     def __init__(self, path: Path, settings: Settings, *, first_page: int = 1) -> None:
         self._settings = settings
         self._folder = tempfile.TemporaryDirectory(prefix="alma-attached-")
-        self._open: Generator[FilePage, None, None] | None = None
         try:
             found = _Unpacked()
             self.kind = kind_of(path)
@@ -116,21 +114,12 @@ class Bundle:
             self.parts = _parts(sources)
             """Where the pages of each part stand."""
             self.pages = self.parts[-1].last
-            """How many pages they have together."""
             self.attachments = tuple(found.unread[:MAX_ATTACHMENTS])
             """Names of the attached files that are not read."""
             self._pages = self._read(first_page)
         except BaseException:
             self._folder.cleanup()
             raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __iter__(self) -> Iterator[FilePage]:
         return self._pages

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import ctypes
 import math
+from collections.abc import Iterable
 
 import pypdfium2 as pdfium
 import pypdfium2.raw as c
+
+Bounds = tuple[float, float, float, float]
+"""Least and greatest x and y: left, one edge, right, the other."""
+
+
+def around(corners: Iterable[tuple[float, float]]) -> Bounds:
+    """Return the upright rectangle round points."""
+    xs, ys = zip(*corners, strict=True)
+    return min(xs), min(ys), max(xs), max(ys)
 
 
 class Display:

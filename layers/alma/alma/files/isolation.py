@@ -11,6 +11,7 @@ import json
 import logging
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,7 @@ _log = logging.getLogger(__name__)
 #: Parsers that a file may bring down before its remaining pages are given up.
 MAX_LOST = 3
 
-# Longest answer: a page of `text_layer.MAX_CHARACTERS` words of one letter takes some 12 MB.
+# Longest answer: a page of `glyphs.MAX_CHARACTERS` words of one letter takes some 12 MB.
 _MAX_ANSWER = 64 * 2**20
 
 Answer = dict[str, Any]
@@ -117,7 +118,26 @@ def order_for(path: Path, kind: Kind, folder: Path, settings: Settings) -> dict[
     }
 
 
-class OpenedFile:
+class PageSource(ABC):
+    """Pages to go through once, whose reader ends with the `with` block."""
+
+    pages: int
+    """How many there are."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @abstractmethod
+    def close(self) -> None:
+        """End what reads them and remove its files; safe to call twice."""
+
+
+class OpenedFile(PageSource):
     """The pages of a file, from `read_file`.
 
     A page that cannot be read comes with its `error` as long as others can be; where not one can, the first
@@ -136,8 +156,7 @@ class OpenedFile:
         self._pages = self._read(first_page)
         try:
             opened = self._started().take("The file")
-            self.pages: int = opened["pages"]
-            """How many pages it has."""
+            self.pages = int(opened["pages"])
             self.attachments: tuple[str, ...] = tuple(opened.get("attachments", ()))
             """Names of the files that are embedded in it; `alma.files.bundle` reads them."""
             if self.pages > settings.max_pages:
@@ -148,14 +167,6 @@ class OpenedFile:
         except BaseException:
             self.close()
             raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __iter__(self) -> Iterator[FilePage]:
         return self

@@ -13,10 +13,10 @@ from PIL import Image, ImageChops
 from alma.datamodel.pages import PageText, Track
 from alma.errors import UnreadableFileError
 from alma.files.content import DAMAGED_PDF, LOCKED_PDF, MAX_ATTACHMENTS, PageContent, printable
-from alma.files.display import Display
+from alma.files.display import Bounds, Display, around
 from alma.files.ink import PageInk, Point, unread_pictures, unread_share, zone_share
 from alma.files.text_layer import TextLayer, read_text_layer
-from alma.files.visibility import Bounds, PageObjects
+from alma.files.visibility import PageObjects
 
 #: Pixels per point beyond which a small page is not enlarged: 720 dots per inch.
 MAX_SCALE = 10.0
@@ -117,11 +117,11 @@ class PdfParser:
             if not hidden and is_field and form and c.FPDFAnnot_GetFormFieldFlags(form, annotation) & _COMB:
                 rect = c.FS_RECTF()
                 c.FPDFAnnot_GetRect(annotation, rect)
-                corners = [
-                    display.point(x, y) for x in (rect.left, rect.right) for y in (rect.bottom, rect.top)
-                ]
-                xs, ys = [x for x, _ in corners], [y for _, y in corners]
-                combs.append((min(xs), min(ys), max(xs), max(ys)))
+                combs.append(
+                    around(
+                        display.point(x, y) for x in (rect.left, rect.right) for y in (rect.bottom, rect.top)
+                    )
+                )
             c.FPDFPage_CloseAnnot(annotation)
             if hidden:
                 c.FPDFPage_RemoveAnnot(page, index)

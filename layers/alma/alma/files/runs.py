@@ -6,8 +6,8 @@ import math
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
+from alma.files.display import Bounds
 from alma.files.glyphs import Glyph
-from alma.files.visibility import Bounds
 from alma.text import is_rtl
 
 #: Distance of characters of a column, in ems: solid setting has 1, a vertical line may be led or justified.

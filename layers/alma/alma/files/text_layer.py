@@ -15,13 +15,13 @@ import pypdfium2 as pdfium
 
 from alma.datamodel.geometry import Box, Word
 from alma.files.digit_shapes import digits_lie
-from alma.files.display import Display
+from alma.files.display import Bounds, Display
 from alma.files.glyphs import Glyph, glyphs_of
 from alma.files.ink import PageInk, within, zone_share
 from alma.files.legibility import is_garbage
 from alma.files.lines import Token, in_lines
 from alma.files.runs import is_column, runs_of, turn_between
-from alma.files.visibility import Bounds, PageObjects
+from alma.files.visibility import PageObjects
 from alma.text import reading_order
 
 # Height of capitals above the baseline, in ems: 0.66 to 0.73 in 25 forms, contracts and invoices.

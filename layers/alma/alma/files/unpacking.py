@@ -101,9 +101,8 @@ class _Mail:
         """Return an attached file; a mail that was forwarded as such is one."""
         part = self._parts[index]
         if part.get_content_type() == "message/rfc822":
-            inner = part.get_payload()
-            forwarded = inner[0] if isinstance(inner, list) and inner else None
-            content = forwarded.as_bytes() if isinstance(forwarded, Message) else b""
+            forwarded = _forwarded(part)
+            content = b"" if forwarded is None else forwarded.as_bytes()
         else:
             payload = part.get_payload(decode=True)
             content = payload if isinstance(payload, bytes) else b""
@@ -145,12 +144,18 @@ def _file_name(part: Message) -> str:
         return ""  # an encoding that there is not
 
 
+def _forwarded(part: Message) -> Message | None:
+    """Return the mail that a part of the type message/rfc822 holds."""
+    inner = part.get_payload()
+    first = inner[0] if isinstance(inner, list) and inner else None
+    return first if isinstance(first, Message) else None
+
+
 def _name(part: Message, number: int) -> str:
     subject = ""
     if part.get_content_type() == "message/rfc822":
-        inner = part.get_payload()
-        forwarded = inner[0] if isinstance(inner, list) and inner else None
-        subject = f"{forwarded['subject'] or 'message'}.eml" if isinstance(forwarded, Message) else ""
+        forwarded = _forwarded(part)
+        subject = "" if forwarded is None else f"{forwarded['subject'] or 'message'}.eml"
     return printable(_file_name(part) or subject) or f"attachment {number}"
 
 

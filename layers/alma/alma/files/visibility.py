@@ -19,7 +19,7 @@ import pypdfium2 as pdfium
 import pypdfium2.raw as c
 from PIL import Image, ImageChops
 
-from alma.files.display import Display
+from alma.files.display import Bounds, Display, around
 from alma.files.ink import Point
 
 #: Least change of a pixel that is seen, of 255.
@@ -60,7 +60,6 @@ _OVERLAP = 0.4
 _CLIP, _INVISIBLE = c.FPDF_TEXTRENDERMODE_CLIP, c.FPDF_TEXTRENDERMODE_INVISIBLE
 _STROKED = (c.FPDF_TEXTRENDERMODE_STROKE, c.FPDF_TEXTRENDERMODE_STROKE_CLIP)
 
-Bounds = tuple[float, float, float, float]
 Matrix = tuple[float, float, float, float, float, float]
 
 
@@ -122,7 +121,7 @@ class PageObjects:
                         self.pictures.append(
                             [(x / self._display.width, y / self._display.height) for x, y in at]
                         )
-                        self._cover(_around(corners))
+                        self._cover(around(corners))
                 case c.FPDF_PAGEOBJ_SHADING:
                     self._cover(_bounds(item, matrix))
                 case c.FPDF_PAGEOBJ_FORM if depth < _MAX_NESTING:
@@ -241,14 +240,14 @@ class PageObjects:
             return False
         corners = [self._display.user_space(box[i], box[j]) for i in (0, 2) for j in (1, 3)]
         return all(
-            self._changed(change, _around(corners))
+            self._changed(change, around(corners))
             for number, change in self._changes.items()
             if key in self._rounds[number]
         )
 
     def _changed(self, change: Image.Image, bounds: Bounds) -> bool:
         corners = [self._flattened.point(bounds[i], bounds[j]) for i in (0, 2) for j in (1, 3)]
-        left, top, right, bottom = _around(corners)
+        left, top, right, bottom = around(corners)
         across, down = change.width / self._flattened.width, change.height / self._flattened.height
         x, y = int(left * across), int(top * down)
         sides = x, y, max(math.ceil(right * across), x + 1), max(math.ceil(bottom * down), y + 1)
@@ -297,12 +296,7 @@ def _bounds(item: object, matrix: Matrix | None) -> Bounds | None:
         return None
     if matrix is None:
         return found
-    return _around([_mapped(found[i], found[j], matrix) for i in (0, 2) for j in (1, 3)])
-
-
-def _around(corners: list[Point]) -> Bounds:
-    xs, ys = [x for x, _ in corners], [y for _, y in corners]
-    return min(xs), min(ys), max(xs), max(ys)
+    return around([_mapped(found[i], found[j], matrix) for i in (0, 2) for j in (1, 3)])
 
 
 def _shared(a: Bounds, b: Bounds) -> float:

@@ -67,14 +67,11 @@ def search(
     beams = [_Beam((), "", (), 0.0, blank=0.0)]
     best_columns, highest = log_probabilities.argmax(1).tolist(), log_probabilities.max(1).tolist()
     for step, row in enumerate(log_probabilities):
-        if not spaces[step] and best_columns[step] == BLANK and highest[step] > math.log(CERTAIN):
-            for beam in beams:  # most steps
-                beam.blank, beam.letter = beam.reached, _NEVER
-            continue
-        if spaces[step]:
+        if spaces[step] or (best_columns[step] == BLANK and highest[step] > math.log(CERTAIN)):  # most steps
             for beam in beams:
                 beam.blank, beam.letter = beam.reached, _NEVER
-                beam.text = beam.text if beam.text.endswith(" ") else beam.text + " "
+                if spaces[step] and not beam.text.endswith(" "):
+                    beam.text += " "
             continue
         options = _options(row, best_columns[step], alphabet)
         sign = _is_sign(alphabet[options[0][0]])

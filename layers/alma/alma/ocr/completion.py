@@ -11,7 +11,7 @@ from typing import Protocol
 
 from PIL import Image
 
-from alma.datamodel.geometry import Box, Word
+from alma.datamodel.geometry import Box, Word, enclosing
 from alma.datamodel.pages import PageText
 
 #: Confidence from which a reading of the picture stands against what somebody else's recogniser said.
@@ -146,7 +146,8 @@ def _compared(
     wrong = count = 0
     grey = image.convert("L")
     boxes = [
-        _grown(grey, _around(words[i] for i in segment), _limit(words, segment[-1])) for segment in segments
+        _grown(grey, enclosing(words[i].box for i in segment), _limit(words, segment[-1]))
+        for segment in segments
     ]
     readings = reader.read_lines(image, boxes)
     for segment, reading in zip(segments, readings, strict=True):
@@ -221,23 +222,16 @@ def _numbered(words: Sequence[Word]) -> list[list[int]]:
 
 def _place(line: list[Word], lines: Sequence[Sequence[tuple[int, Word]]]) -> int:
     """Return where a line belongs among others: before the first that stands lower."""
-    middle = _around(line).centre[1]
+    middle = enclosing(word.box for word in line).centre[1]
     return next(
-        (n for n, other in enumerate(lines) if _around(word for _, word in other).y > middle), len(lines)
+        (n for n, other in enumerate(lines) if enclosing(word.box for _, word in other).y > middle),
+        len(lines),
     )
-
-
-def _around(words: Iterable[Word]) -> Box:
-    first, *others = [word.box for word in words]
-    for box in others:
-        first = first.union(box)
-    return first
 
 
 def _covers(box: Box, other: Box) -> bool:
     """Tell whether the middle of a word lies in the box of another, or a little beside it."""
-    (x, y), slack = other.centre, 0.3 * box.h
-    return box.x - slack <= x <= box.right + slack and box.y - slack <= y <= box.bottom + slack
+    return box.holds(other.centre, slack=0.3 * box.h)
 
 
 def _limit(words: Sequence[Word], index: int) -> float:

@@ -103,14 +103,11 @@ def _layer_to_complete(document: Document, page: int) -> PageText | None:
 def _grey_picture(document: Document, page: int) -> Grey | None:
     """Return the grey picture of a page as displayed, or None where there is none."""
     import numpy as np
-    from PIL import Image
 
     try:
-        png = objects.get(document.organisation, objects.page_image_key(document.id, page))
+        return np.asarray(_page_image(document, page).convert("L"))
     except NotFoundError:
         return None
-    with Image.open(io.BytesIO(png)) as image:
-        return np.asarray(image.convert("L"))
 
 
 def check_readable(pages: Sequence[PageRecord]) -> None:

@@ -118,11 +118,8 @@ def _stands_on(field: Field, page: PageText) -> bool:
 
 
 def _covers(field: Field, page: int, word: Word) -> bool:
-    x, y = word.box.centre
     return any(
-        region.page == page
-        and region.box.x <= x <= region.box.right
-        and region.box.y <= y <= region.box.bottom
+        region.page == page and region.box.holds(word.box.centre)
         for reading in field.readings
         for region in reading.regions
     )

@@ -16,15 +16,13 @@ from functools import lru_cache
 from itertools import pairwise
 
 from alma.datamodel.schemas import FieldType
-from alma.extraction.candidates.typed_spans import TypedSpan
+from alma.extraction.candidates.typed_spans import MOST, TypedSpan, distinct
 from alma.extraction.page.layout import Layout
 from alma.extraction.page.reading_order import ReadingOrder
 from alma.extraction.values.locales import Locale
 from alma.extraction.values.parsers import spans
 from alma.extraction.values.text import squeeze
 
-#: Spans of one kind on one page: more than a full page has, so that a page made to be slow is not.
-MOST = 1500
 #: Words of a name; parts joined by `of` or commas.
 NAME_WORDS, JOINED = 12, 4
 #: Words and characters of a description; where it may begin and end within a column.
@@ -179,12 +177,7 @@ def prose_spans(layout: Layout, order: ReadingOrder, kind: FieldType, locale: Lo
         found = _letters(layout, order)
     else:
         return []
-    unique: dict[tuple[tuple[int, ...], str], TypedSpan] = {}
-    for span in found:
-        unique.setdefault((span.words, span.value), span)
-        if len(unique) == MOST:
-            break
-    return list(unique.values())
+    return distinct(found)
 
 
 # --- names ----------------------------------------------------------------------------------------------

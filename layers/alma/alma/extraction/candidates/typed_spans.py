@@ -72,6 +72,11 @@ def typed_spans(layout: Layout, kind: FieldType, locale: Locale, ends: frozenset
         found = _blocks(layout, ends)
     else:
         found = _names(layout, kind, locale, ends)
+    return distinct(found)
+
+
+def distinct(found: Iterable[TypedSpan]) -> list[TypedSpan]:
+    """Return spans, each once, `MOST` at most."""
     unique: dict[tuple[tuple[int, ...], str], TypedSpan] = {}
     for span in found:
         unique.setdefault((span.words, span.value), span)
